@@ -1,0 +1,236 @@
+package dev.whirlwind.cli;
+
+import dev.whirlwind.cpu.PeakBenchmark;
+import dev.whirlwind.model.AdamW;
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Initializer;
+import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.ParameterLayout;
+import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Transformer;
+import dev.whirlwind.model.UserException;
+import dev.whirlwind.training.Optimizer;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.concurrent.Callable;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "bench",
+        description = "Times whole training steps (forward, backward, clipping, AdamW) on random tokens, and each"
+                + " operation, against the machine's peak measured in the same run.")
+final class BenchCommand implements Callable<Integer> {
+    /** Steps after which the compiled code is the final one. */
+    private static final int WARM_UP = 5;
+
+    /** Steps whose operations are timed, after the timing of whole steps, as it slows them down a little. */
+    private static final int PROFILED = 3;
+
+    private static final int PEAK_MEASUREMENTS = 30;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(
+            names = "--model",
+            paramLabel = "PRESET|DIR",
+            defaultValue = "gpt2",
+            description = "A preset (gpt2, llama-15m, byte-tiny) with random weights, or a model folder. Default:"
+                    + " ${DEFAULT-VALUE}.")
+    private String model;
+
+    @Option(
+            names = "--batch",
+            paramLabel = "B",
+            defaultValue = "4",
+            description = "Sequences of a step. Default: ${DEFAULT-VALUE}.")
+    private int batch;
+
+    @Option(
+            names = "--sequence",
+            paramLabel = "T",
+            defaultValue = "64",
+            description = "Tokens of a sequence. Default: ${DEFAULT-VALUE}.")
+    private int sequence;
+
+    @Option(
+            names = "--steps",
+            paramLabel = "N",
+            defaultValue = "10",
+            description = "Steps to time, after " + WARM_UP + " to warm up. Default: ${DEFAULT-VALUE}.")
+    private int steps;
+
+    @Option(names = "--recompute", description = "Run each block's forward pass again before its backward pass.")
+    private boolean recompute;
+
+    @Mixin
+    private EngineOptions engines;
+
+    @Mixin
+    private Output output;
+
+    record StepMs(double median, double min, double max) {}
+
+    /** See DESIGN for the first ones; peakShare is gflops / peakGflops, operations are sorted by time. */
+    record Result(
+            String engine,
+            String device,
+            String model,
+            long parameters,
+            int batch,
+            int sequence,
+            StepMs stepMs,
+            double tokensPerSecond,
+            double gflops,
+            Double peakGflops,
+            Double peakShare,
+            Double peakRssMib,
+            List<TimedEngine.Row> operations) {}
+
+    @Override
+    public Integer call() {
+        if (batch < 1 || sequence < 1 || steps < 1) {
+            throw new UserException("--batch, --sequence and --steps must be 1 or more");
+        }
+        PrintWriter err = spec.commandLine().getErr();
+        boolean preset = ModelConfig.PRESETS.contains(model);
+        ModelConfig stored = preset ? ModelConfig.preset(model) : ModelConfig.read(Path.of(model));
+        // Continued pre-training seldom drops out, and the peers are timed without.
+        ModelConfig config = stored.withDropout(0);
+        try (Engine engine = engines.open()) {
+            engines.announce(engine, err);
+            Result result = measure(engine, config, preset);
+            if (output.isJson()) {
+                spec.commandLine().getOut().println(Output.json(result));
+            } else {
+                print(result);
+            }
+        }
+        return 0;
+    }
+
+    private Result measure(Engine opened, ModelConfig config, boolean preset) {
+        TimedEngine engine = new TimedEngine(opened);
+        Parameters weights;
+        if (preset) {
+            weights = new Parameters(engine, new ParameterLayout(config), "weights");
+            Initializer.initialize(weights, 1);
+        } else {
+            weights = Models.load(engine, Path.of(model), config);
+        }
+        Transformer transformer = Transformer.forTraining(engine, weights, batch, sequence, recompute);
+        fill(transformer.inputs(), config.vocabularySize());
+        Optimizer optimizer = new Optimizer(engine, transformer, new AdamW(0.9f, 0.95f, 1e-8f, 0.1f), 1);
+        double[] seconds = new double[steps];
+        for (int i = -WARM_UP; i < steps; i++) {
+            double taken = step(transformer, optimizer);
+            if (i >= 0) {
+                seconds[i] = taken;
+            }
+        }
+        boolean cpu = engine.name().equals("cpu");
+        if (cpu) {
+            engine.start();
+            for (int i = 0; i < PROFILED; i++) {
+                step(transformer, optimizer);
+            }
+        }
+        Arrays.sort(seconds);
+        double median = (seconds[(steps - 1) / 2] + seconds[steps / 2]) / 2;
+        double gflops = ModelFlops.step(config, batch, sequence) / median * 1e-9;
+        // The peak is the CPU's: another device's steps have no share of it.
+        Double peak = cpu ? PeakBenchmark.gflops(engines.threads(), PEAK_MEASUREMENTS) : null;
+        return new Result(
+                engine.name(),
+                engine.description(),
+                model,
+                weights.layout().parameterCount(),
+                batch,
+                sequence,
+                new StepMs(1e3 * median, 1e3 * seconds[0], 1e3 * seconds[steps - 1]),
+                (double) batch * sequence / median,
+                gflops,
+                peak,
+                cpu ? gflops / peak : null,
+                peakRssMib(),
+                engine.rows(PROFILED));
+    }
+
+    private void fill(Inputs inputs, int vocabulary) {
+        SplittableRandom random = new SplittableRandom(1);
+        for (int i = 0; i < batch * sequence; i++) {
+            inputs.tokens[i] = random.nextInt(vocabulary);
+            inputs.targets[i] = random.nextInt(vocabulary);
+        }
+        inputs.lossScale = 1f / (batch * sequence);
+    }
+
+    /** One training step, in seconds. */
+    private static double step(Transformer transformer, Optimizer optimizer) {
+        long start = System.nanoTime();
+        transformer.forwardBackward();
+        optimizer.update(1e-5, optimizer.gradientNorm());
+        return (System.nanoTime() - start) * 1e-9;
+    }
+
+    /** Most memory that the process has had, in MiB; null where the system does not tell. */
+    private static Double peakRssMib() {
+        Path status = Path.of("/proc/self/status");
+        if (!Files.isReadable(status)) {
+            return null;
+        }
+        try {
+            Matcher matcher =
+                    Pattern.compile("VmHWM:\\s+(\\d+) kB").matcher(Files.readString(status, StandardCharsets.US_ASCII));
+            return matcher.find() ? Long.parseLong(matcher.group(1)) / 1024.0 : null;
+        } catch (IOException e) {
+            return null;
+        }
+    }
+
+    private void print(Result r) {
+        PrintWriter out = spec.commandLine().getOut();
+        out.printf("%s, %,d parameters, on %s: %s%n", r.model(), r.parameters(), r.engine(), r.device());
+        out.printf(
+                "step of %d x %d tokens: median %.1f ms (min %.1f, max %.1f), %,.0f tokens/s%n",
+                r.batch(),
+                r.sequence(),
+                r.stepMs().median(),
+                r.stepMs().min(),
+                r.stepMs().max(),
+                r.tokensPerSecond());
+        out.printf("%.1f GFLOP/s", r.gflops());
+        if (r.peakGflops() != null) {
+            out.printf(", %.0f %% of the measured peak of %.1f", 100 * r.peakShare(), r.peakGflops());
+        }
+        out.println(r.peakRssMib() == null ? "" : "; most memory %,.0f MiB".formatted(r.peakRssMib()));
+        if (r.operations().isEmpty()) {
+            return;
+        }
+        out.println();
+        Table table = new Table("operation", "calls", "ms per step", "share", "GFLOP/s", "GB/s");
+        for (TimedEngine.Row row : r.operations()) {
+            table.row(
+                    row.operation(),
+                    String.valueOf(row.calls()),
+                    "%.2f".formatted(row.ms()),
+                    "%.1f %%".formatted(100 * row.share()),
+                    row.gflops() == null ? "-" : "%.1f".formatted(row.gflops()),
+                    row.gbPerSecond() == null ? "-" : "%.1f".formatted(row.gbPerSecond()));
+        }
+        table.print(out);
+    }
+}

@@ -1,0 +1,221 @@
+package dev.whirlwind.cli;
+
+import dev.whirlwind.data.ByteTokenizer;
+import dev.whirlwind.data.EvaluationWindows.Convention;
+import dev.whirlwind.data.JdkCorpus;
+import dev.whirlwind.data.TokenDataset;
+import dev.whirlwind.data.Tokenizer;
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Sampler;
+import dev.whirlwind.model.Transformer;
+import dev.whirlwind.model.safetensors.DType;
+import dev.whirlwind.training.Evaluation;
+import dev.whirlwind.training.TrainConfig;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "demo",
+        description = {
+            "Shows the main job in about five minutes, on text that every JDK brings: pre-trains a small model on the"
+                    + " English of the JDK's Javadoc, continues it on the JDK's Java code with a part of the English mixed"
+                    + " in, and measures both before and after.",
+            "The same seed, engine and machine give the same figures again."
+        })
+final class DemoCommand implements Callable<Integer> {
+    /** So small a batch makes many steps of few tokens, which is what a short run learns most from. */
+    private static final int BATCH = 2;
+
+    private static final int SEQUENCE = 256;
+    private static final int TOKENS_PER_STEP = BATCH * SEQUENCE;
+    private static final double REPLAY_FRACTION = 0.25;
+    private static final int SAMPLE_TOKENS = 240;
+    private static final String PROMPT = "    public static int ";
+    private static final long SEED = 1234;
+
+    /** Bytes of each text, and the fraction of its files that is held out, of which so many batches are measured. */
+    private static final long CORPUS = 1_500_000;
+
+    private static final double HELD_OUT = 0.05;
+    private static final int MEASURED_BATCHES = 80;
+
+    /** How much is trained on prose, then on code, in tokens, which are bytes. */
+    private record Size(long general, long code) {}
+
+    private static final Size FULL = new Size(750_000, 400_000);
+    private static final Size QUICK = new Size(140_000, 90_000);
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--quick", description = "Train less, for about a minute.")
+    private boolean quick;
+
+    @Option(
+            names = "--out",
+            paramLabel = "DIR",
+            description = "Where everything is kept. Default: runs/demo, or runs/demo-2 and so on where that exists.")
+    private Path out;
+
+    @Mixin
+    private EngineOptions engines;
+
+    @Mixin
+    private Output output;
+
+    /** What a model makes of both texts, and of a prompt. */
+    private record Measured(Path model, Evaluation prose, Evaluation code, String sample) {}
+
+    @Override
+    public Integer call() {
+        long start = System.nanoTime();
+        PrintWriter err = spec.commandLine().getErr();
+        Path folder = out == null ? unused() : out;
+        Models.requireEmpty(folder);
+        Size size = quick ? QUICK : FULL;
+        Tokenizer tokenizer = new ByteTokenizer();
+
+        Path sources = JdkCorpus.findSources();
+        err.println("text: " + sources);
+        Path prose = folder.resolve("text/prose");
+        Path code = folder.resolve("text/code");
+        PrepareCommand.prepare(JdkCorpus.prose(sources, CORPUS), tokenizer, HELD_OUT, SEED, prose, err);
+        PrepareCommand.prepare(JdkCorpus.code(sources, CORPUS), tokenizer, HELD_OUT, SEED, code, err);
+        Path fresh = folder.resolve("fresh");
+        InitCommand.write(fresh, ModelConfig.preset("byte-tiny"), Optional.of(tokenizer), SEED, DType.F32);
+
+        Path general = folder.resolve("general");
+        Path continued = folder.resolve("continued");
+        Run pretraining = Run.create(options(fresh, prose, general, 2e-3, size.general()), err);
+        if (pretraining.train("pre-train on prose", err).interrupted()) {
+            return Main.INTERRUPTED;
+        }
+        Measured before = measure(general.resolve("final"), prose, code);
+        TrainConfig continuation = options(general.resolve("final"), code, continued, 1e-3, size.code())
+                .with(Map.of("replay", List.of(prose.toString()), "replay_fraction", REPLAY_FRACTION), "demo");
+        if (Run.create(continuation, err).train("continue on code", err).interrupted()) {
+            return Main.INTERRUPTED;
+        }
+        Measured after = measure(continued.resolve("final"), prose, code);
+        double seconds = (System.nanoTime() - start) * 1e-9;
+        if (output.isJson()) {
+            spec.commandLine().getOut().println(Output.json(json(folder, before, after, seconds)));
+        } else {
+            print(folder, before, after, seconds);
+        }
+        return 0;
+    }
+
+    private static Path unused() {
+        Path folder = Path.of("runs", "demo");
+        for (int i = 2; Files.exists(folder); i++) {
+            folder = Path.of("runs", "demo-" + i);
+        }
+        return folder;
+    }
+
+    private TrainConfig options(Path model, Path data, Path run, double lr, long tokens) {
+        Map<String, Object> options = new LinkedHashMap<>();
+        options.put("model", model.toString());
+        options.put("data", List.of(data.toString()));
+        options.put("out", run.toString());
+        options.put("batch", BATCH);
+        options.put("sequence", SEQUENCE);
+        options.put("steps", tokens / TOKENS_PER_STEP);
+        options.put("lr", lr);
+        options.put("warmup", 0.05);
+        options.put("eval_every", 0);
+        options.put("eval_batches", 20);
+        options.put("seed", SEED);
+        options.put("engine", engines.name());
+        options.put("device", engines.device());
+        options.put("threads", engines.given());
+        return TrainConfig.of(options, "demo");
+    }
+
+    private Measured measure(Path folder, Path prose, Path code) {
+        ModelConfig config = ModelConfig.read(folder);
+        Tokenizer tokenizer = Models.tokenizer(folder, config);
+        try (Engine engine = engines.open()) {
+            Parameters weights = Models.load(engine, folder, config);
+            Transformer model = Transformer.forEvaluation(engine, weights, BATCH, SEQUENCE);
+            StringBuilder sample = new StringBuilder(PROMPT);
+            GenerateCommand.generate(
+                    engine, weights, tokenizer, PROMPT, SAMPLE_TOKENS, new Sampler(0.7, 0, 0.95, SEED), sample::append);
+            return new Measured(
+                    folder, evaluate(model, prose, config), evaluate(model, code, config), sample.toString());
+        }
+    }
+
+    private static Evaluation evaluate(Transformer model, Path text, ModelConfig config) {
+        TokenDataset heldOut = TokenDataset.open(text, TokenDataset.VALID, config.vocabularySize());
+        return Evaluation.of(model, heldOut, Convention.OVERLAPPING, MEASURED_BATCHES);
+    }
+
+    private static Map<String, Object> json(Path folder, Measured before, Measured after, double seconds) {
+        List<EvalCommand.Result> results = new ArrayList<>();
+        for (Measured measured : List.of(before, after)) {
+            String model = measured.model().toString();
+            results.add(EvalCommand.Result.of(model, "prose", measured.prose()));
+            results.add(EvalCommand.Result.of(model, "code", measured.code()));
+        }
+        Map<String, Object> json = new LinkedHashMap<>();
+        json.put("folder", folder.toString());
+        json.put("seconds", seconds);
+        json.put("results", results);
+        return json;
+    }
+
+    private void print(Path folder, Measured before, Measured after, double seconds) {
+        PrintWriter out = spec.commandLine().getOut();
+        out.printf("%nHeld-out text, before and after continuing on code (lower is better):%n%n");
+        Table table =
+                new Table("text", "bytes", "perplexity before", "after", "bits per byte before", "after", "change");
+        row(table, "prose (general)", before.prose(), after.prose());
+        row(table, "code (new domain)", before.code(), after.code());
+        table.print(out);
+        out.printf("%nBefore, continuing \"%s\":%n%s%n", PROMPT.strip(), indented(before.sample()));
+        out.printf("%nAfter:%n%s%n", indented(after.sample()));
+        out.printf(
+                "%n%.0f seconds. Everything is in %s; the model before is %s, after is %s.%n",
+                seconds, folder, before.model(), after.model());
+        out.printf("""
+                %nNow with your own model and text:
+                  ./whirlwind train --model path/to/model --data path/to/texts --out runs/mine
+                  ./whirlwind eval --model path/to/model runs/mine/final --data path/to/held-out-texts
+                  ./whirlwind generate --model runs/mine/final --prompt "Once"
+                """);
+    }
+
+    private static void row(Table table, String name, Evaluation before, Evaluation after) {
+        table.row(
+                name,
+                "%,d".formatted(before.predicted()),
+                "%.3f".formatted(before.perplexity()),
+                "%.3f".formatted(after.perplexity()),
+                "%.3f".formatted(before.bitsPerByte()),
+                "%.3f".formatted(after.bitsPerByte()),
+                "%+.1f %%".formatted(100 * (after.bitsPerByte() / before.bitsPerByte() - 1)));
+    }
+
+    private static String indented(String text) {
+        return text.lines()
+                .map(line -> "  | " + line)
+                .reduce((a, b) -> a + "\n" + b)
+                .orElse("");
+    }
+}

@@ -1,0 +1,229 @@
+package dev.whirlwind.cli;
+
+import dev.whirlwind.data.EvaluationWindows.Convention;
+import dev.whirlwind.data.TokenDataset;
+import dev.whirlwind.data.TokenSource;
+import dev.whirlwind.data.Tokenizer;
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Transformer;
+import dev.whirlwind.model.UserException;
+import dev.whirlwind.training.Comparison;
+import dev.whirlwind.training.Evaluation;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "eval",
+        description = {
+            "Measures how well models predict texts: perplexity and bits per byte.",
+            "Several models are compared with the first: the difference, its 95 % interval and its p-value."
+        })
+final class EvalCommand implements Callable<Integer> {
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--model", required = true, arity = "1..*", paramLabel = "DIR", description = "Model folders.")
+    private List<Path> models;
+
+    @Option(
+            names = "--data",
+            required = true,
+            arity = "1..*",
+            paramLabel = "PATH",
+            description =
+                    "Texts: files, folders, zips or jsonl, read whole; or prepared folders, of which --split is read."
+                            + " Each is measured for itself.")
+    private List<Path> data;
+
+    @Option(
+            names = "--split",
+            paramLabel = "SPLIT",
+            defaultValue = TokenDataset.VALID,
+            description = "What is read of a prepared folder: train or valid. Default: ${DEFAULT-VALUE}.")
+    private String split;
+
+    @Option(
+            names = "--sequence",
+            paramLabel = "TOKENS",
+            defaultValue = "0",
+            description = "Tokens of a window; 0, the default, for the model's longest, 1024 at most.")
+    private int sequence;
+
+    @Option(
+            names = "--batch",
+            paramLabel = "N",
+            defaultValue = "8",
+            description =
+                    "Windows that are computed at once; it changes speed and memory only. Default: ${DEFAULT-VALUE}.")
+    private int batch;
+
+    @Option(
+            names = "--batches",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "Most batches of each text to read; 0, the default, for all.")
+    private int batches;
+
+    @Option(
+            names = "--windows",
+            paramLabel = "KIND",
+            defaultValue = "overlapping",
+            description =
+                    "overlapping: every token but the text's first is predicted once (the default); separate: nor is"
+                            + " the first of each window, as many published figures have it.")
+    private Convention windows;
+
+    @Mixin
+    private EngineOptions engines;
+
+    @Mixin
+    private Output output;
+
+    /** A row of the table; see DESIGN for the JSON. */
+    record Result(
+            String model,
+            String data,
+            long tokens,
+            long predicted,
+            double meanNll,
+            double perplexity,
+            double bitsPerByte) {
+        static Result of(String model, String data, Evaluation e) {
+            return new Result(model, data, e.tokens(), e.predicted(), e.meanNll(), e.perplexity(), e.bitsPerByte());
+        }
+    }
+
+    /** How a model compares with the first one; the difference is in nats per token, below 0 when it is better. */
+    record Compared(
+            String model,
+            String against,
+            String data,
+            double difference,
+            double low,
+            double high,
+            Double pValue,
+            boolean significant) {}
+
+    private record Measured(Path model, Tokenizer tokenizer, int sequence, List<Evaluation> evaluations) {
+        boolean comparable(Measured other) {
+            return sequence == other.sequence && Arrays.equals(tokenizer.fingerprint(), other.tokenizer.fingerprint());
+        }
+    }
+
+    @Override
+    public Integer call() {
+        if (!split.equals(TokenDataset.TRAIN) && !split.equals(TokenDataset.VALID)) {
+            throw new UserException("--split " + split + ": choose train or valid");
+        }
+        if (batch < 1 || batches < 0 || sequence < 0 || sequence == 1) {
+            throw new UserException("--batch must be 1 or more, --batches 0 or more, --sequence 0 or at least 2");
+        }
+        List<Measured> measured = models.stream().map(this::measure).toList();
+        List<Result> results = results(measured);
+        List<Compared> comparisons = comparisons(measured);
+        if (output.isJson()) {
+            spec.commandLine().getOut().println(Output.json(Map.of("results", results, "comparisons", comparisons)));
+        } else {
+            print(results, comparisons);
+        }
+        return 0;
+    }
+
+    private Measured measure(Path model) {
+        PrintWriter err = spec.commandLine().getErr();
+        ModelConfig config = ModelConfig.read(model);
+        Tokenizer tokenizer = Models.tokenizer(model, config);
+        int length = sequence == 0 ? Math.min(config.maxPositions(), 1024) : sequence;
+        List<TokenSource> sources = data.stream()
+                .map(path -> Texts.open(path, split, tokenizer, config.vocabularySize(), err::println))
+                .toList();
+        // One engine per model: its memory goes back before the next is loaded.
+        try (Engine engine = engines.open()) {
+            Parameters weights = Models.load(engine, model, config);
+            Transformer transformer = Transformer.forEvaluation(engine, weights, batch, length);
+            engines.announce(engine, err);
+            List<Evaluation> evaluations = sources.stream()
+                    .map(source -> Evaluation.of(transformer, source, windows, batches))
+                    .toList();
+            return new Measured(model, tokenizer, length, evaluations);
+        }
+    }
+
+    private List<Result> results(List<Measured> measured) {
+        List<Result> results = new ArrayList<>();
+        for (Measured one : measured) {
+            for (int i = 0; i < data.size(); i++) {
+                Evaluation e = one.evaluations().get(i);
+                results.add(Result.of(one.model().toString(), data.get(i).toString(), e));
+            }
+        }
+        return results;
+    }
+
+    private List<Compared> comparisons(List<Measured> measured) {
+        List<Compared> comparisons = new ArrayList<>();
+        Measured first = measured.getFirst();
+        for (Measured one : measured.subList(1, measured.size())) {
+            if (!one.comparable(first)) {
+                spec.commandLine()
+                        .getErr()
+                        .println(one.model() + " and " + first.model()
+                                + " do not share tokenizer and sequence length: compare their bits per byte only");
+                continue;
+            }
+            for (int i = 0; i < data.size(); i++) {
+                Comparison c = Comparison.of(
+                        first.evaluations().get(i), one.evaluations().get(i));
+                comparisons.add(new Compared(
+                        one.model().toString(),
+                        first.model().toString(),
+                        data.get(i).toString(),
+                        c.difference(),
+                        c.low(),
+                        c.high(),
+                        Double.isNaN(c.pValue()) ? null : c.pValue(),
+                        c.significant()));
+            }
+        }
+        return comparisons;
+    }
+
+    private void print(List<Result> results, List<Compared> comparisons) {
+        PrintWriter out = spec.commandLine().getOut();
+        Table table = new Table("model", "data", "tokens", "perplexity", "bits per byte", "mean nll");
+        for (Result r : results) {
+            table.row(
+                    r.model(),
+                    r.data(),
+                    "%,d".formatted(r.predicted()),
+                    "%.3f".formatted(r.perplexity()),
+                    "%.4f".formatted(r.bitsPerByte()),
+                    "%.4f".formatted(r.meanNll()));
+        }
+        table.print(out);
+        for (Compared c : comparisons) {
+            out.printf(
+                    "%n%s against %s on %s: %+.4f nats per token (95 %% interval %+.4f to %+.4f, p = %s): %s%n",
+                    c.model(),
+                    c.against(),
+                    c.data(),
+                    c.difference(),
+                    c.low(),
+                    c.high(),
+                    c.pValue() == null ? "unknown" : "%.2g".formatted(c.pValue()),
+                    !c.significant() ? "no significant difference" : c.difference() < 0 ? "better" : "worse");
+        }
+    }
+}

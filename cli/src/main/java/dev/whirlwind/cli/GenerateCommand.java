@@ -1,0 +1,168 @@
+package dev.whirlwind.cli;
+
+import dev.whirlwind.data.Tokenizer;
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Generator;
+import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Sampler;
+import dev.whirlwind.model.UserException;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.function.Consumer;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(name = "generate", description = "Continues a text. The text is printed token by token as it is drawn.")
+final class GenerateCommand implements Callable<Integer> {
+    /** Tokens of a prompt that are read at once. */
+    private static final int CHUNK = 64;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--model", required = true, paramLabel = "DIR", description = "The model folder.")
+    private Path model;
+
+    @Option(names = "--prompt", paramLabel = "TEXT", description = "What to continue. Default: standard input.")
+    private String prompt;
+
+    @Option(
+            names = "--max-tokens",
+            paramLabel = "N",
+            defaultValue = "128",
+            description = "Most tokens to add; fewer come when the model ends the text or its positions are used up."
+                    + " Default: ${DEFAULT-VALUE}.")
+    private int maxTokens;
+
+    @Option(
+            names = "--temperature",
+            paramLabel = "X",
+            defaultValue = "0.8",
+            description = "What logits are divided by; 0 always takes the likeliest token. Default: ${DEFAULT-VALUE}.")
+    private double temperature;
+
+    @Option(
+            names = "--top-k",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "Draw from the N likeliest tokens only; 0, the default, for all.")
+    private int topK;
+
+    @Option(
+            names = "--top-p",
+            paramLabel = "X",
+            defaultValue = "1",
+            description =
+                    "Draw from the fewest likeliest tokens that have probability X together; 1, the default, for all.")
+    private double topP;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "N",
+            defaultValue = "1234",
+            description = "Seed of the draws: the same seed gives the same text. Default: ${DEFAULT-VALUE}.")
+    private long seed;
+
+    @Mixin
+    private EngineOptions engines;
+
+    @Mixin
+    private Output output;
+
+    @Override
+    public Integer call() {
+        if (maxTokens < 1) {
+            throw new UserException("--max-tokens is " + maxTokens + "; it must be 1 or more");
+        }
+        PrintWriter out = spec.commandLine().getOut();
+        Sampler sampler = new Sampler(temperature, topK, topP, seed);
+        ModelConfig config = ModelConfig.read(model);
+        Tokenizer tokenizer = Models.tokenizer(model, config);
+        String text = prompt == null ? standardInput() : prompt;
+        prompt(tokenizer, config, text);
+        try (Engine engine = engines.open()) {
+            Parameters weights = Models.load(engine, model, config);
+            engines.announce(engine, spec.commandLine().getErr());
+            StringBuilder continuation = new StringBuilder();
+            long start = System.nanoTime();
+            int tokens = generate(engine, weights, tokenizer, text, maxTokens, sampler, part -> {
+                continuation.append(part);
+                if (!output.isJson()) {
+                    out.print(part);
+                    out.flush();
+                }
+            });
+            if (output.isJson()) {
+                Map<String, Object> result = new LinkedHashMap<>();
+                result.put("model", model.toString());
+                result.put("prompt", text);
+                result.put("text", continuation.toString());
+                result.put("tokens", tokens);
+                result.put("tokens_per_second", tokens / ((System.nanoTime() - start) * 1e-9));
+                out.println(Output.json(result));
+            } else {
+                out.println();
+            }
+        }
+        return 0;
+    }
+
+    /**
+     * Continues a text, and gives the number of tokens added.
+     *
+     * @param out told of the text as it comes
+     */
+    static int generate(
+            Engine engine,
+            Parameters weights,
+            Tokenizer tokenizer,
+            String text,
+            int maxTokens,
+            Sampler sampler,
+            Consumer<String> out) {
+        int[] prompt = prompt(tokenizer, weights.config(), text);
+        int positions = weights.config().maxPositions();
+        int capacity = (int) Math.min(positions, (long) prompt.length + maxTokens);
+        Generator generator = new Generator(engine, weights, capacity, Math.min(CHUNK, capacity));
+        TextStream stream = new TextStream(tokenizer, prompt, out);
+        int end = tokenizer.endOfText();
+        int[] tokens = generator.generate(prompt, maxTokens, sampler, end, token -> {
+            if (token != end) {
+                stream.add(token);
+            }
+        });
+        stream.end();
+        return tokens.length;
+    }
+
+    /** A text's tokens, at least one, with room for more after them. */
+    private static int[] prompt(Tokenizer tokenizer, ModelConfig config, String text) {
+        int[] prompt = tokenizer.encodePrompt(text);
+        if (prompt.length == 0 && tokenizer.endOfText() >= 0) {
+            // A document begins where another has ended.
+            return new int[] {tokenizer.endOfText()};
+        }
+        if (prompt.length >= config.maxPositions()) {
+            throw new UserException("the prompt has " + prompt.length + " tokens, which leaves no room in the model's "
+                    + config.maxPositions() + " positions; shorten it");
+        }
+        return prompt;
+    }
+
+    private static String standardInput() {
+        try {
+            return new String(System.in.readAllBytes(), StandardCharsets.UTF_8);
+        } catch (IOException e) {
+            throw new UserException("standard input: cannot be read (" + e.getMessage() + "); give --prompt", e);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+package dev.whirlwind.cli;
+
+import dev.whirlwind.data.ByteTokenizer;
+import dev.whirlwind.data.Tokenizer;
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.HuggingFace;
+import dev.whirlwind.model.Initializer;
+import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.ParameterLayout;
+import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.safetensors.DType;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(name = "init", description = "Makes a fresh checkpoint with random weights from a preset or a config.json.")
+final class InitCommand implements Callable<Integer> {
+    static final long LARGEST_SHARD = 5_000_000_000L;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(
+            names = "--config",
+            required = true,
+            paramLabel = "PRESET|FILE",
+            description = "The preset gpt2, llama-15m or byte-tiny, or a config.json of Hugging Face's form.")
+    private String config;
+
+    @Option(names = "--out", required = true, paramLabel = "DIR", description = "The new model folder.")
+    private Path out;
+
+    @Option(
+            names = "--tokenizer",
+            paramLabel = "DIR",
+            description =
+                    "A folder whose tokenizer the model gets. Models of 256 tokens get the built-in byte tokenizer.")
+    private Path tokenizer;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "N",
+            defaultValue = "1234",
+            description = "Seed of the random weights. Default: ${DEFAULT-VALUE}.")
+    private long seed;
+
+    @Option(
+            names = "--dtype",
+            paramLabel = "TYPE",
+            defaultValue = "F32",
+            description = "Type of the saved weights: F32, BF16, F16 or F64. Default: ${DEFAULT-VALUE}.")
+    private DType dtype;
+
+    @Override
+    public Integer call() {
+        Models.requireEmpty(out);
+        if (!dtype.convertible()) {
+            throw new UserException("--dtype " + dtype + " cannot hold weights; choose F32, BF16, F16 or F64");
+        }
+        ModelConfig model = ModelConfig.PRESETS.contains(config)
+                ? ModelConfig.preset(config)
+                : ModelConfig.readFile(requireFile(config));
+        long parameters = write(out, model, tokenizer(model), seed, dtype);
+        spec.commandLine()
+                .getOut()
+                .printf("%s: %s, %,d parameters%n", out, model.architecture().modelType(), parameters);
+        return 0;
+    }
+
+    private static Path requireFile(String config) {
+        Path file = Path.of(config);
+        if (!Files.isRegularFile(file)) {
+            throw new UserException("--config " + config + ": neither a file nor one of the presets "
+                    + String.join(", ", ModelConfig.PRESETS));
+        }
+        return file;
+    }
+
+    private Optional<Tokenizer> tokenizer(ModelConfig model) {
+        if (tokenizer != null) {
+            return Optional.of(Models.tokenizer(tokenizer, model));
+        }
+        return model.vocabularySize() == 256 ? Optional.of(new ByteTokenizer()) : Optional.empty();
+    }
+
+    /** Writes a fresh model folder and gives its number of parameters. */
+    static long write(Path folder, ModelConfig model, Optional<Tokenizer> tokenizer, long seed, DType dtype) {
+        try (Engine engine = Engines.open("cpu", null, 1)) {
+            Parameters weights = new Parameters(engine, new ParameterLayout(model), "weights");
+            Initializer.initialize(weights, seed);
+            Files.createDirectories(folder);
+            HuggingFace.save(folder, weights, dtype, LARGEST_SHARD);
+            tokenizer.ifPresent(present -> present.save(folder));
+            return weights.layout().parameterCount();
+        } catch (IOException e) {
+            throw new UserException(folder + ": cannot be written (" + e.getMessage() + ")", e);
+        }
+    }
+}

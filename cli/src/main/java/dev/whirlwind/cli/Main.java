@@ -1,0 +1,138 @@
+package dev.whirlwind.cli;
+
+import dev.whirlwind.model.UserException;
+import java.io.OutputStreamWriter;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/** The command line. Results go to standard output, everything else to standard error. */
+@Command(
+        name = "whirlwind",
+        description = "Continues the pre-training of foundation models (GPT-2, Llama, Mistral, Qwen2, Qwen3) in Java.",
+        synopsisSubcommandLabel = "COMMAND",
+        version = "Whirlwind 0.1.0",
+        mixinStandardHelpOptions = true,
+        subcommands = {
+            DemoCommand.class,
+            InitCommand.class,
+            PrepareCommand.class,
+            TrainCommand.class,
+            ResumeCommand.class,
+            EvalCommand.class,
+            GenerateCommand.class,
+            ParityCommand.class,
+            CompareCommand.class,
+            BenchCommand.class,
+            DevicesCommand.class,
+        },
+        footer = {
+            "",
+            "Exit codes: 0 done; 1 failed, one line on standard error says why; 2 wrong usage;",
+            "130 interrupted after everything was saved."
+        })
+public final class Main implements Runnable {
+    /** The exit code of a run that was interrupted and has saved everything. */
+    static final int INTERRUPTED = 130;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(
+            names = "--verbose",
+            scope = ScopeType.INHERIT,
+            description = "Show stack traces of errors, and more of what goes on.")
+    private boolean verbose;
+
+    /** The program. */
+    public static void main(String[] args) {
+        Terminal.takeBackStandardError();
+        // Text is UTF-8 whatever the locale says: models are trained on UTF-8.
+        PrintWriter out = utf8(System.out);
+        PrintWriter err = utf8(System.err);
+        int code = run(args, out, err);
+        out.flush();
+        err.flush();
+        Interruption.exit(code);
+    }
+
+    private static PrintWriter utf8(PrintStream stream) {
+        return new PrintWriter(new OutputStreamWriter(stream, StandardCharsets.UTF_8), true);
+    }
+
+    /** Runs one command and gives its exit code. */
+    static int run(String[] args, PrintWriter out, PrintWriter err) {
+        Main main = new Main();
+        CommandLine commandLine = new CommandLine(main)
+                .setOut(out)
+                .setErr(err)
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .setUsageHelpAutoWidth(true)
+                .setParameterExceptionHandler((e, given) -> usage(e))
+                .setExecutionExceptionHandler((e, command, parsed) -> main.failure(e, err));
+        TrainOptions.addTo(commandLine.getSubcommands().get("train").getCommandSpec());
+        commandLine
+                .getSubcommands()
+                .values()
+                .forEach(command -> command.getCommandSpec()
+                        .addOption(OptionSpec.builder("-h", "--help")
+                                .usageHelp(true)
+                                .description("Show this help and exit.")
+                                .build()));
+        try {
+            return commandLine.execute(args);
+        } catch (OutOfMemoryError e) {
+            return main.failure(
+                    new UserException(
+                            "not enough memory (" + e.getMessage()
+                                    + "); choose a smaller --batch or --sequence, or --recompute",
+                            e),
+                    err);
+        } catch (LinkageError e) {
+            return main.failure(e, err);
+        }
+    }
+
+    /** Without a command there is only help to give. */
+    @Override
+    public void run() {
+        spec.commandLine().usage(spec.commandLine().getErr());
+        throw new CommandLine.ParameterException(spec.commandLine(), "give a command");
+    }
+
+    private static int usage(CommandLine.ParameterException e) {
+        CommandLine command = e.getCommandLine();
+        List<String> suggestions =
+                e instanceof CommandLine.UnmatchedArgumentException unmatched ? unmatched.getSuggestions() : List.of();
+        String remedy = suggestions.isEmpty()
+                ? "see " + command.getCommandSpec().qualifiedName() + " --help"
+                : "did you mean " + String.join(" or ", suggestions) + "?";
+        command.getErr().println("whirlwind: " + oneLine(e.getMessage()) + "; " + remedy);
+        return command.getCommandSpec().exitCodeOnInvalidInput();
+    }
+
+    private int failure(Throwable e, PrintWriter err) {
+        String message = oneLine(e.getMessage());
+        err.println("whirlwind: "
+                + (e instanceof UserException
+                        ? message
+                        : "unexpected " + e.getClass().getSimpleName() + " (" + message
+                                + "); please report it with the stack trace that --verbose shows"));
+        if (verbose) {
+            e.printStackTrace(err);
+        }
+        return 1;
+    }
+
+    private static String oneLine(String message) {
+        return message == null ? "no message" : message.strip().replaceAll("\\s*\\R\\s*", " ");
+    }
+}

@@ -1,0 +1,32 @@
+package dev.whirlwind.cli;
+
+import dev.whirlwind.model.AttentionShape;
+import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.ParameterLayout;
+
+/** Floating-point operations that a model needs, whatever an engine makes of it; a multiply-add is two. */
+final class ModelFlops {
+    private ModelFlops() {}
+
+    /**
+     * A step's forward and backward pass: 6 per matrix parameter and token (Kaplan et al., arXiv 2001.08361, section 2.1;
+     * the head's included, embeddings as such not) and three times the forward attention.
+     */
+    static double step(ModelConfig config, int batch, int sequence) {
+        long matrices = (long) config.vocabularySize() * config.hiddenSize();
+        for (ParameterLayout.Parameter p : new ParameterLayout(config).parameters()) {
+            matrices += p.decayed() && p.stride() > 0 ? p.layers() * p.size() : 0;
+        }
+        AttentionShape shape = config.attention(batch, sequence);
+        return 6.0 * matrices * shape.rows() + 3.0 * config.layers() * attention(shape);
+    }
+
+    /** Forward attention: scores and weighted values, 4 per head float and key that a query sees. */
+    static double attention(AttentionShape shape) {
+        double keys = 0;
+        for (int t = 0; t < shape.sequence(); t++) {
+            keys += t + 1 - shape.firstKey(t);
+        }
+        return 4 * keys * shape.batch() * shape.outWidth();
+    }
+}

@@ -1,0 +1,55 @@
+package dev.whirlwind.cli;
+
+import dev.whirlwind.data.ByteTokenizer;
+import dev.whirlwind.data.Tokenizer;
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.HuggingFace;
+import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.ParameterLayout;
+import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.UserException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.stream.Stream;
+
+/** Model folders as commands use them. */
+final class Models {
+    private Models() {}
+
+    /** A folder's weights in the engine's memory. */
+    static Parameters load(Engine engine, Path folder, ModelConfig config) {
+        Parameters weights = new Parameters(engine, new ParameterLayout(config), "weights");
+        HuggingFace.load(folder, weights);
+        return weights;
+    }
+
+    /** The folder's tokenizer; a model of 256 tokens without one is taken to read bytes. */
+    static Tokenizer tokenizer(Path folder, ModelConfig config) {
+        boolean bytes = config.vocabularySize() == 256 && !Files.exists(folder.resolve("tokenizer.json"));
+        Tokenizer tokenizer = bytes ? new ByteTokenizer() : Tokenizer.load(folder);
+        try {
+            tokenizer.requireFits(config.vocabularySize());
+        } catch (UserException e) {
+            throw new UserException(folder + ": " + e.getMessage(), e);
+        }
+        return tokenizer;
+    }
+
+    /** Throws unless there is nothing yet under this name, or an empty folder. */
+    static void requireEmpty(Path folder) {
+        if (!Files.exists(folder)) {
+            return;
+        }
+        if (!Files.isDirectory(folder)) {
+            throw new UserException(folder + ": is a file; give --out a new folder");
+        }
+        try (Stream<Path> files = Files.list(folder)) {
+            if (files.findAny().isPresent()) {
+                throw new UserException(folder + ": is not empty; give --out a new folder, or remove this one");
+            }
+        } catch (IOException e) {
+            throw new UserException(folder + ": cannot be read (" + e.getMessage() + ")", e);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+package dev.whirlwind.cli;
+
+import dev.whirlwind.data.Corpus;
+import dev.whirlwind.data.DatasetSummary;
+import dev.whirlwind.data.Preparation;
+import dev.whirlwind.data.Tokenizer;
+import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.UserException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "prepare",
+        description = "Turns text into token shards, once for many runs. train and eval take the folder as --data.")
+final class PrepareCommand implements Callable<Integer> {
+    private static final long NANOS_BETWEEN_LINES = 10_000_000_000L;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(
+            names = "--model",
+            required = true,
+            paramLabel = "DIR",
+            description = "The model folder whose tokenizer makes the tokens.")
+    private Path model;
+
+    @Option(
+            names = "--data",
+            required = true,
+            arity = "1..*",
+            paramLabel = "PATH",
+            description = "Text files, folders, zips or jsonl (the field \"text\"), also gzipped.")
+    private List<Path> data;
+
+    @Option(names = "--out", required = true, paramLabel = "DIR", description = "The new folder of shards.")
+    private Path out;
+
+    @Option(
+            names = "--held-out",
+            paramLabel = "X",
+            defaultValue = "0.05",
+            description = "Fraction of the documents kept for evaluation only. Default: ${DEFAULT-VALUE}.")
+    private double heldOut;
+
+    @Option(
+            names = "--seed",
+            paramLabel = "N",
+            defaultValue = "1234",
+            description = "Decides which documents are held out. Default: ${DEFAULT-VALUE}.")
+    private long seed;
+
+    @Mixin
+    private Output output;
+
+    @Override
+    public Integer call() {
+        if (!(heldOut >= 0 && heldOut < 1)) {
+            throw new UserException("--held-out is " + heldOut + "; it must be a fraction from 0 to below 1");
+        }
+        Models.requireEmpty(out);
+        // A folder with a tokenizer only will do; where there is a model as well, both must fit.
+        Tokenizer tokenizer = Files.exists(model.resolve("config.json"))
+                ? Models.tokenizer(model, ModelConfig.read(model))
+                : Tokenizer.load(model);
+        DatasetSummary summary = prepare(
+                Corpus.of(data),
+                tokenizer,
+                heldOut,
+                seed,
+                out,
+                spec.commandLine().getErr());
+        if (output.isJson()) {
+            spec.commandLine().getOut().println(Output.json(summary));
+        } else {
+            Table table = new Table("split", "documents", "bytes", "tokens", "shards");
+            row(table, "train", summary.train());
+            row(table, "valid", summary.valid());
+            table.print(spec.commandLine().getOut());
+        }
+        return 0;
+    }
+
+    private static void row(Table table, String name, DatasetSummary.Split split) {
+        table.row(
+                name,
+                "%,d".formatted(split.documents()),
+                "%,d".formatted(split.bytes()),
+                "%,d".formatted(split.tokens()),
+                "%,d".formatted(split.shards()));
+    }
+
+    /** Prepares a corpus, and says how far it is and what was passed over. */
+    static DatasetSummary prepare(
+            Corpus corpus, Tokenizer tokenizer, double heldOut, long seed, Path out, PrintWriter err) {
+        Preparation.Options defaults = Preparation.Options.DEFAULT;
+        Preparation.Options options =
+                new Preparation.Options(heldOut, seed, defaults.shardTokens(), defaults.threads());
+        long[] lastLine = {System.nanoTime()};
+        DatasetSummary summary = new Preparation(corpus, tokenizer, options, (bytes, totalBytes, tokens) -> {
+                    if (System.nanoTime() - lastLine[0] >= NANOS_BETWEEN_LINES) {
+                        lastLine[0] = System.nanoTime();
+                        err.printf(
+                                "%s: %,d of %,d MB, %,d tokens%n",
+                                corpus.name(), bytes / 1_000_000, totalBytes / 1_000_000, tokens);
+                    }
+                })
+                .run(out);
+        if (summary.skippedFiles() > 0) {
+            summary.skipped().entrySet().stream()
+                    .findFirst()
+                    .ifPresent(first -> err.println(Texts.skipped(
+                            corpus.name(), summary.skippedFiles(), first.getKey() + " (" + first.getValue() + ")")));
+        }
+        return summary;
+    }
+}

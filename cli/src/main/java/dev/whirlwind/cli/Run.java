@@ -1,0 +1,257 @@
+package dev.whirlwind.cli;
+
+import dev.whirlwind.data.Corpus;
+import dev.whirlwind.data.MixedSequences;
+import dev.whirlwind.data.ShuffledSequences;
+import dev.whirlwind.data.TokenDataset;
+import dev.whirlwind.data.TokenSource;
+import dev.whirlwind.data.Tokenizer;
+import dev.whirlwind.data.TrainingSequences;
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.UserException;
+import dev.whirlwind.training.TrainConfig;
+import dev.whirlwind.training.Trainer;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import picocli.CommandLine;
+
+/**
+ * A run's folder: {@code config.yaml}, the tokens of its texts in {@code data/} where they were not prepared before, and
+ * what the {@link Trainer} keeps there.
+ */
+final class Run {
+    private static final String CONFIG = "config.yaml";
+
+    private final Path folder;
+    private final TrainConfig config;
+    private final ModelConfig model;
+    private final Tokenizer tokenizer;
+
+    private Run(TrainConfig config, Path source) {
+        this.config = config;
+        folder = Path.of(config.out());
+        model = ModelConfig.read(source);
+        tokenizer = Models.tokenizer(source, model);
+    }
+
+    /** A new run; its folder must be empty or absent, and is so again when its texts turn out to be no good. */
+    static Run create(TrainConfig given, PrintWriter err) {
+        Path folder = Path.of(given.out());
+        Models.requireEmpty(folder);
+        TrainConfig config = given.with(
+                Map.of(
+                        "model", absolute(given.model()),
+                        "data", given.data().stream().map(Run::absolute).toList(),
+                        "valid", given.valid().stream().map(Run::absolute).toList(),
+                        "replay", given.replay().stream().map(Run::absolute).toList(),
+                        "out", absolute(given.out())),
+                "command line");
+        Run run = new Run(config, Path.of(config.model()));
+        run.checkOptions();
+        try {
+            Files.createDirectories(folder);
+            run.prepare(config.data(), "new", config.valid().isEmpty() ? config.heldOut() : 0, err);
+            run.prepare(config.valid(), "valid", 0, err);
+            run.prepare(config.replay(), "replay", config.heldOut(), err);
+            // Opened once to see whether they are long enough, before any weight is loaded.
+            run.corpus();
+            ConfigFile.write(folder.resolve(CONFIG), config.toMap());
+        } catch (UserException e) {
+            delete(folder.resolve("data"));
+            throw e;
+        } catch (IOException e) {
+            throw new UserException(folder + ": cannot be created (" + e.getMessage() + ")", e);
+        }
+        return run;
+    }
+
+    /** A run that was begun before, perhaps under another name. */
+    static Run open(Path folder, String engine, String device, Integer threads) {
+        Path file = folder.resolve(CONFIG);
+        if (!Files.exists(file)) {
+            throw new UserException(
+                    folder + ": is not the folder of a run (it has no " + CONFIG + "); begin one with train");
+        }
+        Map<String, Object> changes = new LinkedHashMap<>();
+        changes.put("out", absolute(folder.toString()));
+        if (engine != null) {
+            changes.put("engine", engine);
+        }
+        if (device != null) {
+            changes.put("device", device);
+        }
+        if (threads != null) {
+            changes.put("threads", threads);
+        }
+        TrainConfig config = TrainConfig.DEFAULTS
+                .with(ConfigFile.read(file), file.toString())
+                .with(changes, "command line");
+        return new Run(config, readable(folder, Path.of(config.model())));
+    }
+
+    /**
+     * Where tokenizer and sizes are read from: the newest checkpoint in which they can be, as the original model may be
+     * gone, and what else of a checkpoint is damaged is for the trainer to find.
+     */
+    private static Path readable(Path folder, Path model) {
+        Path checkpoints = folder.resolve("checkpoints");
+        if (!Files.isDirectory(checkpoints)) {
+            return model;
+        }
+        try (Stream<Path> found = Files.list(checkpoints)) {
+            return found.filter(path -> path.getFileName().toString().startsWith("step-"))
+                    .sorted(Comparator.reverseOrder())
+                    .filter(Run::isReadable)
+                    .findFirst()
+                    .orElse(model);
+        } catch (IOException e) {
+            throw new UserException(checkpoints + ": cannot be read (" + e.getMessage() + ")", e);
+        }
+    }
+
+    private static boolean isReadable(Path checkpoint) {
+        try {
+            Models.tokenizer(checkpoint, ModelConfig.read(checkpoint));
+            return true;
+        } catch (UserException e) {
+            return false;
+        }
+    }
+
+    private void checkOptions() {
+        Engines.require(config.engine());
+        int sequence = config.sequenceLength(model.maxPositions());
+        if (sequence > model.maxPositions()) {
+            throw new UserException("sequence is " + sequence + ", but the model in " + config.model() + " has "
+                    + model.maxPositions() + " positions; choose a shorter one");
+        }
+        if (config.replay().isEmpty() != (config.replayFraction() == 0)) {
+            throw new UserException("replay and replay_fraction belong together; give both (such as --replay TEXTS"
+                    + " --replay-fraction 0.25) or neither");
+        }
+    }
+
+    // ---------------------------------------------------------------------------------------------- data
+
+    private void prepare(List<String> paths, String name, double heldOut, PrintWriter err) {
+        if (!paths.isEmpty() && !isPrepared(paths)) {
+            List<Path> texts = paths.stream().map(Path::of).toList();
+            PrepareCommand.prepare(
+                    Corpus.of(texts),
+                    tokenizer,
+                    heldOut,
+                    config.seed(),
+                    folder.resolve("data").resolve(name),
+                    err);
+        }
+    }
+
+    private static boolean isPrepared(List<String> paths) {
+        return paths.size() == 1 && TokenDataset.isPrepared(Path.of(paths.getFirst()));
+    }
+
+    private TokenDataset open(List<String> paths, String name, String split) {
+        Path prepared = isPrepared(paths)
+                ? Path.of(paths.getFirst())
+                : folder.resolve("data").resolve(name);
+        TokenDataset dataset = TokenDataset.open(prepared, split, model.vocabularySize());
+        dataset.requireTokenizer(tokenizer);
+        return dataset;
+    }
+
+    private Trainer.Corpus corpus() {
+        LinkedHashMap<String, TokenSource> heldOut = new LinkedHashMap<>();
+        if (!config.valid().isEmpty()) {
+            // A prepared folder is one that somebody held a part out of.
+            heldOut.put(
+                    "valid",
+                    open(
+                            config.valid(),
+                            "valid",
+                            isPrepared(config.valid()) ? TokenDataset.VALID : TokenDataset.TRAIN));
+        } else if (config.heldOut() > 0) {
+            heldOut.put("valid", open(config.data(), "new", TokenDataset.VALID));
+        }
+        TrainingSequences sequences = sequences(config.data(), "new");
+        if (!config.replay().isEmpty()) {
+            sequences = new MixedSequences(sequences, sequences(config.replay(), "replay"), config.replayFraction());
+            if (config.heldOut() > 0) {
+                heldOut.put("replay", open(config.replay(), "replay", TokenDataset.VALID));
+            }
+        }
+        return new Trainer.Corpus(sequences, heldOut, tokenizer);
+    }
+
+    private TrainingSequences sequences(List<String> paths, String name) {
+        return new ShuffledSequences(
+                open(paths, name, TokenDataset.TRAIN), config.sequenceLength(model.maxPositions()), config.seed());
+    }
+
+    // ---------------------------------------------------------------------------------------------- training
+
+    /** Trains to the end, or until a signal comes, and gives the exit code. */
+    int train(CommandLine command, boolean json) {
+        PrintWriter err = command.getErr();
+        Trainer.Outcome outcome = train("train", err);
+        if (json) {
+            Map<String, Object> result = new LinkedHashMap<>();
+            result.put("run", folder.toString());
+            result.put("step", outcome.step());
+            result.put("interrupted", outcome.interrupted());
+            command.getOut().println(Output.json(result));
+        } else if (!outcome.interrupted()) {
+            command.getOut().println(folder.resolve("final"));
+        }
+        return outcome.interrupted() ? Main.INTERRUPTED : 0;
+    }
+
+    /** Trains to the end, or until a signal comes. */
+    Trainer.Outcome train(String name, PrintWriter err) {
+        try (Engine engine = Engines.open(config.engine(), config.device(), config.threads());
+                Progress progress = new Progress(err, name);
+                Trainer trainer = new Trainer(engine, config, corpus(), progress)) {
+            if (config.engine().equals(Engines.AUTO)) {
+                err.println(Engines.choice(engine));
+            }
+            progress.begin(trainer.step(), trainer.totalSteps());
+            Trainer.Outcome outcome;
+            try (Interruption _ = new Interruption(trainer::stop)) {
+                outcome = trainer.run();
+            }
+            if (outcome.interrupted()) {
+                err.println("interrupted after step " + outcome.step() + "; everything is saved; go on with: whirlwind"
+                        + " resume " + folder);
+            }
+            return outcome;
+        }
+    }
+
+    Path folder() {
+        return folder;
+    }
+
+    private static String absolute(String path) {
+        return Path.of(path).toAbsolutePath().normalize().toString();
+    }
+
+    private static void delete(Path folder) {
+        if (!Files.exists(folder)) {
+            return;
+        }
+        try (Stream<Path> paths = Files.walk(folder)) {
+            for (Path path : paths.sorted((a, b) -> b.compareTo(a)).toList()) {
+                Files.delete(path);
+            }
+        } catch (IOException e) {
+            throw new UserException(folder + ": cannot be removed (" + e.getMessage() + ")", e);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+package dev.whirlwind.cli;
+
+import dev.whirlwind.data.Corpus;
+import dev.whirlwind.data.TokenDataset;
+import dev.whirlwind.data.TokenSource;
+import dev.whirlwind.data.Tokenizer;
+import dev.whirlwind.model.UserException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Consumer;
+
+/** Texts to be measured on: a split of a prepared folder, or files and folders read into memory as they are. */
+final class Texts {
+    private Texts() {}
+
+    /**
+     * The tokens of a prepared folder's split, or of all the text found under a path.
+     *
+     * @param notes told of files that were passed over
+     */
+    static TokenSource open(Path path, String split, Tokenizer tokenizer, int vocabulary, Consumer<String> notes) {
+        if (TokenDataset.isPrepared(path)) {
+            TokenDataset dataset = TokenDataset.open(path, split, vocabulary);
+            dataset.requireTokenizer(tokenizer);
+            return dataset;
+        }
+        return read(Corpus.of(List.of(path)), tokenizer, vocabulary, notes);
+    }
+
+    /** A whole corpus in memory, its documents joined by the end-of-text token. */
+    static TokenSource read(Corpus corpus, Tokenizer tokenizer, int vocabulary, Consumer<String> notes) {
+        Collector collector = new Collector(tokenizer);
+        corpus.read(collector);
+        if (collector.skipped > 0) {
+            notes.accept(skipped(corpus.name(), collector.skipped, collector.firstSkipped));
+        }
+        if (collector.bytes == 0) {
+            throw new UserException(corpus.name() + ": holds no text; add UTF-8 text files");
+        }
+        return TokenSource.of(
+                corpus.name(), Arrays.copyOf(collector.tokens, collector.count), collector.bytes, vocabulary);
+    }
+
+    static String skipped(String corpus, long files, String first) {
+        return corpus + ": passed over " + files + (files == 1 ? " file: " : " files that are not text, such as ")
+                + first;
+    }
+
+    private static final class Collector implements Corpus.Sink {
+        private final Tokenizer tokenizer;
+        private int[] tokens = new int[1 << 16];
+        private int count;
+        private long bytes;
+        private int skipped;
+        private String firstSkipped;
+
+        Collector(Tokenizer tokenizer) {
+            this.tokenizer = tokenizer;
+        }
+
+        @Override
+        public void text(String document, String piece, boolean last) {
+            bytes += piece.getBytes(StandardCharsets.UTF_8).length;
+            append(tokenizer.encode(piece));
+            if (last && tokenizer.endOfText() >= 0) {
+                append(tokenizer.endOfText());
+            }
+        }
+
+        private void append(int... more) {
+            if (count + more.length > tokens.length) {
+                tokens = Arrays.copyOf(tokens, Math.max(count + more.length, Math.multiplyExact(2, tokens.length)));
+            }
+            System.arraycopy(more, 0, tokens, count, more.length);
+            count += more.length;
+        }
+
+        @Override
+        public void skipped(String file, String reason) {
+            if (skipped++ == 0) {
+                firstSkipped = file + " (" + reason + ")";
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+package dev.whirlwind.cli;
+
+import dev.whirlwind.model.UserException;
+import dev.whirlwind.training.TrainConfig;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "train",
+        sortOptions = false,
+        description = {
+            "Continues the pre-training of a model on text.",
+            "Every option may also stand in a YAML file; the command line wins. What all of them came to is kept in"
+                    + " RUN/config.yaml, the trained model in RUN/final."
+        })
+final class TrainCommand implements Callable<Integer> {
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--config", paramLabel = "FILE", description = "A YAML file of options, such as \"min_lr: 1e-5\".")
+    private Path config;
+
+    @Mixin
+    private Output output;
+
+    @Override
+    public Integer call() {
+        TrainConfig options = TrainConfig.DEFAULTS;
+        if (config != null) {
+            options = options.with(ConfigFile.read(config), config.toString());
+        }
+        options = options.with(TrainOptions.given(spec.commandLine().getParseResult()), "command line");
+        require(options.model() != null, "model");
+        require(!options.data().isEmpty(), "data");
+        require(options.out() != null, "out");
+        Run run = Run.create(options, spec.commandLine().getErr());
+        return run.train(spec.commandLine(), output.isJson());
+    }
+
+    private static void require(boolean given, String option) {
+        if (!given) {
+            throw new UserException("train needs --" + option + " (or \"" + option + "\" in the --config file); see"
+                    + " whirlwind train --help");
+        }
+    }
+}

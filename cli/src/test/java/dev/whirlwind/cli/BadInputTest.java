@@ -1,0 +1,229 @@
+package dev.whirlwind.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.whirlwind.model.GoldenCases;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Whatever is wrong with what a user gives: one line that names file, place and remedy, and nothing lost. */
+class BadInputTest {
+    @TempDir
+    Path temp;
+
+    private Path model;
+    private Path texts;
+    private Path run;
+
+    @BeforeEach
+    void make() {
+        model = Cli.model(temp.resolve("model"));
+        texts = Cli.texts(temp.resolve("texts"));
+        run = temp.resolve("run");
+    }
+
+    private Cli.Result train(Object... more) {
+        Object[] args = new Object[9 + more.length];
+        System.arraycopy(
+                new Object[] {"train", "--model", model, "--data", texts, "--out", run, "--steps", "2"}, 0, args, 0, 9);
+        System.arraycopy(more, 0, args, 9, more.length);
+        return Cli.run(args);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"train", "eval", "generate", "prepare", "bench"})
+    void noSuchModelFolder(String command) {
+        Path missing = temp.resolve("missing");
+        Object[] args = switch (command) {
+            case "train", "prepare" -> new Object[] {command, "--model", missing, "--data", texts, "--out", run};
+            case "eval" -> new Object[] {command, "--model", missing, "--data", texts};
+            case "generate" -> new Object[] {command, "--model", missing, "--prompt", "x"};
+            default -> new Object[] {command, "--model", missing};
+        };
+        Cli.run(args).fails(missing.toString(), "folder");
+        assertThat(run).doesNotExist();
+    }
+
+    @Test
+    void configMissing() throws IOException {
+        Files.delete(model.resolve("config.json"));
+        train().fails(model.toString(), "config.json is missing");
+    }
+
+    @Test
+    void configBroken() {
+        Cli.write(model.resolve("config.json"), "{\"model_type\": \"llama\",");
+        train().fails("config.json", "not valid JSON");
+    }
+
+    @Test
+    void architectureUnknown() {
+        Cli.write(model.resolve("config.json"), Cli.TINY.replace("llama", "mamba"));
+        train().fails("config.json", "mamba", "not supported", "qwen3");
+    }
+
+    @Test
+    void weightsTruncated() throws IOException {
+        Path file = model.resolve("model.safetensors");
+        byte[] whole = Files.readAllBytes(file);
+        for (int length : new int[] {0, 7, 100, whole.length / 2, whole.length - 1}) {
+            Files.write(file, java.util.Arrays.copyOf(whole, length));
+            Cli.run("generate", "--model", model, "--prompt", "x").fails("model.safetensors");
+        }
+    }
+
+    @Test
+    void weightsOfAnotherShape() {
+        Cli.write(
+                model.resolve("config.json"),
+                Cli.TINY.replace("\"intermediate_size\": 40", "\"intermediate_size\": 48"));
+        Cli.run("eval", "--model", model, "--data", texts).fails("model.safetensors", "mlp", "shape", "config.json");
+    }
+
+    @Test
+    void tensorMissing() {
+        Cli.write(
+                model.resolve("config.json"), Cli.TINY.replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3"));
+        Cli.run("eval", "--model", model, "--data", texts).fails("model", "model.layers.2.");
+    }
+
+    @Test
+    void tensorTooMany() {
+        Cli.write(
+                model.resolve("config.json"), Cli.TINY.replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1"));
+        Cli.run("eval", "--model", model, "--data", texts).fails("model", "model.layers.1.");
+    }
+
+    @Test
+    void tokenizerBroken() {
+        Cli.write(model.resolve("tokenizer.json"), "{\"version\": \"1.0\", ");
+        train().fails("tokenizer.json");
+    }
+
+    @Test
+    void tokenizerLargerThanTheModel() {
+        Cli.write(model.resolve("config.json"), Cli.TINY.replace("\"vocab_size\": 256", "\"vocab_size\": 200"));
+        train().fails(model.toString(), "256", "200", "vocab_size");
+    }
+
+    @Test
+    void tokenizerMissing() {
+        Cli.run("eval", "--model", GoldenCases.folder("llama"), "--data", texts).fails("tokenizer.json", "missing");
+    }
+
+    @Test
+    void corpusMissing() {
+        Cli.run("train", "--model", model, "--data", temp.resolve("nothing"), "--out", run)
+                .fails("nothing", "does not exist");
+    }
+
+    @Test
+    void corpusEmpty() throws IOException {
+        Path empty = Files.createDirectories(temp.resolve("empty"));
+        Cli.run("train", "--model", model, "--data", empty, "--out", run).fails("empty", "no text");
+        // Nothing is left that would stop the next attempt.
+        train().succeeds();
+    }
+
+    @Test
+    void corpusShorterThanOneSequence() {
+        Path little = Cli.write(temp.resolve("little/a.txt"), "Too little.");
+        Cli.run("train", "--model", model, "--data", little, "--held-out", "0", "--out", run)
+                .fails("12 tokens", "33", "shorter sequence");
+        assertThat(run.resolve("data")).doesNotExist();
+    }
+
+    @Test
+    void filesThatAreNotTextAreReportedAndPassedOver() throws IOException {
+        Files.write(texts.resolve("picture.bin"), new byte[] {1, 0, 2, 0});
+        Files.write(texts.resolve("latin1.txt"), new byte[] {'c', 'a', 'f', (byte) 0xE9, '\n'});
+        Cli.Result result = train().succeeds();
+        assertThat(result.err()).contains("passed over 2 files").contains("latin1.txt");
+    }
+
+    @Test
+    void outputNotEmpty() {
+        Path file = Cli.write(run.resolve("precious.txt"), "mine");
+        train().fails(run.toString(), "not empty");
+        Cli.run("init", "--config", "byte-tiny", "--out", run).fails(run.toString(), "not empty");
+        Cli.run("prepare", "--model", model, "--data", texts, "--out", run).fails(run.toString(), "not empty");
+        assertThat(file).hasContent("mine");
+        assertThat(run.toFile().list()).containsExactly("precious.txt");
+    }
+
+    @Test
+    void sequenceLongerThanThePositions() {
+        train("--sequence", "33").fails("33", "32 positions", "shorter");
+        Cli.run("eval", "--model", model, "--data", texts, "--sequence", "33").fails("33", "32 positions");
+    }
+
+    @Test
+    void promptLongerThanThePositions() {
+        Cli.run("generate", "--model", model, "--prompt", "x".repeat(33)).fails("33 tokens", "32");
+    }
+
+    @Test
+    void unknownOptionInTheYaml() {
+        Path yaml = Cli.write(temp.resolve("options.yaml"), "batch: 2\nlearning_rat: 1e-3\nmin_ir: 1e-5\n");
+        train("--config", yaml).fails("options.yaml", "learning_rat", "did you mean");
+        Cli.write(yaml, "min_ir: 1e-5\n");
+        train("--config", yaml).fails("options.yaml", "min_ir", "did you mean \"min_lr\"");
+    }
+
+    @Test
+    void wrongValueInTheYaml() {
+        Path yaml = Cli.write(temp.resolve("options.yaml"), "batch: many\n");
+        train("--config", yaml).fails("options.yaml", "batch", "many");
+        Cli.write(yaml, "lr: -1\n");
+        train("--config", yaml).fails("options.yaml", "lr", "-1");
+    }
+
+    @Test
+    void brokenYaml() {
+        Path yaml = Cli.write(temp.resolve("options.yaml"), "batch: 2\nlr: [1e-3\n");
+        train("--config", yaml).fails("options.yaml", "line", "YAML");
+        Cli.write(yaml, "just words");
+        train("--config", yaml).fails("options.yaml", "no options");
+        train("--config", temp.resolve("none.yaml")).fails("none.yaml", "no such file");
+    }
+
+    @Test
+    void replayNeedsItsFraction() {
+        train("--replay", texts).fails("replay_fraction");
+        train("--replay-fraction", "0.5").fails("replay");
+    }
+
+    @Test
+    void notARun() {
+        Cli.run("resume", texts).fails(texts.toString(), "config.yaml", "train");
+    }
+
+    @Test
+    void notACase() {
+        Cli.run("parity", model).fails("expected.json");
+    }
+
+    @Test
+    void noSuchEngine() {
+        train("--engine", "quantum").fails("quantum", "cpu");
+        assertThat(run.resolve("data")).doesNotExist();
+    }
+
+    @Test
+    void wrongUsageIsExitCodeTwoAndOneLine() {
+        for (String[] args : new String[][] {
+            {"tarin"}, {"train", "--no-such-option"}, {"train", "--batch", "many"}, {"eval"}, {"bench", "--steps"}
+        }) {
+            Cli.Result result = Cli.run((Object[]) args);
+            assertThat(result.code()).as(args[0]).isEqualTo(2);
+            assertThat(result.err().lines()).hasSize(1);
+            assertThat(result.err()).startsWith("whirlwind: ");
+        }
+    }
+}

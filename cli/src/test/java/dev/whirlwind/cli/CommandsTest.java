@@ -1,0 +1,173 @@
+package dev.whirlwind.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.whirlwind.model.GoldenCases;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+
+/** What commands print for scripts. */
+class CommandsTest {
+    @TempDir
+    Path temp;
+
+    @Test
+    void everyCommandHasHelp() {
+        for (String command : List.of(
+                "demo", "init", "prepare", "train", "resume", "eval", "generate", "parity", "bench", "devices")) {
+            Cli.Result result = Cli.run(command, "--help").succeeds();
+            assertThat(result.out()).startsWith("Usage: whirlwind " + command);
+        }
+        assertThat(Cli.run("train", "--help").out())
+                .contains("--min-lr", "--replay-fraction", "--save-dtype")
+                .contains("Default: 1.0E-4");
+    }
+
+    @Test
+    void parity() {
+        JsonNode json = Cli.run("parity", GoldenCases.folder("llama"), "--engine", "cpu", "--json")
+                .succeeds()
+                .json();
+        assertThat(json.propertyNames())
+                .startsWith(
+                        "case",
+                        "engine",
+                        "pass",
+                        "loss",
+                        "logits",
+                        "gradients",
+                        "trajectory",
+                        "final_parameters",
+                        "perplexity");
+        assertThat(json.path("case").stringValue()).isEqualTo("llama");
+        assertThat(json.path("pass").booleanValue()).isTrue();
+        assertThat(json.path("loss").propertyNames()).containsExactly("expected", "actual", "relative_error");
+        assertThat(json.path("logits").path("max_abs_error").doubleValue()).isBetween(1e-12, 1e-4);
+        assertThat(json.path("gradients").propertyNames()).containsExactly("max_relative_error", "worst");
+        assertThat(json.path("trajectory").propertyNames())
+                .containsExactly("steps", "max_loss_error", "max_grad_norm_relative_error");
+        assertThat(json.path("final_parameters").path("max_abs_error").doubleValue())
+                .isLessThan(1e-5);
+        assertThat(json.path("perplexity").propertyNames()).containsExactly("expected", "actual");
+    }
+
+    @Test
+    void bench() {
+        JsonNode json = Cli.run(
+                        "bench",
+                        "--model",
+                        "byte-tiny",
+                        "--batch",
+                        "1",
+                        "--sequence",
+                        "5",
+                        "--steps",
+                        "2",
+                        "--engine",
+                        "cpu",
+                        "--json")
+                .succeeds()
+                .json();
+        assertThat(json.propertyNames())
+                .startsWith("engine", "device", "model", "parameters", "batch", "sequence", "step_ms")
+                .contains("tokens_per_second", "gflops", "peak_gflops", "peak_rss_mib", "operations");
+        JsonNode step = json.path("step_ms");
+        assertThat(step.path("median").doubleValue())
+                .isBetween(step.path("min").doubleValue(), step.path("max").doubleValue());
+        assertThat(json.path("tokens_per_second").doubleValue())
+                .isCloseTo(5e3 / step.path("median").doubleValue(), within(1e-6));
+        assertThat(json.path("peak_gflops").doubleValue())
+                .isGreaterThan(json.path("gflops").doubleValue());
+        assertThat(json.path("operations"))
+                .anyMatch(row -> row.path("operation").stringValue().equals("headLossBackward"));
+    }
+
+    @Test
+    void evaluatesModelsSideBySide() {
+        Path a = Cli.model(temp.resolve("a"));
+        Path b = temp.resolve("b");
+        Cli.run("init", "--config", temp.resolve("tiny.json"), "--out", b, "--seed", "99")
+                .succeeds();
+        Path texts = Cli.texts(temp.resolve("texts"));
+        Cli.Result result =
+                Cli.run("eval", "--model", a, b, "--data", texts, "--json").succeeds();
+        JsonNode first = result.json().path("results").path(0);
+        assertThat(first.propertyNames())
+                .containsExactly("model", "data", "tokens", "predicted", "mean_nll", "perplexity", "bits_per_byte");
+        assertThat(first.path("predicted").longValue())
+                .isEqualTo(first.path("tokens").longValue() - 1);
+        double nll = first.path("mean_nll").doubleValue();
+        assertThat(nll).isCloseTo(Math.log(256), within(0.3));
+        assertThat(first.path("perplexity").doubleValue()).isCloseTo(Math.exp(nll), within(1e-9));
+        assertThat(result.json().path("results")).hasSize(2);
+        assertThat(result.json().path("comparisons")).hasSize(1);
+        assertThat(Cli.run("eval", "--model", a, "--data", texts).succeeds().out())
+                .startsWith("model")
+                .contains("perplexity");
+    }
+
+    @Test
+    void preparedTextIsTheSameText() {
+        Path model = Cli.model(temp.resolve("model"));
+        Path texts = Cli.texts(temp.resolve("texts"));
+        Path prepared = temp.resolve("prepared");
+        JsonNode summary = Cli.run(
+                        "prepare", "--model", model, "--data", texts, "--out", prepared, "--held-out", "0", "--json")
+                .succeeds()
+                .json();
+        JsonNode raw =
+                Cli.run("eval", "--model", model, "--data", texts, "--json").json();
+        JsonNode shards = Cli.run("eval", "--model", model, "--data", prepared, "--split", "train", "--json")
+                .json();
+        assertThat(summary.path("train").path("documents").intValue()).isEqualTo(10);
+        assertThat(shards.path("results").path(0).path("mean_nll"))
+                .isEqualTo(raw.path("results").path(0).path("mean_nll"));
+    }
+
+    @Test
+    void generatesTheSameTextForTheSameSeed() {
+        Path model = Cli.model(temp.resolve("model"));
+        Object[] args = {"generate", "--model", model, "--prompt", "Ab", "--max-tokens", "20", "--json"};
+        JsonNode one = Cli.run(args).succeeds().json();
+        assertThat(Cli.run(args).json().path("text")).isEqualTo(one.path("text"));
+        assertThat(one.path("tokens").intValue()).isBetween(1, 20);
+        assertThat(Cli.run("generate", "--model", model, "--prompt", "Ab", "--max-tokens", "20")
+                        .out())
+                .isEqualTo(one.path("text").stringValue() + System.lineSeparator());
+    }
+
+    @Test
+    void tokenizerOfAModelFolder() {
+        Path tokenizer = Path.of("../data/src/test/resources/tokenizers/qwen2");
+        Path model = temp.resolve("model");
+        Cli.run(
+                        "init",
+                        "--config",
+                        Cli.write(
+                                temp.resolve("c.json"),
+                                Cli.TINY.replace("\"vocab_size\": 256", "\"vocab_size\": 2048")),
+                        "--tokenizer",
+                        tokenizer,
+                        "--out",
+                        model)
+                .succeeds();
+        assertThat(model.resolve("tokenizer.json")).hasSameBinaryContentAs(tokenizer.resolve("tokenizer.json"));
+        Path texts = Cli.texts(temp.resolve("texts"));
+        Cli.Result result = Cli.run("eval", "--model", model, "--data", texts, "--engine", "cpu", "--json");
+        JsonNode row = result.succeeds().json().path("results").path(0);
+        assertThat(row.path("mean_nll").doubleValue()).isCloseTo(Math.log(2048), within(0.5));
+        assertThat(row.path("tokens").longValue())
+                .isLessThan(texts.resolve("text-1.txt").toFile().length() * 10);
+    }
+
+    @Test
+    void devices() {
+        JsonNode json = Cli.run("devices", "--json").succeeds().json();
+        assertThat(json.path("engines").path(0).path("name").stringValue()).isEqualTo("cpu");
+        assertThat(json.path("engines").path(0).path("usable").booleanValue()).isTrue();
+    }
+}

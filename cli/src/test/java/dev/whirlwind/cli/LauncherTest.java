@@ -1,0 +1,123 @@
+package dev.whirlwind.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.File;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.jar.Attributes;
+import java.util.jar.JarEntry;
+import java.util.jar.JarOutputStream;
+import java.util.jar.Manifest;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The launcher in a copy of the house that is already built, so that no test starts a build. */
+@DisabledOnOs(OS.WINDOWS)
+class LauncherTest {
+    @TempDir
+    static Path temp;
+
+    private static Path home;
+
+    @BeforeAll
+    static void build() throws IOException {
+        Path root = Path.of("").toAbsolutePath().getParent();
+        home = Files.createDirectories(temp.resolve("a house"));
+        Files.copy(root.resolve("whirlwind"), home.resolve("whirlwind"));
+        assertThat(home.resolve("whirlwind").toFile().setExecutable(true)).isTrue();
+        Files.createDirectories(home.resolve(".mvn"));
+        Files.copy(root.resolve(".mvn/find-jdk.sh"), home.resolve(".mvn/find-jdk.sh"));
+        Files.copy(root.resolve(".mvn/tornado-flags.sh"), home.resolve(".mvn/tornado-flags.sh"));
+        Path lib = Files.createDirectories(home.resolve("cli/target/launcher"));
+        List<String> jars = new ArrayList<>();
+        for (String entry : System.getProperty("java.class.path").split(File.pathSeparator, -1)) {
+            Path path = Path.of(entry);
+            if (Files.isDirectory(path)) {
+                jar(path, lib.resolve("classes-" + jars.size() + ".jar"));
+            }
+            jars.add(path.toUri().toString());
+        }
+        // One that names all the others stands for copies of them.
+        Manifest manifest = new Manifest();
+        manifest.getMainAttributes().put(Attributes.Name.MANIFEST_VERSION, "1.0");
+        manifest.getMainAttributes().put(Attributes.Name.CLASS_PATH, String.join(" ", jars));
+        try (OutputStream file = Files.newOutputStream(lib.resolve("others.jar"))) {
+            new JarOutputStream(file, manifest).close();
+        }
+        Files.createFile(home.resolve("cli/target/launcher/built"));
+    }
+
+    private static void jar(Path classes, Path jar) throws IOException {
+        try (OutputStream file = Files.newOutputStream(jar);
+                JarOutputStream out = new JarOutputStream(file);
+                Stream<Path> paths = Files.walk(classes)) {
+            for (Path path : paths.filter(Files::isRegularFile).toList()) {
+                out.putNextEntry(new JarEntry(classes.relativize(path).toString()));
+                Files.copy(path, out);
+            }
+        }
+    }
+
+    private static Cli.Result start(Path directory, Map<String, String> environment, String... command)
+            throws Exception {
+        Path out = temp.resolve("out.txt");
+        Path err = temp.resolve("err.txt");
+        ProcessBuilder builder = new ProcessBuilder(command)
+                .directory(directory.toFile())
+                .redirectOutput(out.toFile())
+                .redirectError(err.toFile());
+        builder.environment().keySet().removeIf(name -> name.startsWith("TORNADO"));
+        builder.environment().put("SDKMAN_DIR", temp.toString());
+        builder.environment().putAll(environment);
+        int code = builder.start().waitFor();
+        return new Cli.Result(code, Files.readString(out), Files.readString(err));
+    }
+
+    @Test
+    void argumentsArriveUnchangedThroughALinkFromAnotherFolder() throws Exception {
+        Path elsewhere = Files.createDirectories(temp.resolve("else where"));
+        Files.createSymbolicLink(elsewhere.resolve("wind"), Path.of("../a house/whirlwind"));
+        String awkward = "two  spaces | 'single' \"double\" $HOME * \\ é";
+        for (int i = 0; i < 2; i++) {
+            List<String> command = new ArrayList<>(List.of("./wind", "init", "--config", awkward, "--out", "x"));
+            start(elsewhere, Map.of(), command.toArray(String[]::new))
+                    .fails("--config " + awkward + ": neither a file");
+        }
+        // The archive of the first start served the second.
+        assertThat(home.resolve("cli/target/launcher/classes.aot")).exists();
+    }
+
+    @Test
+    void standardInputIsRead() throws Exception {
+        Path model = Cli.model(temp.resolve("model"));
+        Cli.Result result = start(
+                temp,
+                Map.of(),
+                "sh",
+                "-c",
+                "printf 'Line' | 'a house/whirlwind' generate --model model --max-tokens 3 --engine cpu");
+        assertThat(result.succeeds().err()).isEmpty();
+        assertThat(result.out())
+                .isEqualTo(Cli.run("generate", "--model", model, "--prompt", "Line", "--max-tokens", "3")
+                        .out());
+    }
+
+    @Test
+    void saysWhereToGetAJdk() throws Exception {
+        Path bare = Files.createDirectories(temp.resolve("bare"));
+        Files.copy(home.resolve("whirlwind"), bare.resolve("whirlwind"));
+        Cli.write(bare.resolve(".mvn/find-jdk.sh"), "whirlwind_is_jdk25() { false; }\n");
+        start(temp, Map.of("JAVA_HOME", "/nowhere"), "bare/whirlwind", "--help")
+                .fails("JDK 25", "adoptium.net", "JAVA_HOME");
+    }
+}

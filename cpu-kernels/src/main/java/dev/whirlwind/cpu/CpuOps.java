@@ -1,0 +1,407 @@
+package dev.whirlwind.cpu;
+
+import dev.whirlwind.model.AdamW;
+import dev.whirlwind.model.AttentionShape;
+import dev.whirlwind.model.Dropout;
+import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.Ops;
+import dev.whirlwind.model.Tensor;
+import java.lang.foreign.Arena;
+
+/**
+ * The instruction set on {@link CpuEngine}: finds the addresses of a layer's tensors and hands them to the kernels. These
+ * read and write raw memory, so all that could lead them astray is checked here: that every range lies in its buffer, and
+ * every token in its table.
+ */
+final class CpuOps implements Ops {
+    private final CpuEngine engine;
+    private final Embedding embedding;
+    private final LayerNorm layerNorm;
+    private final RmsNorm rmsNorm;
+    private final HeadNorm headNorm;
+    private final Linear linear;
+    private final Rope rope;
+    private final Attention attention;
+    private final CachedAttention cachedAttention;
+    private final Gelu gelu;
+    private final Swiglu swiglu;
+    private final Elementwise elementwise;
+    private final HeadLoss headLoss;
+    private final SumOfSquares sumOfSquares;
+    private final AdamWStep adamw;
+
+    private Inputs inputs;
+    private int layer;
+
+    CpuOps(CpuEngine engine, Workers workers, Arena arena) {
+        this.engine = engine;
+        Scratch scratch = new Scratch();
+        RowSums sums = new RowSums(workers, scratch);
+        embedding = new Embedding(workers);
+        layerNorm = new LayerNorm(workers, sums);
+        rmsNorm = new RmsNorm(workers, sums);
+        headNorm = new HeadNorm(workers, sums);
+        linear = new Linear(workers, arena);
+        rope = new Rope(workers);
+        attention = new Attention(workers, scratch);
+        cachedAttention = new CachedAttention(workers, scratch);
+        gelu = new Gelu(workers, scratch);
+        swiglu = new Swiglu(workers, scratch);
+        elementwise = new Elementwise(workers);
+        headLoss = new HeadLoss(workers, linear.gemm(), arena);
+        sumOfSquares = new SumOfSquares(workers);
+        adamw = new AdamWStep(workers);
+    }
+
+    /** What the operations that follow are about. */
+    void begin(Inputs inputs, int layer) {
+        this.inputs = inputs;
+        this.layer = layer;
+    }
+
+    /** The address of a tensor in the current layer, of which so many floats will be used. */
+    private long at(Tensor tensor, long floats) {
+        if (!(tensor.buffer() instanceof CpuEngine.CpuBuffer buffer) || buffer.engine() != engine) {
+            throw new IllegalArgumentException("the tensor belongs to another engine");
+        }
+        long offset = tensor.offset(layer);
+        if (offset < 0 || floats < 0 || floats > buffer.length() - offset) {
+            throw new IndexOutOfBoundsException("floats " + offset + " to " + (offset + floats) + " of layer " + layer
+                    + " do not lie in " + buffer.name() + ", which has " + buffer.length());
+        }
+        return buffer.address() + 4 * offset;
+    }
+
+    private long at(Tensor tensor, int rows, int width) {
+        return at(tensor, (long) rows * width);
+    }
+
+    private long atOrNone(Tensor tensor, long floats) {
+        return tensor == null ? 0 : at(tensor, floats);
+    }
+
+    /** The largest token of the batch plus one; none is negative. */
+    private long tokensUsed(int places) {
+        int max = 0;
+        for (int i = 0; i < places; i++) {
+            int token = inputs.tokens[i];
+            if (token < 0) {
+                throw new IndexOutOfBoundsException("token " + token + " at place " + i + " is negative");
+            }
+            max = Math.max(max, token);
+        }
+        return max + 1L;
+    }
+
+    private void checkTargets(int rows, int vocabulary) {
+        for (int i = 0; i < rows; i++) {
+            if (inputs.targets[i] >= vocabulary) {
+                throw new IndexOutOfBoundsException("target " + inputs.targets[i] + " at place " + i
+                        + " is not below the vocabulary's size, " + vocabulary);
+            }
+        }
+    }
+
+    @Override
+    public void embed(Tensor out, Tensor wte, Tensor wpe, int batch, int sequence, int width) {
+        int rows = batch * sequence;
+        embedding.forward(
+                at(out, rows, width),
+                at(wte, tokensUsed(rows) * width),
+                atOrNone(wpe, ((long) inputs.position + sequence) * width),
+                inputs,
+                batch,
+                sequence,
+                width);
+    }
+
+    @Override
+    public void embedBackward(Tensor dwte, Tensor dwpe, Tensor dout, int batch, int sequence, int width) {
+        int rows = batch * sequence;
+        embedding.backward(
+                atOrNone(dwte, tokensUsed(rows) * width),
+                atOrNone(dwpe, (long) sequence * width),
+                at(dout, rows, width),
+                inputs,
+                batch,
+                sequence,
+                width);
+    }
+
+    @Override
+    public void layerNorm(
+            Tensor out,
+            Tensor mean,
+            Tensor rstd,
+            Tensor x,
+            Tensor weight,
+            Tensor bias,
+            int rows,
+            int width,
+            float eps) {
+        layerNorm.forward(
+                at(out, rows, width),
+                at(mean, rows),
+                at(rstd, rows),
+                at(x, rows, width),
+                at(weight, width),
+                at(bias, width),
+                rows,
+                width,
+                eps);
+    }
+
+    @Override
+    public void layerNormBackward(
+            Tensor dx,
+            Tensor dweight,
+            Tensor dbias,
+            Tensor dout,
+            Tensor x,
+            Tensor mean,
+            Tensor rstd,
+            Tensor weight,
+            int rows,
+            int width) {
+        layerNorm.backward(
+                at(dx, rows, width),
+                at(dweight, width),
+                at(dbias, width),
+                at(dout, rows, width),
+                at(x, rows, width),
+                at(mean, rows),
+                at(rstd, rows),
+                at(weight, width),
+                rows,
+                width);
+    }
+
+    @Override
+    public void rmsNorm(Tensor out, Tensor rstd, Tensor x, Tensor weight, int rows, int width, float eps) {
+        rmsNorm.forward(at(out, rows, width), at(rstd, rows), at(x, rows, width), at(weight, width), rows, width, eps);
+    }
+
+    @Override
+    public void rmsNormBackward(
+            Tensor dx, Tensor dweight, Tensor dout, Tensor x, Tensor rstd, Tensor weight, int rows, int width) {
+        rmsNorm.backward(
+                at(dx, rows, width),
+                at(dweight, width),
+                at(dout, rows, width),
+                at(x, rows, width),
+                at(rstd, rows),
+                at(weight, width),
+                rows,
+                width);
+    }
+
+    @Override
+    public void headNorm(
+            Tensor out, Tensor rstd, Tensor x, Tensor queryWeight, Tensor keyWeight, AttentionShape shape, float eps) {
+        headNorm.forward(
+                at(out, shape.rows(), shape.qkvWidth()),
+                at(rstd, shape.rows(), shape.heads() + shape.kvHeads()),
+                at(x, shape.rows(), shape.qkvWidth()),
+                at(queryWeight, shape.headDim()),
+                at(keyWeight, shape.headDim()),
+                shape,
+                eps);
+    }
+
+    @Override
+    public void headNormBackward(
+            Tensor dx,
+            Tensor dqueryWeight,
+            Tensor dkeyWeight,
+            Tensor dout,
+            Tensor x,
+            Tensor rstd,
+            Tensor queryWeight,
+            Tensor keyWeight,
+            AttentionShape shape) {
+        headNorm.backward(
+                at(dx, shape.rows(), shape.qkvWidth()),
+                at(dqueryWeight, shape.headDim()),
+                at(dkeyWeight, shape.headDim()),
+                at(dout, shape.rows(), shape.qkvWidth()),
+                at(x, shape.rows(), shape.qkvWidth()),
+                at(rstd, shape.rows(), shape.heads() + shape.kvHeads()),
+                at(queryWeight, shape.headDim()),
+                at(keyWeight, shape.headDim()),
+                shape);
+    }
+
+    @Override
+    public void linear(Tensor out, Tensor x, Tensor weight, Tensor bias, int rows, int inWidth, int outWidth) {
+        linear.forward(
+                at(out, rows, outWidth),
+                at(x, rows, inWidth),
+                at(weight, outWidth, inWidth),
+                atOrNone(bias, outWidth),
+                rows,
+                inWidth,
+                outWidth);
+    }
+
+    @Override
+    public void linearBackwardInput(Tensor dx, Tensor dout, Tensor weight, int rows, int inWidth, int outWidth) {
+        linear.backwardInput(
+                at(dx, rows, inWidth),
+                at(dout, rows, outWidth),
+                at(weight, outWidth, inWidth),
+                rows,
+                inWidth,
+                outWidth);
+    }
+
+    @Override
+    public void linearBackwardWeight(
+            Tensor dweight, Tensor dbias, Tensor dout, Tensor x, int rows, int inWidth, int outWidth) {
+        linear.backwardWeight(
+                at(dweight, outWidth, inWidth),
+                atOrNone(dbias, outWidth),
+                at(dout, rows, outWidth),
+                at(x, rows, inWidth),
+                rows,
+                inWidth,
+                outWidth);
+    }
+
+    @Override
+    public void rope(Tensor qkv, Tensor cos, Tensor sin, AttentionShape shape) {
+        long angles = ((long) inputs.position + shape.sequence()) * (shape.headDim() / 2);
+        rope.forward(at(qkv, shape.rows(), shape.qkvWidth()), at(cos, angles), at(sin, angles), shape, inputs.position);
+    }
+
+    @Override
+    public void ropeBackward(Tensor dqkv, Tensor cos, Tensor sin, AttentionShape shape) {
+        long angles = ((long) inputs.position + shape.sequence()) * (shape.headDim() / 2);
+        rope.backward(
+                at(dqkv, shape.rows(), shape.qkvWidth()), at(cos, angles), at(sin, angles), shape, inputs.position);
+    }
+
+    @Override
+    public void attention(Tensor out, Tensor lse, Tensor qkv, AttentionShape shape, Dropout dropout) {
+        attention.forward(
+                at(out, shape.rows(), shape.outWidth()),
+                at(lse, shape.rows(), shape.heads()),
+                at(qkv, shape.rows(), shape.qkvWidth()),
+                shape,
+                dropout,
+                inputs,
+                layer);
+    }
+
+    @Override
+    public void attentionBackward(
+            Tensor dqkv,
+            Tensor dout,
+            Tensor out,
+            Tensor lse,
+            Tensor qkv,
+            Tensor delta,
+            AttentionShape shape,
+            Dropout dropout) {
+        attention.backward(
+                at(dqkv, shape.rows(), shape.qkvWidth()),
+                at(dout, shape.rows(), shape.outWidth()),
+                at(out, shape.rows(), shape.outWidth()),
+                at(lse, shape.rows(), shape.heads()),
+                at(qkv, shape.rows(), shape.qkvWidth()),
+                at(delta, shape.rows(), shape.heads()),
+                shape,
+                dropout,
+                inputs,
+                layer);
+    }
+
+    @Override
+    public void cachedAttention(Tensor out, Tensor cache, Tensor qkv, AttentionShape shape, int capacity) {
+        if (shape.batch() != 1 || inputs.position + shape.sequence() > capacity) {
+            throw new IndexOutOfBoundsException("positions " + inputs.position + " to "
+                    + (inputs.position + shape.sequence()) + " of " + shape.batch()
+                    + " texts do not fit a cache of one text and " + capacity + " places");
+        }
+        cachedAttention.run(
+                at(out, shape.rows(), shape.outWidth()),
+                at(cache, capacity, 2 * shape.kvHeads() * shape.headDim()),
+                at(qkv, shape.rows(), shape.qkvWidth()),
+                shape,
+                inputs.position);
+    }
+
+    @Override
+    public void gelu(Tensor out, Tensor x, int rows, int width) {
+        gelu.forward(at(out, rows, width), at(x, rows, width), (long) rows * width);
+    }
+
+    @Override
+    public void geluBackward(Tensor dx, Tensor dout, Tensor x, int rows, int width) {
+        gelu.backward(at(dx, rows, width), at(dout, rows, width), at(x, rows, width), (long) rows * width);
+    }
+
+    @Override
+    public void swiglu(Tensor out, Tensor x, int rows, int width) {
+        swiglu.forward(at(out, rows, width), at(x, rows, 2 * width), rows, width);
+    }
+
+    @Override
+    public void swigluBackward(Tensor dx, Tensor dout, Tensor x, int rows, int width) {
+        swiglu.backward(at(dx, rows, 2 * width), at(dout, rows, width), at(x, rows, 2 * width), rows, width);
+    }
+
+    @Override
+    public void add(Tensor out, Tensor a, Tensor b, int rows, int width) {
+        elementwise.add(at(out, rows, width), at(a, rows, width), at(b, rows, width), (long) rows * width);
+    }
+
+    @Override
+    public void dropout(Tensor out, Tensor x, int rows, int width, Dropout dropout) {
+        elementwise.dropout(at(out, rows, width), at(x, rows, width), (long) rows * width, dropout, inputs, layer);
+    }
+
+    @Override
+    public void headLoss(Tensor nll, Tensor x, Tensor weight, int rows, int width, int vocabulary) {
+        checkTargets(rows, vocabulary);
+        headLoss.forward(
+                at(nll, rows),
+                at(x, rows, width),
+                at(weight, vocabulary, width),
+                inputs.targets,
+                rows,
+                width,
+                vocabulary);
+    }
+
+    @Override
+    public void headLossBackward(
+            Tensor nll, Tensor dx, Tensor dweight, Tensor x, Tensor weight, int rows, int width, int vocabulary) {
+        checkTargets(rows, vocabulary);
+        headLoss.backward(
+                at(nll, rows),
+                at(dx, rows, width),
+                at(dweight, vocabulary, width),
+                at(x, rows, width),
+                at(weight, vocabulary, width),
+                inputs.targets,
+                inputs.lossScale,
+                rows,
+                width,
+                vocabulary);
+    }
+
+    @Override
+    public void sumOfSquares(Tensor partials, Tensor x, long length) {
+        sumOfSquares.run(at(partials, PARTIALS), at(x, length), length);
+    }
+
+    @Override
+    public void adamw(Tensor parameter, Tensor gradient, Tensor m, Tensor v, long length, AdamW settings) {
+        adamw.run(at(parameter, length), at(gradient, length), at(m, length), at(v, length), length, settings, inputs);
+    }
+
+    @Override
+    public void zero(Tensor x, long length) {
+        elementwise.zero(at(x, length), length);
+    }
+}

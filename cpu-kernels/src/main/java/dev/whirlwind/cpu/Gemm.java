@@ -1,0 +1,250 @@
+package dev.whirlwind.cpu;
+
+import static dev.whirlwind.cpu.Memory.ALL;
+import static dev.whirlwind.cpu.Memory.LANES;
+import static dev.whirlwind.cpu.Memory.ORDER;
+import static dev.whirlwind.cpu.Memory.SPECIES;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
+
+import java.lang.foreign.Arena;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+
+/**
+ * Matrix multiplication, blocked for the caches and packed (Goto and van de Geijn, 2008; Van Zee and van de Geijn, BLIS,
+ * 2015). The result is cut into tiles, one task each. A task goes through k in blocks; for each it packs its columns of B
+ * to stay in the second-level cache, then takes its rows of A through {@link MicroKernel}, a few at a time. Rows that lie
+ * contiguous are read where they are; those of a transposed A are packed, too, because they would touch a page each.
+ *
+ * <p>Every element of the result is the sum over blocks of k, in order, of sums in order: tiles and threads do not change
+ * its bits. Addresses are {@link Memory}'s; leading dimensions count floats. Not for use by several threads at a time.
+ */
+final class Gemm implements Workers.Task {
+    /** Most of k at a time: so many elements of {@link MicroKernel#ROWS} rows fill a first-level cache. */
+    private static final int DEPTH = 1024;
+
+    /** The same with a transposed A: less, so that the rows of A and B that are packed are read in longer pieces. */
+    private static final int DEPTH_TRANSPOSED = 256;
+
+    /** Memory for what a task packs of B at a time: half of a second-level cache. */
+    private static final long B_BYTES = 1 << 19;
+
+    /** Memory for what a task packs of a transposed A at a time. */
+    private static final long A_BYTES = 1 << 17;
+
+    /** What packing an element of B costs, or fetching one of A, in multiplications. */
+    private static final double FETCHING = 6;
+
+    /** Waiting for the last task costs about this share of one. */
+    private static final double IMBALANCE = 0.3;
+
+    private static final long VECTOR = 4L * LANES;
+    private static final long ZEROS =
+            Memory.allocate(Arena.global(), MicroKernel.COLUMNS).address();
+
+    private static final long TILE_BYTES = 4L * MicroKernel.ROWS * MicroKernel.COLUMNS;
+    private static final long SCRATCH_BYTES = TILE_BYTES + B_BYTES + A_BYTES;
+
+    private final Workers workers;
+    private final long scratch;
+
+    private long c;
+    private long a;
+    private long b;
+    private long bias;
+    private int ldc;
+    private int lda;
+    private int ldb;
+    private int m;
+    private int n;
+    private int k;
+    private boolean transposeA;
+    private boolean transposeB;
+    private boolean accumulate;
+
+    private int blocks;
+    private int tileRows;
+    private int tileColumns;
+    private int tilesAcross;
+
+    /** Takes scratch memory for every worker from the arena. */
+    Gemm(Workers workers, Arena arena) {
+        this.workers = workers;
+        scratch = Memory.allocate(arena, workers.threads() * SCRATCH_BYTES / 4).address();
+    }
+
+    /** C [m, n] = A [m, k] * B^T, with B [n, k]; plus the row {@code bias} [n] where not 0; or C += where accumulate. */
+    void abT(long c, int ldc, long a, int lda, long b, int ldb, long bias, int m, int n, int k, boolean accumulate) {
+        transposeA = false;
+        this.lda = lda;
+        transposeB = true;
+        this.bias = bias;
+        multiply(c, ldc, a, b, ldb, m, n, k, accumulate);
+    }
+
+    /** C [m, n] = A [m, k] * B [k, n]; or C += where accumulate. */
+    void ab(long c, int ldc, long a, int lda, long b, int ldb, int m, int n, int k, boolean accumulate) {
+        transposeA = false;
+        this.lda = lda;
+        transposeB = false;
+        bias = 0;
+        multiply(c, ldc, a, b, ldb, m, n, k, accumulate);
+    }
+
+    /** C [m, n] = A^T * B, with A [k, m], B [k, n]; or C += where accumulate. */
+    void aTb(long c, int ldc, long a, int lda, long b, int ldb, int m, int n, int k, boolean accumulate) {
+        transposeA = true;
+        this.lda = lda;
+        transposeB = false;
+        bias = 0;
+        multiply(c, ldc, a, b, ldb, m, n, k, accumulate);
+    }
+
+    private void multiply(long c, int ldc, long a, long b, int ldb, int m, int n, int k, boolean accumulate) {
+        this.c = c;
+        this.ldc = ldc;
+        this.a = a;
+        this.b = b;
+        this.ldb = ldb;
+        this.m = m;
+        this.n = n;
+        this.k = k;
+        this.accumulate = accumulate;
+        blocks = Math.ceilDiv(k, transposeA ? DEPTH_TRANSPOSED : DEPTH);
+        chooseTiles();
+        workers.run(Math.ceilDiv(m, tileRows) * tilesAcross, this);
+    }
+
+    /** The tiles that promise to be done first, counting the packing, which larger tiles spare. */
+    private void chooseTiles() {
+        double best = Double.POSITIVE_INFINITY;
+        int depth = Math.ceilDiv(k, blocks);
+        int mostColumns = most(B_BYTES, depth, MicroKernel.COLUMNS);
+        for (int across = Math.ceilDiv(n, mostColumns); ; across++) {
+            int columns = roundUp(Math.ceilDiv(n, across), MicroKernel.COLUMNS);
+            for (int down = 1; ; down++) {
+                int rows = roundUp(Math.ceilDiv(m, down), MicroKernel.ROWS);
+                int tasks = Math.ceilDiv(m, rows) * Math.ceilDiv(n, columns);
+                double cost = (Math.ceilDiv(tasks, workers.threads()) + (workers.threads() > 1 ? IMBALANCE : 0))
+                        * ((double) rows * columns + FETCHING * (rows + columns));
+                if (cost < best) {
+                    best = cost;
+                    tileRows = rows;
+                    tileColumns = columns;
+                }
+                if (tasks >= 16 * workers.threads() || rows == MicroKernel.ROWS) {
+                    break;
+                }
+            }
+            if (across >= 16 * workers.threads() || columns == MicroKernel.COLUMNS) {
+                break;
+            }
+        }
+        tilesAcross = Math.ceilDiv(n, tileColumns);
+    }
+
+    /** How many rows or columns fit as panels of a width into so much memory. */
+    private static int most(long bytes, int depth, int width) {
+        return (int) (bytes / Packing.panelStep(depth, width)) * width;
+    }
+
+    private static int roundUp(int value, int multiple) {
+        return Math.ceilDiv(value, multiple) * multiple;
+    }
+
+    @Override
+    public void run(int task, int worker) {
+        long tile = scratch + worker * SCRATCH_BYTES;
+        long bPanels = tile + TILE_BYTES;
+        long aPanels = bPanels + B_BYTES;
+        int row = task / tilesAcross * tileRows;
+        int column = task % tilesAcross * tileColumns;
+        int rowEnd = Math.min(m, row + tileRows);
+        int columnEnd = Math.min(n, column + tileColumns);
+        for (int block = 0; block < blocks; block++) {
+            int from = (int) ((long) k * block / blocks);
+            int depth = (int) ((long) k * (block + 1) / blocks) - from;
+            packB(from, depth, column, columnEnd - column, bPanels);
+            int step = transposeA ? most(A_BYTES, depth, MicroKernel.ROWS) : rowEnd - row;
+            for (int i = row; i < rowEnd; i += step) {
+                int rows = Math.min(step, rowEnd - i);
+                long left = a + i * 4L * lda + 4L * from;
+                if (transposeA) {
+                    Packing.copy(a + from * 4L * lda + 4L * i, 4L * lda, depth, rows, MicroKernel.ROWS, aPanels);
+                    left = aPanels;
+                }
+                multiplyRows(left, i, rows, bPanels, column, columnEnd, depth, block > 0, tile);
+            }
+        }
+    }
+
+    private void packB(int from, int depth, int column, int columns, long panels) {
+        if (transposeB) {
+            for (int j = 0; j < columns; j += MicroKernel.COLUMNS) {
+                long source = b + (column + j) * 4L * ldb + 4L * from;
+                long panel = panels + j / MicroKernel.COLUMNS * Packing.panelStep(depth, MicroKernel.COLUMNS);
+                int count = Math.min(MicroKernel.COLUMNS, columns - j);
+                Packing.transpose(source, 4L * ldb, depth, count, MicroKernel.COLUMNS, panel);
+            }
+        } else {
+            Packing.copy(b + from * 4L * ldb + 4L * column, 4L * ldb, depth, columns, MicroKernel.COLUMNS, panels);
+        }
+    }
+
+    private void multiplyRows(
+            long left, int row, int rows, long bPanels, int column, int columnEnd, int depth, boolean more, long tile) {
+        long rowStep = transposeA ? 4 : 4L * lda;
+        long kStep = transposeA ? 4L * MicroKernel.ROWS : 4;
+        long nextRows = transposeA ? Packing.panelStep(depth, MicroKernel.ROWS) : MicroKernel.ROWS * rowStep;
+        for (int i = 0; i < rows; i += MicroKernel.ROWS) {
+            int count = Math.min(MicroKernel.ROWS, rows - i);
+            long panel = bPanels;
+            for (int j = column; j < columnEnd; j += MicroKernel.COLUMNS) {
+                MicroKernel.multiply(left, rowStep, kStep, count, panel, tile, depth);
+                finish(tile, row + i, count, j, Math.min(MicroKernel.COLUMNS, columnEnd - j), more);
+                panel += Packing.panelStep(depth, MicroKernel.COLUMNS);
+            }
+            left += nextRows;
+        }
+    }
+
+    private void finish(long tile, int row, int rows, int column, int columns, boolean more) {
+        long step = 4L * ldc;
+        long target = c + row * step + 4L * column;
+        if (more || accumulate) {
+            put(tile, target, step, target, step, rows, columns);
+        } else if (bias != 0) {
+            put(tile, target, step, bias + 4L * column, 0, rows, columns);
+        } else {
+            put(tile, target, step, ZEROS, 0, rows, columns);
+        }
+    }
+
+    /** target = tile + addend, by rows. */
+    private static void put(long tile, long target, long step, long addend, long addendStep, int rows, int columns) {
+        if (columns == MicroKernel.COLUMNS) {
+            for (int i = 0; i < rows; i++) {
+                FloatVector left = fromMemorySegment(SPECIES, ALL, tile + 2L * i * VECTOR, ORDER);
+                FloatVector right = fromMemorySegment(SPECIES, ALL, tile + (2L * i + 1) * VECTOR, ORDER);
+                FloatVector l = left.add(fromMemorySegment(SPECIES, ALL, addend + i * addendStep, ORDER));
+                FloatVector r = right.add(fromMemorySegment(SPECIES, ALL, addend + i * addendStep + VECTOR, ORDER));
+                l.intoMemorySegment(ALL, target + i * step, ORDER);
+                r.intoMemorySegment(ALL, target + i * step + VECTOR, ORDER);
+            }
+        } else {
+            for (int j = 0; j < columns; j += LANES) {
+                putPart(tile + 4L * j, target + 4L * j, step, addend + 4L * j, addendStep, rows, columns - j);
+            }
+        }
+    }
+
+    private static void putPart(
+            long tile, long target, long step, long addend, long addendStep, int rows, int columns) {
+        VectorMask<Float> mask = Memory.firstLanes(columns);
+        for (int i = 0; i < rows; i++) {
+            fromMemorySegment(SPECIES, ALL, tile + 2L * i * VECTOR, ORDER)
+                    .add(fromMemorySegment(SPECIES, ALL, addend + i * addendStep, ORDER, mask))
+                    .intoMemorySegment(ALL, target + i * step, ORDER, mask);
+        }
+    }
+}

@@ -1,0 +1,195 @@
+package dev.whirlwind.cpu;
+
+import static dev.whirlwind.cpu.Memory.ALL;
+import static dev.whirlwind.cpu.Memory.LANES;
+import static dev.whirlwind.cpu.Memory.ORDER;
+import static dev.whirlwind.cpu.Memory.SPECIES;
+import static jdk.incubator.vector.FloatVector.fromMemorySegment;
+
+import java.lang.foreign.Arena;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+
+/**
+ * The output head and its loss: with logits = x * W^T and p = softmax(logits) by row, nll = -log p[target], and the
+ * gradient of the logits is (p - onehot(target)) * lossScale. Logits are held for a chunk of rows only: as many as fit
+ * into {@link #LOGITS_BYTES}, because every chunk reads all weights, and fewer rows would make that the cost.
+ */
+final class HeadLoss implements Workers.Task {
+    /** Most memory for logits. */
+    static final long LOGITS_BYTES = 64L << 20;
+
+    private static final int LEAST_ROWS = 16;
+
+    /** Floats whose exponentials are summed in float before the sum goes on in double. */
+    private static final int FLOATS_IN_A_SUM = 64 * LANES;
+
+    private static final long VECTOR = 4L * LANES;
+
+    private final Workers workers;
+    private final Gemm gemm;
+    private final Arena arena;
+
+    private long logits;
+    private long capacity;
+
+    private int[] targets;
+    private long nll;
+    private float lossScale;
+    private boolean gradient;
+    private int firstRow;
+    private int vocabulary;
+    private int step;
+
+    /** Takes memory for logits from the arena when it is first used. */
+    HeadLoss(Workers workers, Gemm gemm, Arena arena) {
+        this.workers = workers;
+        this.gemm = gemm;
+        this.arena = arena;
+    }
+
+    /**
+     * nll [rows] = -log softmax(x * weight^T)[target], and 0 where the target is negative.
+     *
+     * @param x [rows, width]
+     * @param weight [vocabulary, width]
+     * @param targets [rows], below vocabulary
+     */
+    void forward(long nll, long x, long weight, int[] targets, int rows, int width, int vocabulary) {
+        this.gradient = false;
+        chunks(nll, 0, 0, x, weight, targets, rows, width, vocabulary);
+    }
+
+    /** As {@link #forward}, with dx [rows, width] = the gradient of x and dweight += that of the weights. */
+    void backward(
+            long nll,
+            long dx,
+            long dweight,
+            long x,
+            long weight,
+            int[] targets,
+            float lossScale,
+            int rows,
+            int width,
+            int vocabulary) {
+        this.gradient = true;
+        this.lossScale = lossScale;
+        chunks(nll, dx, dweight, x, weight, targets, rows, width, vocabulary);
+    }
+
+    private void chunks(
+            long nll, long dx, long dweight, long x, long weight, int[] targets, int rows, int width, int vocabulary) {
+        this.nll = nll;
+        this.targets = targets;
+        this.vocabulary = vocabulary;
+        // Rows start on cache lines, not all in the same set of the cache, and have room for a last whole vector.
+        step = Math.ceilDiv(vocabulary, 16) * 16 + 16;
+        int most = (int) Math.max(LEAST_ROWS, LOGITS_BYTES / 4 / step / LEAST_ROWS * LEAST_ROWS);
+        int chunk = Math.ceilDiv(Math.ceilDiv(rows, Math.ceilDiv(rows, most)), LEAST_ROWS) * LEAST_ROWS;
+        reserve((long) Math.min(rows, chunk) * step);
+        for (firstRow = 0; firstRow < rows; firstRow += chunk) {
+            int count = Math.min(chunk, rows - firstRow);
+            long in = x + 4L * firstRow * width;
+            if (!anyTarget(firstRow, count)) {
+                Memory.zero(nll + 4L * firstRow, count);
+                if (gradient) {
+                    Memory.zero(dx + 4L * firstRow * width, (long) count * width);
+                }
+                continue;
+            }
+            gemm.abT(logits, step, in, width, weight, width, 0, count, vocabulary, width, false);
+            workers.run(count, this);
+            if (gradient) {
+                long din = dx + 4L * firstRow * width;
+                gemm.ab(din, width, logits, step, weight, width, count, width, vocabulary, false);
+                gemm.aTb(dweight, width, logits, step, in, width, vocabulary, width, count, true);
+            }
+        }
+        this.targets = null;
+    }
+
+    private void reserve(long floats) {
+        if (floats > capacity) {
+            logits = Memory.allocate(arena, floats).address();
+            capacity = floats;
+        }
+    }
+
+    private boolean anyTarget(int from, int count) {
+        for (int row = from; row < from + count; row++) {
+            if (targets[row] >= 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** One row of the chunk: its loss, and its logits replaced by their gradient. */
+    @Override
+    public void run(int task, int worker) {
+        int target = targets[firstRow + task];
+        long row = logits + 4L * task * step;
+        long loss = nll + 4L * (firstRow + task);
+        if (target < 0) {
+            Memory.set(loss, 0);
+            if (gradient) {
+                Memory.zero(row, vocabulary);
+            }
+            return;
+        }
+        float max = max(row, vocabulary);
+        float atTarget = Memory.get(row + 4L * target);
+        double sum = 0;
+        for (int from = 0; from < vocabulary; from += FLOATS_IN_A_SUM) {
+            int count = Math.min(FLOATS_IN_A_SUM, vocabulary - from);
+            VectorMath.exponentials(row + 4L * from, max, count);
+            sum += sum(row + 4L * from, count);
+        }
+        Memory.set(loss, (float) (Math.log(sum) + ((double) max - atTarget)));
+        if (gradient) {
+            double probability = Memory.get(row + 4L * target) / sum;
+            scale(row, vocabulary, (float) (lossScale / sum));
+            Memory.set(row + 4L * target, (float) ((probability - 1) * lossScale));
+        }
+    }
+
+    private static float max(long x, int count) {
+        FloatVector max0 = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
+        FloatVector max1 = max0;
+        int whole = count - count % (2 * LANES);
+        for (int i = 0; i < whole; i += 2 * LANES) {
+            max0 = max0.max(fromMemorySegment(SPECIES, ALL, x + 4L * i, ORDER));
+            max1 = max1.max(fromMemorySegment(SPECIES, ALL, x + 4L * i + VECTOR, ORDER));
+        }
+        float max = max0.max(max1).reduceLanes(VectorOperators.MAX);
+        for (int i = whole; i < count; i++) {
+            max = Math.max(max, Memory.get(x + 4L * i));
+        }
+        return max;
+    }
+
+    private static float sum(long x, int count) {
+        FloatVector sum0 = FloatVector.zero(SPECIES);
+        FloatVector sum1 = sum0;
+        int whole = count - count % (2 * LANES);
+        for (int i = 0; i < whole; i += 2 * LANES) {
+            sum0 = sum0.add(fromMemorySegment(SPECIES, ALL, x + 4L * i, ORDER));
+            sum1 = sum1.add(fromMemorySegment(SPECIES, ALL, x + 4L * i + VECTOR, ORDER));
+        }
+        float sum = VectorMath.sum(sum0.add(sum1));
+        for (int i = whole; i < count; i++) {
+            sum += Memory.get(x + 4L * i);
+        }
+        return sum;
+    }
+
+    private static void scale(long x, int count, float factor) {
+        int whole = SPECIES.loopBound(count);
+        for (int i = 0; i < whole; i += LANES) {
+            fromMemorySegment(SPECIES, ALL, x + 4L * i, ORDER).mul(factor).intoMemorySegment(ALL, x + 4L * i, ORDER);
+        }
+        for (int i = whole; i < count; i++) {
+            Memory.set(x + 4L * i, Memory.get(x + 4L * i) * factor);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+package dev.whirlwind.data;
+
+import dev.whirlwind.model.UserException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
+
+/**
+ * What a prepared folder holds and what made it: its {@code dataset.json}, written last, so a folder that has it is
+ * whole.
+ *
+ * @param tokenizer SHA-256 of tokenizer.json, in hexadecimal
+ * @param vocabulary ids of the tokenizer
+ * @param endOfText the id after each document
+ * @param heldOut the fraction of documents asked for as {@code valid}
+ * @param seed what, with a document's name, decides its split
+ * @param heldOutBy {@code document}, or {@code position} where the corpus is a single document, whose end is held out
+ * @param skipped files that are not text, with the reason for each (the first hundred)
+ * @param skippedFiles how many there were
+ */
+public record DatasetSummary(
+        String tokenizer,
+        int vocabulary,
+        int endOfText,
+        double heldOut,
+        long seed,
+        String heldOutBy,
+        Split train,
+        Split valid,
+        long skippedFiles,
+        Map<String, String> skipped) {
+
+    static final String FILE = "dataset.json";
+
+    private static final JsonMapper JSON =
+            JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+
+    /**
+     * One side of the split.
+     *
+     * @param bytes of UTF-8 text
+     * @param shards files {@code SPLIT-00000.tokens} onwards
+     */
+    public record Split(long documents, long bytes, long tokens, int shards) {}
+
+    /** Reads a prepared folder's summary. */
+    public static DatasetSummary read(Path folder) {
+        Path file = folder.resolve(FILE);
+        if (!Files.isRegularFile(file)) {
+            throw new UserException(folder + " holds no prepared data (no " + FILE + "): make it with `prepare`");
+        }
+        try {
+            DatasetSummary summary = JSON.readValue(Files.readAllBytes(file), DatasetSummary.class);
+            if (summary.train == null || summary.valid == null) {
+                throw new UserException(file + " does not say what the folder holds: prepare the data again");
+            }
+            return summary;
+        } catch (IOException e) {
+            throw Reading.failure(file, e);
+        } catch (JacksonException e) {
+            throw new UserException(
+                    file + ": broken JSON at line " + e.getLocation().getLineNr() + ": " + e.getOriginalMessage()
+                            + ": prepare the data again",
+                    e);
+        }
+    }
+
+    byte[] json() {
+        return JSON.writeValueAsBytes(this);
+    }
+}

@@ -1,0 +1,54 @@
+package dev.whirlwind.data;
+
+/**
+ * New data with sequences of the old data mixed in, evenly, so that a model keeps what it knew while it learns ("replay":
+ * Ibrahim et al., "Simple and scalable strategies to continually pre-train large language models", arXiv 2403.08763).
+ * Among the first p positions exactly {@code floor(p * fraction)} are of the old data, whatever p.
+ */
+public final class MixedSequences implements TrainingSequences {
+    private final TrainingSequences data;
+    private final TrainingSequences replay;
+    private final double fraction;
+
+    /** The fraction times 2^64, as an unsigned number: positions are counted without rounding. */
+    private final long scaled;
+
+    /** @param fraction of sequences taken from {@code replay}, in [0, 1) */
+    public MixedSequences(TrainingSequences data, TrainingSequences replay, double fraction) {
+        if (!(fraction >= 0 && fraction < 1)) {
+            throw new IllegalArgumentException("replay fraction " + fraction + " is not in [0, 1)");
+        }
+        if (data.sequence() != replay.sequence()) {
+            throw new IllegalArgumentException("sequences of " + data.sequence() + " and " + replay.sequence());
+        }
+        this.data = data;
+        this.replay = replay;
+        this.fraction = fraction;
+        scaled = (long) (fraction * 0x1p63) << 1;
+    }
+
+    @Override
+    public int sequence() {
+        return data.sequence();
+    }
+
+    /** Positions in which the new data comes once. */
+    @Override
+    public long perEpoch() {
+        return Math.round(data.perEpoch() / (1 - fraction));
+    }
+
+    @Override
+    public void read(long position, int[] tokens, int[] targets, int offset) {
+        long replayed = replayedBefore(position);
+        if (replayedBefore(position + 1) > replayed) {
+            replay.read(replayed, tokens, targets, offset);
+        } else {
+            data.read(position - replayed, tokens, targets, offset);
+        }
+    }
+
+    private long replayedBefore(long position) {
+        return Math.unsignedMultiplyHigh(position, scaled);
+    }
+}

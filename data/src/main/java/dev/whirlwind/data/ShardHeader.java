@@ -1,0 +1,87 @@
+package dev.whirlwind.data;
+
+import dev.whirlwind.model.UserException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+
+/**
+ * The first 72 bytes of a token shard, little-endian; the token ids follow, 2 bytes each (unsigned) when the vocabulary
+ * has at most 65536 ids, else 4.
+ *
+ * <pre>
+ *  0  8 bytes  "WHIRLTOK"
+ *  8  int      version, 1
+ * 12  int      bytes per token, 2 or 4
+ * 16  long     tokens
+ * 24  long     bytes of UTF-8 text that the tokens were made from
+ * 32  int      vocabulary
+ * 36  int      end-of-text id
+ * 40  32 bytes SHA-256 of the tokenizer's tokenizer.json
+ * </pre>
+ */
+@SuppressWarnings("ArrayRecordComponent")
+record ShardHeader(long tokens, long sourceBytes, int vocabulary, int endOfText, byte[] fingerprint) {
+    static final int BYTES = 72;
+
+    private static final byte[] MAGIC = "WHIRLTOK".getBytes(StandardCharsets.US_ASCII);
+    private static final int VERSION = 1;
+
+    static int bytesPerToken(int vocabulary) {
+        return vocabulary <= 0x10000 ? Short.BYTES : Integer.BYTES;
+    }
+
+    int bytesPerToken() {
+        return bytesPerToken(vocabulary);
+    }
+
+    ByteBuffer encode() {
+        return ByteBuffer.allocate(BYTES)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .put(MAGIC)
+                .putInt(VERSION)
+                .putInt(bytesPerToken())
+                .putLong(tokens)
+                .putLong(sourceBytes)
+                .putInt(vocabulary)
+                .putInt(endOfText)
+                .put(fingerprint)
+                .flip();
+    }
+
+    /** Reads and checks a header against the size of its file. */
+    static ShardHeader decode(ByteBuffer bytes, long fileSize, Path file) {
+        boolean ours =
+                bytes.remaining() >= BYTES && bytes.slice(0, MAGIC.length).equals(ByteBuffer.wrap(MAGIC));
+        if (!ours) {
+            throw new UserException(file + " is not a token shard: make one with `prepare`");
+        }
+        bytes.order(ByteOrder.LITTLE_ENDIAN).position(MAGIC.length);
+        int version = bytes.getInt();
+        int bytesPerToken = bytes.getInt();
+        byte[] fingerprint = new byte[32];
+        ShardHeader header =
+                new ShardHeader(bytes.getLong(), bytes.getLong(), bytes.getInt(), bytes.getInt(), fingerprint);
+        bytes.get(fingerprint);
+        if (version != VERSION) {
+            throw new UserException(file + " is of shard version " + version + ", not " + VERSION
+                    + ": prepare the data again with this program");
+        }
+        boolean sound = header.vocabulary > 0
+                && bytesPerToken == header.bytesPerToken()
+                && header.tokens >= 0
+                && header.sourceBytes >= 0
+                && header.tokens <= Long.MAX_VALUE / Integer.BYTES - BYTES;
+        if (!sound) {
+            throw new UserException(file + " has a damaged header (" + header.tokens + " tokens of " + bytesPerToken
+                    + " bytes, vocabulary " + header.vocabulary + "): prepare the data again");
+        }
+        long expected = BYTES + header.tokens * bytesPerToken;
+        if (fileSize != expected) {
+            throw new UserException(file + " is " + fileSize + " bytes long where its header says " + expected
+                    + ": it was cut or damaged, prepare the data again");
+        }
+        return header;
+    }
+}

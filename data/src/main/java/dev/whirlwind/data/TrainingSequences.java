@@ -1,0 +1,26 @@
+package dev.whirlwind.data;
+
+/**
+ * The sequences of a training run in their order. A position counts sequences from the start of the run, on through the
+ * epochs; what lies there is a pure function of it, so a run resumes from the number of sequences it has seen.
+ */
+public interface TrainingSequences {
+    /** Tokens predicted in a sequence. */
+    int sequence();
+
+    /** Positions in one pass over the data. */
+    long perEpoch();
+
+    /**
+     * Writes the sequence of a position: its tokens to {@code tokens[offset .. offset + sequence - 1]}, and for each the
+     * token that comes after it to {@code targets} at the same place.
+     */
+    void read(long position, int[] tokens, int[] targets, int offset);
+
+    /** Fills {@code [batch * sequence]} tokens and targets with the sequences of {@code batch} positions in turn. */
+    default void fill(long position, int batch, int[] tokens, int[] targets) {
+        for (int row = 0; row < batch; row++) {
+            read(position + row, tokens, targets, row * sequence());
+        }
+    }
+}

@@ -1,0 +1,47 @@
+package dev.whirlwind.data;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.StreamSupport;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+
+/** What Hugging Face's Python library did with difficult strings. */
+final class Cases {
+    static final Path TOKENIZERS = Path.of("src/test/resources/tokenizers");
+
+    @SuppressWarnings("ArrayRecordComponent")
+    record Case(String text, int[] ids, int[] idsWithSpecial, String decoded) {}
+
+    private Cases() {}
+
+    static JsonNode json(Path file) {
+        try {
+            return JsonMapper.shared().readTree(Files.readAllBytes(file));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    static List<Case> of(Path folder) {
+        List<Case> cases = new ArrayList<>();
+        for (JsonNode node : json(folder.resolve("tokenizer_cases.json")).path("cases")) {
+            cases.add(new Case(
+                    node.path("text").stringValue(),
+                    ints(node.path("ids")),
+                    ints(node.path("ids_with_special")),
+                    node.path("decoded").stringValue()));
+        }
+        return cases;
+    }
+
+    private static int[] ints(JsonNode array) {
+        return StreamSupport.stream(array.spliterator(), false)
+                .mapToInt(JsonNode::intValue)
+                .toArray();
+    }
+}

@@ -1,0 +1,37 @@
+package dev.whirlwind.data;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** Holds what a corpus hands out. */
+final class Collected implements Corpus.Sink {
+    final Map<String, String> documents = new LinkedHashMap<>();
+    final List<String> order = new ArrayList<>();
+    final Map<String, String> skipped = new LinkedHashMap<>();
+    private boolean open;
+
+    static Collected of(Corpus corpus) {
+        Collected collected = new Collected();
+        corpus.read(collected);
+        return collected;
+    }
+
+    @Override
+    public void text(String document, String piece, boolean last) {
+        if (!open) {
+            order.add(document);
+        }
+        if (!order.getLast().equals(document)) {
+            throw new AssertionError(document + " inside " + order.getLast());
+        }
+        documents.merge(document, piece, String::concat);
+        open = !last;
+    }
+
+    @Override
+    public void skipped(String file, String reason) {
+        skipped.put(file, reason);
+    }
+}

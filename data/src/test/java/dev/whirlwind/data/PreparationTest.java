@@ -1,0 +1,227 @@
+package dev.whirlwind.data;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.whirlwind.model.UserException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class PreparationTest {
+    private static final Preparation.Progress SILENT = (_, _, _) -> {};
+
+    private final long seed = System.nanoTime();
+    private final Random random = new Random(seed);
+    private final Tokenizer bytes = new ByteTokenizer();
+
+    @TempDir
+    Path folder;
+
+    private Path corpus(int files) throws IOException {
+        Path corpus = Files.createDirectories(folder.resolve("corpus"));
+        for (int i = 0; i < files; i++) {
+            Files.writeString(corpus.resolve("f%04d.txt".formatted(i)), words(1 + random.nextInt(300)));
+        }
+        return corpus;
+    }
+
+    private String words(int n) {
+        return random.ints(n, 0, 1000).mapToObj(w -> "wörd" + w).collect(Collectors.joining(" "));
+    }
+
+    private static Preparation.Options options(double heldOut, long shardTokens, int threads) {
+        return new Preparation.Options(heldOut, 5, shardTokens, threads);
+    }
+
+    private static int[] all(Path prepared, String split) {
+        TokenDataset dataset = TokenDataset.open(prepared, split, 100_000);
+        int[] tokens = new int[(int) dataset.tokens()];
+        dataset.read(0, tokens, 0, tokens.length);
+        return tokens;
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"bytes", "gpt2", "llama2"})
+    void everyDocumentLandsOnOneSideWithItsEndOfText(String name) throws IOException {
+        Tokenizer tokenizer = name.equals("bytes") ? bytes : Tokenizer.load(Cases.TOKENIZERS.resolve(name));
+        Path corpus = corpus(40);
+        Files.write(corpus.resolve("image.bin"), new byte[10]);
+        Path out = folder.resolve("out");
+        AtomicLong done = new AtomicLong();
+        DatasetSummary summary = new Preparation(
+                        Corpus.of(List.of(corpus)), tokenizer, options(0.2, 1000, 3), (b, total, tokens) -> {
+                            assertThat(b).isGreaterThan(done.getAndSet(b)).isLessThanOrEqualTo(total);
+                            assertThat(tokens).isPositive();
+                        })
+                .run(out);
+
+        List<Integer> expected = new ArrayList<>();
+        long expectedBytes = 0;
+        Collected collected = Collected.of(Corpus.of(List.of(corpus)));
+        HeldOut heldOut = new HeldOut(0.2, 5);
+        collected.order.forEach(heldOut::observe);
+        for (String document : collected.order) {
+            if (!heldOut.contains(document)) {
+                String text = collected.documents.get(document);
+                Arrays.stream(tokenizer.encode(text)).forEach(expected::add);
+                expected.add(tokenizer.endOfText());
+                expectedBytes += text.getBytes(StandardCharsets.UTF_8).length;
+            }
+        }
+        assertThat(all(out, "train"))
+                .containsExactly(expected.stream().mapToInt(i -> i).toArray());
+        TokenDataset train = TokenDataset.open(out, "train", tokenizer.vocabularySize());
+        train.requireTokenizer(tokenizer);
+        assertThat(train.sourceBytes()).isEqualTo(expectedBytes);
+        assertThat(train.endOfText()).isEqualTo(tokenizer.endOfText());
+
+        assertThat(summary.train().documents() + summary.valid().documents()).isEqualTo(40);
+        assertThat(summary.valid().documents())
+                .isEqualTo(collected.order.stream().filter(heldOut::contains).count())
+                .isPositive();
+        assertThat(summary.train().bytes() + summary.valid().bytes()).isEqualTo(done.get());
+        assertThat(summary.train().tokens()).isEqualTo(expected.size());
+        assertThat(summary.train().shards()).isEqualTo((expected.size() + 999) / 1000);
+        assertThat(summary.heldOutBy()).isEqualTo("document");
+        assertThat(summary.skippedFiles()).isEqualTo(1);
+        assertThat(summary.skipped())
+                .containsOnlyKeys(corpus.resolve("image.bin").toString());
+        assertThat(DatasetSummary.read(out)).isEqualTo(summary);
+    }
+
+    @Test
+    void theFilesDoNotDependOnTheThreads() throws IOException {
+        Corpus corpus = Corpus.of(List.of(corpus(60)));
+        Tokenizer tokenizer = Tokenizer.load(Cases.TOKENIZERS.resolve("gpt2"));
+        List<byte[]> first = null;
+        for (int threads : new int[] {1, 2, 7}) {
+            Path out = folder.resolve("out" + threads);
+            new Preparation(corpus, tokenizer, options(0.1, 5000, threads), SILENT).run(out);
+            List<byte[]> files = contents(out);
+            first = first == null ? files : first;
+            assertThat(files).hasSameSizeAs(first);
+            for (int i = 0; i < files.size(); i++) {
+                assertThat(files.get(i)).isEqualTo(first.get(i));
+            }
+        }
+    }
+
+    private static List<byte[]> contents(Path folder) throws IOException {
+        List<byte[]> contents = new ArrayList<>();
+        try (Stream<Path> files = Files.list(folder)) {
+            for (Path file : files.sorted().toList()) {
+                contents.add(Files.readAllBytes(file));
+            }
+        }
+        return contents;
+    }
+
+    /** One long document, several pieces long: its end is held out. */
+    @Test
+    void aSingleDocumentIsSplitByPosition() throws IOException {
+        String text = words(150_000);
+        Path file = Files.writeString(folder.resolve("one.txt"), text);
+        Path out = folder.resolve("out");
+        DatasetSummary summary =
+                new Preparation(Corpus.of(List.of(file)), bytes, options(0.25, 1_000_000, 2), SILENT).run(out);
+        assertThat(text.length()).isGreaterThan(3 * TextReader.PIECE);
+        String train = bytes.decode(all(out, "train"));
+        String valid = bytes.decode(all(out, "valid"));
+        assertThat(train + valid).isEqualTo(text + "<|endoftext|>");
+        assertThat((double) valid.length() / text.length()).isBetween(0.249, 0.251);
+        assertThat(summary.heldOutBy()).isEqualTo("position");
+        assertThat(summary.train().bytes() + summary.valid().bytes())
+                .isEqualTo(text.getBytes(StandardCharsets.UTF_8).length);
+    }
+
+    @Test
+    void withoutAHeldOutFractionAllIsForTraining() throws IOException {
+        Path out = folder.resolve("out");
+        Path file = Files.writeString(folder.resolve("one.txt"), "some text");
+        DatasetSummary summary = new Preparation(Corpus.of(List.of(file)), bytes, options(0, 1000, 2), SILENT).run(out);
+        assertThat(bytes.decode(all(out, "train"))).isEqualTo("some text<|endoftext|>");
+        assertThat(summary.valid().tokens()).isZero();
+        assertThatThrownBy(() -> TokenDataset.open(out, "valid", 256))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("no valid tokens");
+    }
+
+    @Test
+    void anEmptyCorpusIsRefused() throws IOException {
+        Path corpus = Files.createDirectory(folder.resolve("corpus"));
+        Path out = folder.resolve("out");
+        Preparation preparation = new Preparation(Corpus.of(List.of(corpus)), bytes, options(0.1, 1000, 2), SILENT);
+        assertThatThrownBy(() -> preparation.run(out))
+                .isInstanceOf(UserException.class)
+                .hasMessage(corpus + " holds no text: add UTF-8 text");
+        Path binary = Files.write(corpus.resolve("image.bin"), new byte[10]);
+        assertThatThrownBy(() -> preparation.run(out))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("(1 skipped, the first " + binary + ": binary (NUL at byte 0))");
+    }
+
+    @Test
+    void anOutputFolderInUseIsRefusedButLeftoversAreNot() throws IOException {
+        Corpus corpus = Corpus.of(List.of(corpus(3)));
+        Path out = Files.createDirectory(folder.resolve("out"));
+        Path precious = Files.writeString(out.resolve("precious.txt"), "do not delete");
+        Preparation preparation = new Preparation(corpus, bytes, options(0.1, 1000, 2), SILENT);
+        assertThatThrownBy(() -> preparation.run(out))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("out is not empty");
+        assertThat(precious).exists();
+        Files.delete(precious);
+
+        Files.writeString(out.resolve("train-00007.tokens"), "left by a killed run");
+        Files.writeString(out.resolve("valid-00000.tokens.partial"), "left by a killed run");
+        Files.writeString(out.resolve("dataset.json.partial"), "left by a killed run");
+        preparation.run(out);
+        assertThat(out.resolve("dataset.json.partial")).doesNotExist();
+        assertThat(out.resolve("train-00007.tokens")).doesNotExist();
+        assertThat(out.resolve("valid-00000.tokens.partial")).doesNotExist();
+
+        assertThatThrownBy(() -> preparation.run(out))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("out is not empty");
+    }
+
+    @Test
+    void aBrokenJsonLineStopsItBeforeAnythingIsWritten() throws IOException {
+        Path lines = Files.writeString(
+                folder.resolve("data.jsonl"),
+                IntStream.range(0, 50)
+                                .mapToObj(i -> "{\"text\": \"t" + i + "\"}\n")
+                                .collect(Collectors.joining()) + "oops\n");
+        Path out = folder.resolve("out");
+        assertThatThrownBy(
+                        () -> new Preparation(Corpus.of(List.of(lines)), bytes, options(0.1, 10, 2), SILENT).run(out))
+                .isInstanceOf(UserException.class)
+                .hasMessageStartingWith(lines + ":51: broken JSON");
+        assertThat(out).isEmptyDirectory();
+    }
+
+    @Test
+    void aTokenizerWithoutEndOfTextIsRefused() throws IOException {
+        Path model = Files.createDirectory(folder.resolve("model"));
+        Files.copy(Cases.TOKENIZERS.resolve("gpt2/tokenizer.json"), model.resolve("tokenizer.json"));
+        Corpus corpus = Corpus.of(List.of(corpus(2)));
+        Preparation preparation = new Preparation(corpus, Tokenizer.load(model), Preparation.Options.DEFAULT, SILENT);
+        assertThatThrownBy(() -> preparation.run(folder.resolve("out")))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("eos_token");
+    }
+}

@@ -1,0 +1,67 @@
+package dev.whirlwind.data;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+
+/** Prepared folders with given tokens. */
+final class TestShards {
+    /** A tokenizer that is nothing but its vocabulary and fingerprint. */
+    record Fake(int vocabularySize, byte mark) implements Tokenizer {
+        @Override
+        public int[] encode(String text) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public int[] encodePrompt(String text) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public String decode(int[] ids) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public int endOfText() {
+            return 0;
+        }
+
+        @Override
+        public byte[] fingerprint() {
+            byte[] fingerprint = new byte[32];
+            fingerprint[31] = mark;
+            return fingerprint;
+        }
+
+        @Override
+        public void save(Path folder) {
+            throw new UnsupportedOperationException();
+        }
+    }
+
+    private TestShards() {}
+
+    static void write(Path folder, Tokenizer tokenizer, long shardTokens, int[]... documents) throws IOException {
+        try (ShardWriter writer = new ShardWriter(folder, TokenDataset.TRAIN, tokenizer, shardTokens)) {
+            for (int[] document : documents) {
+                writer.write(document, 3L * document.length);
+            }
+            writer.complete();
+            DatasetSummary summary = new DatasetSummary(
+                    "",
+                    tokenizer.vocabularySize(),
+                    0,
+                    0,
+                    0,
+                    "document",
+                    new DatasetSummary.Split(documents.length, writer.sourceBytes(), writer.tokens(), writer.shards()),
+                    new DatasetSummary.Split(0, 0, 0, 0),
+                    0,
+                    Map.of());
+            Files.write(folder.resolve(DatasetSummary.FILE), summary.json());
+        }
+    }
+}

@@ -1,0 +1,145 @@
+package dev.whirlwind.model;
+
+import java.lang.foreign.ValueLayout;
+
+/**
+ * What a forward pass leaves for the backward pass, and the backward pass's own scratch. Training keeps every layer's;
+ * recomputation keeps only the residual stream; evaluation keeps nothing, so all layers share one slice.
+ */
+final class Activations {
+    /** The stream that blocks add to: slice l enters block l, slice [layers] leaves the last. */
+    final Tensor residual;
+
+    final Tensor mean1;
+    final Tensor rstd1;
+    final Tensor normed1;
+    final Tensor qkv;
+    final Tensor headRstd;
+
+    /** qkv after head norm and rotation: what attention sees. The same place as qkv where there is no head norm. */
+    final Tensor rotated;
+
+    final Tensor attention;
+    final Tensor lse;
+    final Tensor middle;
+    final Tensor mean2;
+    final Tensor rstd2;
+    final Tensor normed2;
+    final Tensor up;
+    final Tensor activated;
+    final Tensor branch;
+    final Tensor finalMean;
+    final Tensor finalRstd;
+    final Tensor finalNormed;
+    final Tensor nll;
+    final Tensor cos;
+    final Tensor sin;
+
+    final Tensor dresidual;
+    final Tensor dbranch;
+    final Tensor dnormed;
+    final Tensor dqkv;
+    final Tensor dattention;
+    final Tensor delta;
+    final Tensor dup;
+    final Tensor dactivated;
+
+    Tensor logits;
+
+    private final Engine engine;
+    private final int layers;
+
+    Activations(
+            Engine engine,
+            ModelConfig config,
+            AttentionShape shape,
+            int positions,
+            boolean training,
+            boolean recompute) {
+        this.engine = engine;
+        layers = config.layers();
+        boolean keep = training && !recompute;
+        boolean gpt2 = config.isGpt2();
+        long rows = shape.rows();
+        long hidden = rows * config.hiddenSize();
+        long intermediate = rows * config.intermediateSize();
+        long up = gpt2 ? intermediate : 2 * intermediate;
+        long qkvSize = rows * shape.qkvWidth();
+        long headRows = rows * shape.heads();
+
+        residual = training ? slices("residual", layers + 1, hidden) : shared("residual", hidden);
+        mean1 = gpt2 ? perLayer(keep, "norm1.mean", rows) : null;
+        rstd1 = perLayer(keep, "norm1.rstd", rows);
+        normed1 = perLayer(keep, "norm1", hidden);
+        qkv = perLayer(keep, "qkv", qkvSize);
+        headRstd = config.queryKeyNorm() ? perLayer(keep, "qkv.rstd", rows * (shape.heads() + shape.kvHeads())) : null;
+        rotated = config.queryKeyNorm() ? perLayer(keep, "qkv.rotated", qkvSize) : qkv;
+        attention = perLayer(keep, "attention", rows * shape.outWidth());
+        lse = perLayer(keep, "attention.lse", headRows);
+        middle = perLayer(keep, "middle", hidden);
+        mean2 = gpt2 ? perLayer(keep, "norm2.mean", rows) : null;
+        rstd2 = perLayer(keep, "norm2.rstd", rows);
+        normed2 = perLayer(keep, "norm2", hidden);
+        this.up = perLayer(keep, "mlp.up", up);
+        activated = perLayer(keep, "mlp.activated", intermediate);
+        branch = shared("branch", hidden);
+        finalMean = gpt2 ? shared("final_norm.mean", rows) : null;
+        finalRstd = shared("final_norm.rstd", rows);
+        finalNormed = shared("final_norm", hidden);
+        nll = shared("nll", rows);
+
+        if (config.rope() == null) {
+            cos = null;
+            sin = null;
+        } else {
+            long table = (long) positions * (config.headDim() / 2);
+            cos = shared("rope.cos", table);
+            sin = shared("rope.sin", table);
+            fillRope(config, positions);
+        }
+
+        dresidual = training ? shared("d.residual", hidden) : null;
+        dbranch = training && config.residualDropout() > 0 ? shared("d.branch", hidden) : null;
+        dnormed = training ? shared("d.norm", hidden) : null;
+        dqkv = training ? shared("d.qkv", qkvSize) : null;
+        dattention = training ? shared("d.attention", rows * shape.outWidth()) : null;
+        delta = training ? shared("d.attention.delta", headRows) : null;
+        dup = training ? shared("d.mlp.up", up) : null;
+        dactivated = training ? shared("d.mlp.activated", intermediate) : null;
+    }
+
+    /** Logits are held whole only when somebody asks for them. */
+    void needLogits(Engine engine, long size) {
+        if (logits == null) {
+            logits = new Tensor(engine.allocate("logits", size), 0, 0);
+        }
+    }
+
+    private Tensor perLayer(boolean keep, String name, long size) {
+        return keep ? slices(name, layers, size) : shared(name, size);
+    }
+
+    private Tensor slices(String name, int count, long size) {
+        long stride = ParameterLayout.align(size);
+        return new Tensor(engine.allocate(name, count * stride), 0, stride);
+    }
+
+    private Tensor shared(String name, long size) {
+        return new Tensor(engine.allocate(name, size), 0, 0);
+    }
+
+    /** Angles in double, as float32 angles lose digits at high positions. */
+    private void fillRope(ModelConfig config, int positions) {
+        double[] frequencies = config.rope().inverseFrequencies(config.headDim());
+        for (int position = 0; position < positions; position++) {
+            for (int i = 0; i < frequencies.length; i++) {
+                long at = (long) position * frequencies.length + i;
+                double angle = position * frequencies[i];
+                cos.buffer().segment().setAtIndex(ValueLayout.JAVA_FLOAT, at, (float) Math.cos(angle));
+                sin.buffer().segment().setAtIndex(ValueLayout.JAVA_FLOAT, at, (float) Math.sin(angle));
+            }
+        }
+        engine.upload(cos.buffer(), 0, cos.buffer().length());
+        engine.upload(sin.buffer(), 0, sin.buffer().length());
+    }
+}

@@ -1,0 +1,34 @@
+package dev.whirlwind.model;
+
+import java.lang.foreign.MemorySegment;
+
+/** Memory and arithmetic of one device. An engine knows no model; a model knows no engine. */
+public interface Engine extends AutoCloseable {
+    /** The name on the command line: {@code cpu}, {@code loops}, {@code tornado}. */
+    String name();
+
+    /** The device in words, for people: threads and vector width, or the GPU's name. */
+    String description();
+
+    /** New memory of {@code length} floats, all zero; it lives until the engine is closed. */
+    Buffer allocate(String name, long length);
+
+    /** Runs a program for one layer. Programs are told apart by identity, so keep them. */
+    void run(Program program, Inputs inputs, int layer);
+
+    /** Makes what programs wrote to a range of floats visible in the buffer's host view. */
+    void download(Buffer buffer, long offset, long length);
+
+    /** The host view of the first {@code length} floats of a tensor that layers share, as programs left them. */
+    default MemorySegment host(Tensor tensor, long length) {
+        download(tensor.buffer(), tensor.offset(), length);
+        return tensor.buffer().segment().asSlice(4 * tensor.offset(), 4 * length);
+    }
+
+    /** Makes the host's changes to a range of floats visible to programs. */
+    void upload(Buffer buffer, long offset, long length);
+
+    /** Frees all its memory. */
+    @Override
+    void close();
+}

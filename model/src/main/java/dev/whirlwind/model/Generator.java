@@ -1,0 +1,71 @@
+package dev.whirlwind.model;
+
+import java.util.Arrays;
+import java.util.function.IntConsumer;
+
+/** Continues a text token by token, with a key/value cache; one text at a time. */
+public final class Generator {
+    private final KeyValueCache cache;
+    private final Transformer prefill;
+    private final Transformer decode;
+    private final int vocabulary;
+
+    /**
+     * @param capacity most tokens of prompt and continuation together, at most the model's positions
+     * @param chunk how many tokens of a prompt are read at once
+     */
+    public Generator(Engine engine, Parameters weights, int capacity, int chunk) {
+        cache = new KeyValueCache(engine, weights.config(), capacity);
+        prefill = Transformer.forGeneration(engine, weights, chunk, cache);
+        decode = Transformer.forGeneration(engine, weights, 1, cache);
+        vocabulary = weights.config().vocabularySize();
+    }
+
+    /**
+     * The tokens that follow a prompt.
+     *
+     * @param prompt at least one token
+     * @param length how many tokens to add; fewer come when {@code endOfText} is drawn or the capacity is reached
+     * @param endOfText the token to stop after, or -1
+     * @param listener told of each token as it comes
+     */
+    public int[] generate(int[] prompt, int length, Sampler sampler, int endOfText, IntConsumer listener) {
+        if (prompt.length == 0) {
+            throw new UserException("the prompt is empty; give at least one token to continue from");
+        }
+        if (prompt.length > cache.capacity()) {
+            throw new UserException("the prompt has " + prompt.length + " tokens, but there is room for "
+                    + cache.capacity() + "; shorten it");
+        }
+        // All but the last token only fill the cache: whole chunks first, the rest one by one.
+        int position = 0;
+        while (position < prompt.length - 1) {
+            boolean whole = position + prefill.sequence() < prompt.length;
+            Transformer pass = whole ? prefill : decode;
+            feed(pass, prompt, position);
+            pass.fillCache();
+            position += pass.sequence();
+        }
+        int[] out = new int[length];
+        int last = prompt[prompt.length - 1];
+        for (int i = 0; i < length; i++) {
+            if (position == cache.capacity()) {
+                return Arrays.copyOf(out, i);
+            }
+            decode.inputs().tokens[0] = last;
+            decode.inputs().position = position++;
+            last = sampler.sample(decode.logits(), vocabulary);
+            out[i] = last;
+            listener.accept(last);
+            if (last == endOfText) {
+                return Arrays.copyOf(out, i + 1);
+            }
+        }
+        return out;
+    }
+
+    private static void feed(Transformer pass, int[] tokens, int position) {
+        System.arraycopy(tokens, position, pass.inputs().tokens, 0, pass.sequence());
+        pass.inputs().position = position;
+    }
+}

@@ -1,0 +1,37 @@
+package dev.whirlwind.model;
+
+/** What changes from one run of a program to the next; sizes and tensors never do. Engines read it at each run. */
+public final class Inputs {
+    /** Token ids of the batch, {@code [batch * sequence]}. */
+    public final int[] tokens;
+
+    /** The id to be predicted at each place, {@code [batch * sequence]}; negative where nothing is. */
+    public final int[] targets;
+
+    /** Position of the batch's first token in its text: above 0 only when generating with a cache. */
+    public int position;
+
+    /** What the loss gradient of each predicted place is multiplied by: 1 / predicted tokens of the whole step. */
+    public float lossScale = 1;
+
+    /** Dropout masks are a pure function of seed, step, micro-batch, layer, site and element: see {@link Philox}. */
+    public long seed;
+
+    public int step;
+    public int microBatch;
+
+    /** AdamW's learning rate and bias corrections {@code 1 - beta^t} of this step, t from 1. */
+    public float learningRate;
+
+    public float biasCorrection1 = 1;
+    public float biasCorrection2 = 1;
+
+    /** What AdamW multiplies gradients by first: the clipping coefficient. */
+    public float gradientScale = 1;
+
+    /** Inputs for {@code places = batch * sequence} tokens. */
+    public Inputs(int places) {
+        tokens = new int[places];
+        targets = new int[places];
+    }
+}

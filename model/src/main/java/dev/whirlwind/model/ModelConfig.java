@@ -1,0 +1,142 @@
+package dev.whirlwind.model;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * What a checkpoint's config.json says of the model.
+ *
+ * @param headDim size of one attention head; heads * headDim need not be hiddenSize
+ * @param rope rotary positions, or null for learned ones (GPT-2)
+ * @param window sliding attention window in tokens, 0 for none
+ * @param queryKeyNorm RMS norm of each query and key head (Qwen3)
+ * @param qkvBias biases on queries, keys and values
+ * @param outBias bias on attention's output
+ * @param mlpBias biases in the feed-forward part
+ * @param tied the head is the token embedding
+ * @param bosToken id of the begin-of-text token, or -1
+ * @param eosToken id of the (first) end-of-text token, or -1
+ * @param json the file itself, written back when the model is saved
+ */
+public record ModelConfig(
+        Architecture architecture,
+        int vocabularySize,
+        int hiddenSize,
+        int intermediateSize,
+        int layers,
+        int heads,
+        int kvHeads,
+        int headDim,
+        int maxPositions,
+        float normEps,
+        Rope rope,
+        int window,
+        boolean queryKeyNorm,
+        boolean qkvBias,
+        boolean outBias,
+        boolean mlpBias,
+        boolean tied,
+        float embeddingDropout,
+        float attentionDropout,
+        float residualDropout,
+        float initializerRange,
+        int bosToken,
+        int eosToken,
+        ObjectNode json) {
+
+    /** Configurations that ship with Whirlwind. */
+    public static final List<String> PRESETS = List.of("gpt2", "llama-15m", "byte-tiny");
+
+    /** GPT-2 normalises with mean and bias, has learned positions and a GELU; all the others RMS, rope and SwiGLU. */
+    public boolean isGpt2() {
+        return architecture == Architecture.GPT2;
+    }
+
+    /** Attention over a batch of sequences. */
+    public AttentionShape attention(int batch, int sequence) {
+        return new AttentionShape(batch, sequence, heads, kvHeads, headDim, window);
+    }
+
+    /** The same model with one dropout rate at all of its architecture's sites. */
+    public ModelConfig withDropout(float p) {
+        return new ModelConfig(
+                architecture,
+                vocabularySize,
+                hiddenSize,
+                intermediateSize,
+                layers,
+                heads,
+                kvHeads,
+                headDim,
+                maxPositions,
+                normEps,
+                rope,
+                window,
+                queryKeyNorm,
+                qkvBias,
+                outBias,
+                mlpBias,
+                tied,
+                p,
+                p,
+                p,
+                initializerRange,
+                bosToken,
+                eosToken,
+                json);
+    }
+
+    /** Reads {@code directory/config.json}. */
+    public static ModelConfig read(Path directory) {
+        Path file = directory.resolve("config.json");
+        if (!Files.isDirectory(directory)) {
+            throw new UserException(directory + ": no such model folder; give a folder that holds config.json");
+        }
+        if (!Files.exists(file)) {
+            throw new UserException(directory + ": config.json is missing; give a Hugging Face model folder");
+        }
+        return readFile(file);
+    }
+
+    /** Reads a configuration from a file of any name. */
+    public static ModelConfig readFile(Path file) {
+        try {
+            return parse(Files.readAllBytes(file), file.toString());
+        } catch (IOException e) {
+            throw new UserException(file + ": cannot be read (" + e.getMessage() + ")", e);
+        }
+    }
+
+    /** One of {@link #PRESETS}. */
+    public static ModelConfig preset(String name) {
+        try (InputStream in = ModelConfig.class.getResourceAsStream("/presets/" + name + ".json")) {
+            if (in == null) {
+                throw new UserException("no preset \"" + name + "\"; there are " + String.join(", ", PRESETS));
+            }
+            return parse(in.readAllBytes(), "preset " + name);
+        } catch (IOException e) {
+            throw new UserException("preset " + name + " cannot be read (" + e.getMessage() + ")", e);
+        }
+    }
+
+    /** Reads a config.json's content; {@code source} names it in errors. */
+    public static ModelConfig parse(byte[] content, String source) {
+        JsonNode json;
+        try {
+            json = JsonMapper.shared().readTree(content);
+        } catch (JacksonException e) {
+            throw new UserException(source + ": is not valid JSON (" + e.getOriginalMessage() + ")", e);
+        }
+        if (!(json instanceof ObjectNode object)) {
+            throw new UserException(source + ": is not a JSON object; give a Hugging Face config.json");
+        }
+        return new ConfigReader(object, source).read();
+    }
+}

@@ -1,0 +1,167 @@
+package dev.whirlwind.model;
+
+/**
+ * The instruction set of a transformer. Matrices are row-major floats; {@code rows} is batch * sequence. "=" means that
+ * an output is overwritten, "+=" that it is added to; gradients of parameters are always added to, and {@link #adamw}
+ * leaves them zero. Outputs may not overlap inputs except where said. Token ids, targets, and every scalar that changes
+ * between runs come from {@link Inputs}; layer l of a per-layer tensor is taken when the program runs for layer l.
+ */
+public interface Ops {
+    /** How many partial sums {@link #sumOfSquares} leaves to be added up by the host. */
+    int PARTIALS = 256;
+
+    /**
+     * Token plus learned position: out[r] = wte[token[r]] + wpe[position + r % sequence].
+     *
+     * @param out = [batch * sequence, width]
+     * @param wte [vocabulary, width]
+     * @param wpe [positions, width], or null for none
+     */
+    void embed(Tensor out, Tensor wte, Tensor wpe, int batch, int sequence, int width);
+
+    /** dwte[token[r]] += dout[r], dwpe[r % sequence] += dout[r] (where not null); tokens may repeat. */
+    void embedBackward(Tensor dwte, Tensor dwpe, Tensor dout, int batch, int sequence, int width);
+
+    /**
+     * Layer normalisation (arXiv 1607.06450): out = (x - mean) * rstd * weight + bias, rstd = 1 / sqrt(var + eps), with
+     * the biased variance.
+     *
+     * @param out = [rows, width]
+     * @param mean = [rows], rstd = [rows], kept for the backward pass
+     */
+    void layerNorm(
+            Tensor out, Tensor mean, Tensor rstd, Tensor x, Tensor weight, Tensor bias, int rows, int width, float eps);
+
+    /** With n = (x - mean) * rstd, g = dout * weight: dx += rstd * (g - mean(g) - n * mean(g * n)); dweight, dbias +=. */
+    void layerNormBackward(
+            Tensor dx,
+            Tensor dweight,
+            Tensor dbias,
+            Tensor dout,
+            Tensor x,
+            Tensor mean,
+            Tensor rstd,
+            Tensor weight,
+            int rows,
+            int width);
+
+    /** RMS normalisation (arXiv 1910.07467): out = x * rstd * weight, rstd = 1 / sqrt(mean(x^2) + eps); rstd = [rows]. */
+    void rmsNorm(Tensor out, Tensor rstd, Tensor x, Tensor weight, int rows, int width, float eps);
+
+    /** With n = x * rstd, g = dout * weight: dx += rstd * (g - n * mean(g * n)); dweight +=. */
+    void rmsNormBackward(
+            Tensor dx, Tensor dweight, Tensor dout, Tensor x, Tensor rstd, Tensor weight, int rows, int width);
+
+    /**
+     * RMS normalisation of every query and key head of qkv rows (Qwen3): weights [head_dim] each, shared by the heads;
+     * values are copied. out may not be x.
+     *
+     * @param rstd = [rows, heads + kvHeads]
+     */
+    void headNorm(
+            Tensor out, Tensor rstd, Tensor x, Tensor queryWeight, Tensor keyWeight, AttentionShape shape, float eps);
+
+    /** dx = (queries and keys through the norm, values copied); dqueryWeight, dkeyWeight +=. dx may be dout. */
+    void headNormBackward(
+            Tensor dx,
+            Tensor dqueryWeight,
+            Tensor dkeyWeight,
+            Tensor dout,
+            Tensor x,
+            Tensor rstd,
+            Tensor queryWeight,
+            Tensor keyWeight,
+            AttentionShape shape);
+
+    /** out = x * weight^T + bias: x [rows, in], weight [out, in], bias [out] or null, out = [rows, out]. */
+    void linear(Tensor out, Tensor x, Tensor weight, Tensor bias, int rows, int inWidth, int outWidth);
+
+    /** dx = dout * weight. */
+    void linearBackwardInput(Tensor dx, Tensor dout, Tensor weight, int rows, int inWidth, int outWidth);
+
+    /** dweight += dout^T * x; dbias += column sums of dout (where not null). */
+    void linearBackwardWeight(Tensor dweight, Tensor dbias, Tensor dout, Tensor x, int rows, int inWidth, int outWidth);
+
+    /**
+     * Rotary positions (arXiv 2104.09864), the half-rotation form: for each query and key head, with a = first half and
+     * b = second half, (a, b) becomes (a cos - b sin, b cos + a sin), in place; row r is at position + r % sequence.
+     *
+     * @param cos [positions, head_dim / 2], sin likewise
+     */
+    void rope(Tensor qkv, Tensor cos, Tensor sin, AttentionShape shape);
+
+    /** The inverse rotation of the gradient, in place. */
+    void ropeBackward(Tensor dqkv, Tensor cos, Tensor sin, AttentionShape shape);
+
+    /**
+     * Causal attention, softmax(q k^T * scale) v per head, never holding a sequence x sequence matrix (arXiv 2205.14135).
+     * Element ((b * heads + h) * sequence + t) * sequence + s of the dropout mask belongs to query t and key s.
+     *
+     * @param out = [rows, heads * head_dim]
+     * @param lse = [batch, heads, sequence]: log of the sum of exp(scores), for the backward pass
+     */
+    void attention(Tensor out, Tensor lse, Tensor qkv, AttentionShape shape, Dropout dropout);
+
+    /** dqkv =, from P recomputed of lse; delta is scratch, [batch, heads, sequence] (rows of dout times out). */
+    void attentionBackward(
+            Tensor dqkv,
+            Tensor dout,
+            Tensor out,
+            Tensor lse,
+            Tensor qkv,
+            Tensor delta,
+            AttentionShape shape,
+            Dropout dropout);
+
+    /**
+     * Attention while generating: stores keys and values of the rows at cache places position, position + 1, ..., then
+     * attends over all places up to each row's own. The batch is 1; rows beyond the capacity are an error of the caller.
+     *
+     * @param cache [capacity, 2 * kvHeads * head_dim]: key heads, then value heads
+     */
+    void cachedAttention(Tensor out, Tensor cache, Tensor qkv, AttentionShape shape, int capacity);
+
+    /** The tanh form (gelu_new): out = 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) (arXiv 1606.08415). */
+    void gelu(Tensor out, Tensor x, int rows, int width);
+
+    /** dx = dout * gelu'(x). dx may be dout. */
+    void geluBackward(Tensor dx, Tensor dout, Tensor x, int rows, int width);
+
+    /** SwiGLU (arXiv 2002.05202): out = silu(gate) * up; a row of x [rows, 2 * width] holds gate, then up. */
+    void swiglu(Tensor out, Tensor x, int rows, int width);
+
+    /** dx = [rows, 2 * width]: gradients of gate, then of up. */
+    void swigluBackward(Tensor dx, Tensor dout, Tensor x, int rows, int width);
+
+    /** out = a + b, [rows, width]; out may be a or b. */
+    void add(Tensor out, Tensor a, Tensor b, int rows, int width);
+
+    /** out = x * mask / (1 - p), [rows, width]; element r * width + c. Its own backward form. out may be x. */
+    void dropout(Tensor out, Tensor x, int rows, int width, Dropout dropout);
+
+    /**
+     * The negative log-likelihood of the targets, logits = x * weight^T, never holding all logits.
+     *
+     * @param nll = [rows]: -log softmax(logits)[target], 0 where the target is negative
+     * @param x [rows, width]
+     * @param weight [vocabulary, width]
+     */
+    void headLoss(Tensor nll, Tensor x, Tensor weight, int rows, int width, int vocabulary);
+
+    /** headLoss and its gradient in one: with dlogits = (softmax - onehot) * lossScale, dx =, dweight +=. */
+    void headLossBackward(
+            Tensor nll, Tensor dx, Tensor dweight, Tensor x, Tensor weight, int rows, int width, int vocabulary);
+
+    /** partials = [PARTIALS] sums whose total is the sum of squares. */
+    void sumOfSquares(Tensor partials, Tensor x, long length);
+
+    /**
+     * AdamW (arXiv 1711.05101), with g = gradient * gradientScale: p *= 1 - lr * weightDecay; m = beta1 m + (1 - beta1) g;
+     * v = beta2 v + (1 - beta2) g^2; p -= lr / biasCorrection1 * m / (sqrt(v / biasCorrection2) + eps). The gradient is
+     * left zero, ready for the next step.
+     */
+    void adamw(Tensor parameter, Tensor gradient, Tensor m, Tensor v, long length, AdamW settings);
+
+    /** x = 0. */
+    void zero(Tensor x, long length);
+}

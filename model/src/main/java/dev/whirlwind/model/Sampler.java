@@ -1,0 +1,80 @@
+package dev.whirlwind.model;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+import java.util.SplittableRandom;
+
+/**
+ * Draws the next token from logits, as {@code transformers} does: temperature, then the top k, then the smallest set of
+ * tokens whose probabilities reach top p (nucleus sampling, arXiv 1904.09751).
+ */
+public final class Sampler {
+    private final double temperature;
+    private final int topK;
+    private final double topP;
+    private final SplittableRandom random;
+
+    /**
+     * @param temperature what logits are divided by; 0 always takes the likeliest token
+     * @param topK how many of the likeliest tokens may be drawn; 0 for all
+     * @param topP how much probability the tokens that may be drawn share; 1 for all
+     */
+    public Sampler(double temperature, int topK, double topP, long seed) {
+        if (!(temperature >= 0) || topK < 0 || !(topP > 0 && topP <= 1)) {
+            throw new UserException("sampling needs temperature >= 0, top-k >= 0 and 0 < top-p <= 1, not " + temperature
+                    + ", " + topK + ", " + topP);
+        }
+        this.temperature = temperature;
+        this.topK = topK;
+        this.topP = topP;
+        random = new SplittableRandom(seed);
+    }
+
+    /** Always the likeliest token. */
+    public static Sampler greedy() {
+        return new Sampler(0, 0, 1, 0);
+    }
+
+    /** The next token; of equally likely ones the lowest id comes first. */
+    public int sample(MemorySegment logits, int vocabulary) {
+        float[] values = new float[vocabulary];
+        MemorySegment.copy(logits, ValueLayout.JAVA_FLOAT, 0, values, 0, vocabulary);
+        if (temperature == 0) {
+            int best = 0;
+            for (int i = 1; i < vocabulary; i++) {
+                if (values[i] > values[best]) {
+                    best = i;
+                }
+            }
+            return best;
+        }
+        return draw(values);
+    }
+
+    private int draw(float[] logits) {
+        Integer[] order = new Integer[logits.length];
+        Arrays.setAll(order, i -> i);
+        Arrays.sort(order, (a, b) -> Float.compare(logits[b], logits[a]));
+        int allowed = topK == 0 ? logits.length : Math.min(topK, logits.length);
+        double[] weights = new double[allowed];
+        double total = 0;
+        for (int i = 0; i < allowed; i++) {
+            weights[i] = Math.exp((logits[order[i]] - logits[order[0]]) / temperature);
+            total += weights[i];
+        }
+        double nucleus = 0;
+        int kept = 0;
+        while (kept < allowed && nucleus < topP * total) {
+            nucleus += weights[kept++];
+        }
+        double place = random.nextDouble() * nucleus;
+        for (int i = 0; i < kept - 1; i++) {
+            place -= weights[i];
+            if (place < 0) {
+                return order[i];
+            }
+        }
+        return order[kept - 1];
+    }
+}

@@ -1,0 +1,357 @@
+package dev.whirlwind.model;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/**
+ * A decoder-only transformer, forward and backward, as straight-line code over {@link Ops}. GPT-2 (Radford et al. 2019)
+ * normalises before each half of a block with layer norm, knows learned positions and a GELU; Llama (arXiv 2302.13971)
+ * and its kin RMS norm, rotary positions and SwiGLU. The rest is the same, and written once.
+ *
+ * <p>It runs as a few {@link Program}s: embed, block (once per layer), head; and the same backward.
+ */
+public final class Transformer {
+    private final Engine engine;
+    private final ModelConfig config;
+    private final Parameters weights;
+    private final Parameters gradients;
+    private final Activations a;
+    private final Inputs inputs;
+    private final AttentionShape shape;
+    private final KeyValueCache cache;
+    private final boolean recompute;
+    private final int rows;
+    private final int hidden;
+    private final int intermediate;
+    private final Dropout embeddingDropout;
+    private final Dropout attentionDropout;
+    private final Dropout attentionResidualDropout;
+    private final Dropout mlpResidualDropout;
+
+    private final Program embed = ops -> embed(ops, false);
+    private final Program embedWithDropout = ops -> embed(ops, true);
+    private final Program block = ops -> block(ops, false);
+    private final Program blockWithDropout = ops -> block(ops, true);
+    private final Program headLoss = this::headLoss;
+    private final Program headLogits = this::headLogits;
+    private final Program headBackward = this::headBackward;
+    private final Program blockBackward = this::blockBackward;
+    private final Program embedBackward = this::embedBackward;
+    private final Program zeroGradients = this::zeroGradients;
+
+    private Transformer(
+            Engine engine,
+            Parameters weights,
+            Parameters gradients,
+            int batch,
+            int sequence,
+            KeyValueCache cache,
+            boolean recompute) {
+        this.engine = engine;
+        this.weights = weights;
+        this.gradients = gradients;
+        this.cache = cache;
+        this.recompute = recompute;
+        config = weights.config();
+        int positions = cache == null ? sequence : cache.capacity();
+        if (positions > config.maxPositions()) {
+            throw new UserException("a sequence of " + positions + " tokens is longer than the model's "
+                    + config.maxPositions() + " positions; choose a shorter one");
+        }
+        shape = config.attention(batch, sequence);
+        rows = shape.rows();
+        hidden = config.hiddenSize();
+        intermediate = config.intermediateSize();
+        inputs = new Inputs(rows);
+        embeddingDropout = new Dropout(config.embeddingDropout(), Dropout.EMBEDDING);
+        attentionDropout = new Dropout(config.attentionDropout(), Dropout.ATTENTION);
+        attentionResidualDropout = new Dropout(config.residualDropout(), Dropout.ATTENTION_RESIDUAL);
+        mlpResidualDropout = new Dropout(config.residualDropout(), Dropout.MLP_RESIDUAL);
+        a = new Activations(engine, config, shape, positions, gradients != null, recompute);
+    }
+
+    /**
+     * To train on micro-batches of {@code batch} sequences; it allocates gradients.
+     *
+     * @param recompute keep only the blocks' inputs and run each block's forward pass again before its backward pass
+     *     (arXiv 1604.06174)
+     */
+    public static Transformer forTraining(
+            Engine engine, Parameters weights, int batch, int sequence, boolean recompute) {
+        Parameters gradients = new Parameters(engine, weights.layout(), "gradients");
+        return new Transformer(engine, weights, gradients, batch, sequence, null, recompute);
+    }
+
+    /** To compute losses and logits. */
+    public static Transformer forEvaluation(Engine engine, Parameters weights, int batch, int sequence) {
+        return new Transformer(engine, weights, null, batch, sequence, null, false);
+    }
+
+    /** To continue one text by {@code sequence} tokens at a time, with a cache that may be shared. */
+    public static Transformer forGeneration(Engine engine, Parameters weights, int sequence, KeyValueCache cache) {
+        return new Transformer(engine, weights, null, 1, sequence, cache, false);
+    }
+
+    /** The batch; fill tokens and targets before a pass. */
+    public Inputs inputs() {
+        return inputs;
+    }
+
+    public Parameters weights() {
+        return weights;
+    }
+
+    /** Gradients of the weights, summed over the backward passes since they were last zero; null unless training. */
+    public Parameters gradients() {
+        return gradients;
+    }
+
+    public int batch() {
+        return shape.batch();
+    }
+
+    public int sequence() {
+        return shape.sequence();
+    }
+
+    // ---------------------------------------------------------------------------------------------- passes
+
+    /** Forward without dropout: the sum of the negative log-likelihoods (nats) of the predicted places. */
+    public double evaluate() {
+        forward(embed, block);
+        engine.run(headLoss, inputs, 0);
+        return sumOfNll();
+    }
+
+    /**
+     * Forward with dropout and backward: adds {@code inputs.lossScale} times the gradient of the summed negative
+     * log-likelihood to the gradients, and returns that sum (nats).
+     */
+    public double forwardBackward() {
+        forward(dropsOut() ? embedWithDropout : embed, trainingBlock());
+        engine.run(headBackward, inputs, 0);
+        for (int layer = config.layers() - 1; layer >= 0; layer--) {
+            if (recompute) {
+                engine.run(trainingBlock(), inputs, layer);
+            }
+            engine.run(blockBackward, inputs, layer);
+        }
+        engine.run(embedBackward, inputs, 0);
+        return sumOfNll();
+    }
+
+    /** Forward only: the logits, [batch * sequence, vocabulary] native floats, valid until the next pass. */
+    public MemorySegment logits() {
+        forward(embed, block);
+        a.needLogits(engine, (long) rows * config.vocabularySize());
+        engine.run(headLogits, inputs, 0);
+        return engine.host(a.logits, (long) rows * config.vocabularySize());
+    }
+
+    /** Forward only, for what it leaves in the cache. */
+    public void fillCache() {
+        forward(embed, block);
+    }
+
+    /** Sets the gradients to zero; needed only when an optimizer has not just done it. */
+    public void zeroGradients() {
+        engine.run(zeroGradients, inputs, 0);
+    }
+
+    /** The negative log-likelihood of each place of the last loss, [batch * sequence] native floats. */
+    public MemorySegment nll() {
+        return engine.host(a.nll, rows);
+    }
+
+    private void forward(Program embedding, Program oneBlock) {
+        engine.run(embedding, inputs, 0);
+        for (int layer = 0; layer < config.layers(); layer++) {
+            engine.run(oneBlock, inputs, layer);
+        }
+    }
+
+    private Program trainingBlock() {
+        return dropsOut() ? blockWithDropout : block;
+    }
+
+    private boolean dropsOut() {
+        return embeddingDropout.active() || attentionDropout.active() || mlpResidualDropout.active();
+    }
+
+    private double sumOfNll() {
+        MemorySegment nll = nll();
+        double sum = 0;
+        for (int row = 0; row < rows; row++) {
+            sum += nll.getAtIndex(ValueLayout.JAVA_FLOAT, row);
+        }
+        return sum;
+    }
+
+    // ---------------------------------------------------------------------------------------------- forward
+
+    private void embed(Ops ops, boolean training) {
+        Tensor x = a.residual.at(0);
+        ops.embed(x, weights.tokenEmbedding, weights.positionEmbedding, shape.batch(), shape.sequence(), hidden);
+        if (training) {
+            drop(ops, x, x, embeddingDropout);
+        }
+    }
+
+    private void block(Ops ops, boolean training) {
+        norm(ops, a.normed1, a.mean1, a.rstd1, a.residual, weights.norm1Weight, weights.norm1Bias);
+        ops.linear(a.qkv, a.normed1, weights.qkvWeight, weights.qkvBias, rows, hidden, shape.qkvWidth());
+        if (config.queryKeyNorm()) {
+            ops.headNorm(a.rotated, a.headRstd, a.qkv, weights.queryNorm, weights.keyNorm, shape, config.normEps());
+        }
+        if (config.rope() != null) {
+            ops.rope(a.rotated, a.cos, a.sin, shape);
+        }
+        if (cache == null) {
+            ops.attention(a.attention, a.lse, a.rotated, shape, training ? attentionDropout : Dropout.NONE);
+        } else {
+            ops.cachedAttention(a.attention, cache.tensor(), a.rotated, shape, cache.capacity());
+        }
+        ops.linear(a.branch, a.attention, weights.outWeight, weights.outBias, rows, shape.outWidth(), hidden);
+        if (training) {
+            drop(ops, a.branch, a.branch, attentionResidualDropout);
+        }
+        ops.add(a.middle, a.residual, a.branch, rows, hidden);
+
+        norm(ops, a.normed2, a.mean2, a.rstd2, a.middle, weights.norm2Weight, weights.norm2Bias);
+        ops.linear(a.up, a.normed2, weights.upWeight, weights.upBias, rows, hidden, upWidth());
+        if (config.isGpt2()) {
+            ops.gelu(a.activated, a.up, rows, intermediate);
+        } else {
+            ops.swiglu(a.activated, a.up, rows, intermediate);
+        }
+        ops.linear(a.branch, a.activated, weights.downWeight, weights.downBias, rows, intermediate, hidden);
+        if (training) {
+            drop(ops, a.branch, a.branch, mlpResidualDropout);
+        }
+        ops.add(a.residual.next(), a.middle, a.branch, rows, hidden);
+    }
+
+    private void headLoss(Ops ops) {
+        finalNorm(ops);
+        ops.headLoss(a.nll, a.finalNormed, weights.head, rows, hidden, config.vocabularySize());
+    }
+
+    private void headLogits(Ops ops) {
+        finalNorm(ops);
+        ops.linear(a.logits, a.finalNormed, weights.head, null, rows, hidden, config.vocabularySize());
+    }
+
+    private void finalNorm(Ops ops) {
+        Tensor x = a.residual.at(config.layers());
+        norm(ops, a.finalNormed, a.finalMean, a.finalRstd, x, weights.finalNormWeight, weights.finalNormBias);
+    }
+
+    // ---------------------------------------------------------------------------------------------- backward
+
+    private void headBackward(Ops ops) {
+        finalNorm(ops);
+        ops.headLossBackward(
+                a.nll, a.dnormed, gradients.head, a.finalNormed, weights.head, rows, hidden, config.vocabularySize());
+        ops.zero(a.dresidual, (long) rows * hidden);
+        normBackward(
+                ops,
+                gradients.finalNormWeight,
+                gradients.finalNormBias,
+                a.residual.at(config.layers()),
+                a.finalMean,
+                a.finalRstd,
+                weights.finalNormWeight);
+    }
+
+    private void blockBackward(Ops ops) {
+        Tensor dbranch = dropped(ops, mlpResidualDropout);
+        ops.linearBackwardWeight(
+                gradients.downWeight, gradients.downBias, dbranch, a.activated, rows, intermediate, hidden);
+        ops.linearBackwardInput(a.dactivated, dbranch, weights.downWeight, rows, intermediate, hidden);
+        if (config.isGpt2()) {
+            ops.geluBackward(a.dup, a.dactivated, a.up, rows, intermediate);
+        } else {
+            ops.swigluBackward(a.dup, a.dactivated, a.up, rows, intermediate);
+        }
+        ops.linearBackwardWeight(gradients.upWeight, gradients.upBias, a.dup, a.normed2, rows, hidden, upWidth());
+        ops.linearBackwardInput(a.dnormed, a.dup, weights.upWeight, rows, hidden, upWidth());
+        normBackward(ops, gradients.norm2Weight, gradients.norm2Bias, a.middle, a.mean2, a.rstd2, weights.norm2Weight);
+
+        dbranch = dropped(ops, attentionResidualDropout);
+        ops.linearBackwardWeight(
+                gradients.outWeight, gradients.outBias, dbranch, a.attention, rows, shape.outWidth(), hidden);
+        ops.linearBackwardInput(a.dattention, dbranch, weights.outWeight, rows, shape.outWidth(), hidden);
+        ops.attentionBackward(a.dqkv, a.dattention, a.attention, a.lse, a.rotated, a.delta, shape, attentionDropout);
+        if (config.rope() != null) {
+            ops.ropeBackward(a.dqkv, a.cos, a.sin, shape);
+        }
+        if (config.queryKeyNorm()) {
+            ops.headNormBackward(
+                    a.dqkv,
+                    gradients.queryNorm,
+                    gradients.keyNorm,
+                    a.dqkv,
+                    a.qkv,
+                    a.headRstd,
+                    weights.queryNorm,
+                    weights.keyNorm,
+                    shape);
+        }
+        ops.linearBackwardWeight(
+                gradients.qkvWeight, gradients.qkvBias, a.dqkv, a.normed1, rows, hidden, shape.qkvWidth());
+        ops.linearBackwardInput(a.dnormed, a.dqkv, weights.qkvWeight, rows, hidden, shape.qkvWidth());
+        normBackward(
+                ops, gradients.norm1Weight, gradients.norm1Bias, a.residual, a.mean1, a.rstd1, weights.norm1Weight);
+    }
+
+    private void embedBackward(Ops ops) {
+        drop(ops, a.dresidual, a.dresidual, embeddingDropout);
+        ops.embedBackward(
+                gradients.tokenEmbedding,
+                gradients.positionEmbedding,
+                a.dresidual,
+                shape.batch(),
+                shape.sequence(),
+                hidden);
+    }
+
+    private void zeroGradients(Ops ops) {
+        ops.zero(gradients.all(), gradients.layout().length());
+    }
+
+    // ---------------------------------------------------------------------------------------------- parts
+
+    private int upWidth() {
+        return config.isGpt2() ? intermediate : 2 * intermediate;
+    }
+
+    private void norm(Ops ops, Tensor out, Tensor mean, Tensor rstd, Tensor x, Tensor weight, Tensor bias) {
+        if (config.isGpt2()) {
+            ops.layerNorm(out, mean, rstd, x, weight, bias, rows, hidden, config.normEps());
+        } else {
+            ops.rmsNorm(out, rstd, x, weight, rows, hidden, config.normEps());
+        }
+    }
+
+    /** Adds what flows back through a norm to the residual stream's gradient. */
+    private void normBackward(
+            Ops ops, Tensor dweight, Tensor dbias, Tensor x, Tensor mean, Tensor rstd, Tensor weight) {
+        if (config.isGpt2()) {
+            ops.layerNormBackward(a.dresidual, dweight, dbias, a.dnormed, x, mean, rstd, weight, rows, hidden);
+        } else {
+            ops.rmsNormBackward(a.dresidual, dweight, a.dnormed, x, rstd, weight, rows, hidden);
+        }
+    }
+
+    private void drop(Ops ops, Tensor out, Tensor x, Dropout dropout) {
+        if (dropout.active()) {
+            ops.dropout(out, x, rows, hidden, dropout);
+        }
+    }
+
+    /** The residual stream's gradient as it enters a branch: through the branch's dropout, where there is one. */
+    private Tensor dropped(Ops ops, Dropout dropout) {
+        drop(ops, a.dbranch, a.dresidual, dropout);
+        return dropout.active() ? a.dbranch : a.dresidual;
+    }
+}

@@ -1,0 +1,157 @@
+package dev.whirlwind.model.safetensors;
+
+import dev.whirlwind.model.UserException;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.SequencedMap;
+
+/**
+ * A safetensors file, mapped into memory and checked completely before anything is read from it. Several threads may
+ * read at once. The mapping, and every segment that {@link #data} gave, ends with {@link #close}.
+ */
+public final class SafetensorsFile implements AutoCloseable {
+    private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+    private static final byte[] LFS_POINTER = "version https://git-lfs".getBytes(StandardCharsets.US_ASCII);
+
+    private final Path path;
+    private final Arena arena;
+    private final MemorySegment data;
+    private final Map<String, String> metadata;
+    private final SequencedMap<String, TensorInfo> tensors;
+
+    private SafetensorsFile(Path path, Arena arena, MemorySegment file) {
+        this.path = path;
+        this.arena = arena;
+        long size = file.byteSize();
+        if (size < Long.BYTES) {
+            throw Errors.damaged(path, "it has only " + size + " bytes, too few for a safetensors file");
+        }
+        if (size >= LFS_POINTER.length
+                && file.asSlice(0, LFS_POINTER.length).mismatch(MemorySegment.ofArray(LFS_POINTER)) < 0) {
+            throw new UserException(path + ": is a Git LFS pointer, not the weights; run 'git lfs pull' in its folder");
+        }
+        long length = file.get(LENGTH, 0);
+        if (length <= 0 || length > Header.LARGEST) {
+            throw Errors.damaged(
+                    path,
+                    "it claims a header of " + Long.toUnsignedString(length) + " bytes, where 1 to " + Header.LARGEST
+                            + " are possible");
+        }
+        if (length > size - Long.BYTES) {
+            throw Errors.damaged(
+                    path, "its header of " + length + " bytes goes beyond the file's end at " + size + " bytes");
+        }
+        data = file.asSlice(Long.BYTES + length);
+        Header header = Header.parse(path, file.asSlice(Long.BYTES, length).asByteBuffer(), data.byteSize());
+        metadata = header.metadata();
+        SequencedMap<String, TensorInfo> byName = new LinkedHashMap<>();
+        header.tensors().forEach(tensor -> byName.put(tensor.name(), tensor));
+        tensors = Collections.unmodifiableSequencedMap(byName);
+    }
+
+    /**
+     * Maps a file and checks it.
+     *
+     * @throws UserException if it cannot be read or is not a valid safetensors file
+     */
+    @SuppressWarnings("MustBeClosedChecker") // close() closes it
+    public static SafetensorsFile open(Path path) {
+        if (!Files.isRegularFile(path)) {
+            throw new UserException(
+                    path + (Files.exists(path) ? ": is not a file" : ": no such file") + "; check the model's folder");
+        }
+        Arena arena = Arena.ofShared();
+        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+            MemorySegment file = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+            SafetensorsFile opened = new SafetensorsFile(path, arena, file);
+            arena = null;
+            return opened;
+        } catch (IOException e) {
+            throw Errors.unreadable(path, e);
+        } finally {
+            if (arena != null) {
+                arena.close();
+            }
+        }
+    }
+
+    public Path path() {
+        return path;
+    }
+
+    /** The header's {@code __metadata__}; empty if it has none. */
+    public Map<String, String> metadata() {
+        return metadata;
+    }
+
+    /** The tensors by name, in the order of their bytes. */
+    public SequencedMap<String, TensorInfo> tensors() {
+        return tensors;
+    }
+
+    /**
+     * What the header says about a tensor.
+     *
+     * @throws UserException if there is none of this name
+     */
+    public TensorInfo tensor(String name) {
+        TensorInfo tensor = tensors.get(name);
+        if (tensor == null) {
+            throw new UserException(path + ": has no " + Errors.tensor(name)
+                    + "; check that it belongs to this model, or download it again");
+        }
+        return tensor;
+    }
+
+    /** A tensor's bytes as they lie in the file: row-major, little-endian, not necessarily aligned, read-only. */
+    public MemorySegment data(String name) {
+        TensorInfo tensor = tensor(name);
+        return data.asSlice(tensor.begin(), tensor.end() - tensor.begin());
+    }
+
+    /**
+     * Reads a whole tensor as floats in row-major order. F16 and BF16 are widened exactly, F64 is rounded to nearest.
+     *
+     * @param floats native floats
+     * @param offset where the first one goes, in floats
+     * @throws UserException if there is no such tensor or its type is not F16, BF16, F32 or F64
+     */
+    public void readFloats(String name, MemorySegment floats, long offset) {
+        readFloats(name, 0, tensor(name).elements(), floats, offset);
+    }
+
+    /** Reads {@code count} elements of a tensor from its {@code first} on; otherwise as the whole. */
+    public void readFloats(String name, long first, long count, MemorySegment floats, long offset) {
+        TensorInfo tensor = tensor(name);
+        Objects.checkFromIndexSize(first, count, tensor.elements());
+        if (!tensor.dtype().convertible()) {
+            throw new UserException(path + ": " + Errors.tensor(name) + " is " + tensor.dtype()
+                    + ", which cannot be read as floats; convert it to F32, F16, BF16 or F64");
+        }
+        try {
+            Conversion.widen(tensor.dtype(), data(name), first, floats, offset, count);
+        } catch (InternalError e) { // what the JVM makes of a mapped page that cannot be read
+            throw new UserException(
+                    path + ": " + Errors.tensor(name)
+                            + " cannot be read: the file was cut short while in use, or the disk fails; check both",
+                    e);
+        }
+    }
+
+    @Override
+    public void close() {
+        arena.close();
+    }
+}

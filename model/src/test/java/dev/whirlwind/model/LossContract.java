@@ -1,0 +1,147 @@
+package dev.whirlwind.model;
+
+import static dev.whirlwind.model.Trial.dot;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The head and the loss. */
+interface LossContract extends Trials {
+    /** A quarter of the places has nothing to predict. */
+    private static void drawTargets(Trial t, int vocabulary) {
+        for (int r = 0; r < t.inputs.targets.length; r++) {
+            t.inputs.targets[r] = t.random.nextInt(4) == 0 ? -1 - t.random.nextInt(100) : t.random.nextInt(vocabulary);
+        }
+        t.inputs.lossScale = 0.5f + t.random.nextFloat();
+    }
+
+    /** Weights that make logits of size 1. */
+    private static double[] headWeight(Trial t, Head s) {
+        return Arrays.stream(t.normal(s.vocabulary() * s.width()))
+                .map(v -> (float) (v / Math.sqrt(s.width())))
+                .toArray();
+    }
+
+    @ParameterizedTest
+    @MethodSource("heads")
+    default void headLoss(Head s) {
+        try (Trial t = trial("headLoss " + s, s.rows())) {
+            Tensor nll = t.output("nll", s.rows());
+            Tensor x = t.input("x", s.rows() * s.width());
+            Tensor weight = t.input("weight", s.vocabulary() * s.width(), () -> {
+                drawTargets(t, s.vocabulary());
+                return headWeight(t, s);
+            });
+            t.each(
+                    ops -> ops.headLoss(nll, x, weight, s.rows(), s.width(), s.vocabulary()),
+                    () -> t.expect(nll, nll(t, t.before(x), t.before(weight), s)));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("heads")
+    default void headLossBackward(Head s) {
+        try (Trial t = trial("headLossBackward " + s, s.rows())) {
+            Tensor nll = t.output("nll", s.rows());
+            Tensor dx = t.output("dx", s.rows() * s.width());
+            Tensor dweight = t.changed("dweight", s.vocabulary() * s.width());
+            Tensor x = t.input("x", s.rows() * s.width());
+            Tensor weight = t.input("weight", s.vocabulary() * s.width(), () -> {
+                drawTargets(t, s.vocabulary());
+                return headWeight(t, s);
+            });
+            t.each(
+                    ops -> ops.headLossBackward(nll, dx, dweight, x, weight, s.rows(), s.width(), s.vocabulary()),
+                    () -> {
+                        double[] xs = t.before(x);
+                        double[] w = t.before(weight);
+                        t.expect(nll, nll(t, xs, w, s));
+                        double[] g = new double[s.rows()];
+                        Arrays.fill(g, t.inputs.lossScale);
+                        t.expectGradient(dx, xs, v -> dot(g, nll(t, v, w, s)));
+                        t.expectAddedGradient(dweight, w, v -> dot(g, nll(t, xs, v, s)));
+                    });
+        }
+    }
+
+    private static double[] nll(Trial t, double[] x, double[] weight, Head s) {
+        return Reference.nll(x, weight, t.inputs.targets, s.rows(), s.width(), s.vocabulary());
+    }
+
+    @Test
+    default void headLossWithNothingToPredict() {
+        Head s = new Head(7, 20, 65);
+        try (Trial t = trial("headLossBackward without targets", s.rows())) {
+            Arrays.fill(t.inputs.targets, -1);
+            Tensor nll = t.output("nll", s.rows());
+            Tensor dx = t.output("dx", s.rows() * s.width());
+            Tensor dweight = t.changed("dweight", s.vocabulary() * s.width());
+            Tensor x = t.input("x", s.rows() * s.width());
+            Tensor weight = t.input("weight", s.vocabulary() * s.width());
+            t.each(
+                    ops -> ops.headLossBackward(nll, dx, dweight, x, weight, s.rows(), s.width(), s.vocabulary()),
+                    () -> {
+                        t.expectBits(nll, new double[s.rows()]);
+                        t.expectBits(dx, new double[s.rows() * s.width()]);
+                        t.expectBits(dweight, t.before(dweight));
+                    });
+        }
+    }
+
+    /** Logits of some +-10000. */
+    @Test
+    default void headLossWithLargeLogits() {
+        Head s = new Head(7, 20, 65);
+        try (Trial t = trial("headLossBackward with large logits", s.rows())) {
+            Tensor nll = t.output("nll", s.rows());
+            Tensor dx = t.output("dx", s.rows() * s.width());
+            Tensor dweight = t.changed("dweight", s.vocabulary() * s.width());
+            Tensor x = t.input(
+                    "x",
+                    s.rows() * s.width(),
+                    () -> Arrays.stream(t.normal(s.rows() * s.width()))
+                            .map(v -> v * 1e4)
+                            .toArray());
+            Tensor weight = t.input("weight", s.vocabulary() * s.width(), () -> {
+                drawTargets(t, s.vocabulary());
+                return headWeight(t, s);
+            });
+            t.each(
+                    ops -> ops.headLossBackward(nll, dx, dweight, x, weight, s.rows(), s.width(), s.vocabulary()),
+                    () -> {
+                        t.expect(nll, nll(t, t.before(x), t.before(weight), s));
+                        t.expectFinite(dx);
+                        t.expectFinite(dweight);
+                    });
+        }
+    }
+
+    /** Training must notice a number that went wrong: it may not vanish on its way to the loss or the gradient's norm. */
+    @Test
+    default void notANumberReachesTheLossAndTheNorm() {
+        Head s = new Head(7, 20, 65);
+        try (Trial t = trial("NaN", s.rows())) {
+            Tensor nll = t.output("nll", s.rows());
+            Tensor x = t.input("x", s.rows() * s.width(), () -> {
+                double[] values = t.normal(s.rows() * s.width());
+                values[3 * s.width() + 5] = Double.NaN;
+                return values;
+            });
+            Tensor weight = t.input("weight", s.vocabulary() * s.width());
+            Tensor partials = t.output("partials", Ops.PARTIALS);
+            t.each(
+                    ops -> {
+                        ops.headLoss(nll, x, weight, s.rows(), s.width(), s.vocabulary());
+                        ops.sumOfSquares(partials, x, (long) s.rows() * s.width());
+                    },
+                    () -> {
+                        assertThat(t.after(nll)[3]).isNaN();
+                        assertThat(t.after(nll)[2]).isFinite();
+                        assertThat(Arrays.stream(t.after(partials)).sum()).isNaN();
+                    });
+        }
+    }
+}

@@ -1,0 +1,274 @@
+package dev.whirlwind.model;
+
+import java.util.Arrays;
+
+/**
+ * The forward operations of {@link Ops} in double precision, as the formulas say and nothing else: what every engine is
+ * measured against. Arrays are laid out as the tensors of {@link Ops}.
+ */
+public final class Reference {
+    private Reference() {}
+
+    public static double[] embed(
+            int[] tokens, int position, double[] wte, double[] wpe, int batch, int sequence, int width) {
+        double[] out = new double[batch * sequence * width];
+        for (int r = 0; r < batch * sequence; r++) {
+            for (int c = 0; c < width; c++) {
+                double place = wpe == null ? 0 : wpe[(position + r % sequence) * width + c];
+                out[r * width + c] = wte[tokens[r] * width + c] + place;
+            }
+        }
+        return out;
+    }
+
+    /** The mean of each row. */
+    public static double[] mean(double[] x, int rows, int width) {
+        double[] mean = new double[rows];
+        for (int r = 0; r < rows; r++) {
+            for (int c = 0; c < width; c++) {
+                mean[r] += x[r * width + c] / width;
+            }
+        }
+        return mean;
+    }
+
+    /** 1 / sqrt(variance + eps) of each row. */
+    public static double[] layerNormRstd(double[] x, int rows, int width, double eps) {
+        double[] mean = mean(x, rows, width);
+        double[] centred = new double[x.length];
+        for (int i = 0; i < x.length; i++) {
+            centred[i] = x[i] - mean[i / width];
+        }
+        return rmsNormRstd(centred, rows, width, eps);
+    }
+
+    public static double[] layerNorm(double[] x, double[] weight, double[] bias, int rows, int width, double eps) {
+        double[] mean = mean(x, rows, width);
+        double[] rstd = layerNormRstd(x, rows, width, eps);
+        double[] out = new double[x.length];
+        for (int i = 0; i < x.length; i++) {
+            out[i] = (x[i] - mean[i / width]) * rstd[i / width] * weight[i % width] + bias[i % width];
+        }
+        return out;
+    }
+
+    /** 1 / sqrt(mean(x^2) + eps) of each row. */
+    public static double[] rmsNormRstd(double[] x, int rows, int width, double eps) {
+        double[] rstd = new double[rows];
+        for (int r = 0; r < rows; r++) {
+            double sum = 0;
+            for (int c = 0; c < width; c++) {
+                sum += x[r * width + c] * x[r * width + c];
+            }
+            rstd[r] = 1 / Math.sqrt(sum / width + eps);
+        }
+        return rstd;
+    }
+
+    public static double[] rmsNorm(double[] x, double[] weight, int rows, int width, double eps) {
+        double[] rstd = rmsNormRstd(x, rows, width, eps);
+        double[] out = new double[x.length];
+        for (int i = 0; i < x.length; i++) {
+            out[i] = x[i] * rstd[i / width] * weight[i % width];
+        }
+        return out;
+    }
+
+    /** [rows, heads + kvHeads]. */
+    public static double[] headNormRstd(double[] qkv, AttentionShape shape, double eps) {
+        int heads = shape.heads() + shape.kvHeads();
+        double[] rstd = new double[shape.rows() * heads];
+        for (int r = 0; r < shape.rows(); r++) {
+            int from = r * shape.qkvWidth();
+            double[] row = Arrays.copyOfRange(qkv, from, from + shape.valueOffset());
+            System.arraycopy(rmsNormRstd(row, heads, shape.headDim(), eps), 0, rstd, r * heads, heads);
+        }
+        return rstd;
+    }
+
+    public static double[] headNorm(
+            double[] qkv, double[] queryWeight, double[] keyWeight, AttentionShape shape, double eps) {
+        double[] rstd = headNormRstd(qkv, shape, eps);
+        double[] out = qkv.clone();
+        for (int r = 0; r < shape.rows(); r++) {
+            for (int c = 0; c < shape.valueOffset(); c++) {
+                int head = c / shape.headDim();
+                double[] weight = head < shape.heads() ? queryWeight : keyWeight;
+                out[r * shape.qkvWidth() + c] *=
+                        rstd[r * (shape.heads() + shape.kvHeads()) + head] * weight[c % shape.headDim()];
+            }
+        }
+        return out;
+    }
+
+    /** bias may be null. */
+    public static double[] linear(double[] x, double[] weight, double[] bias, int rows, int inWidth, int outWidth) {
+        double[] out = new double[rows * outWidth];
+        for (int r = 0; r < rows; r++) {
+            for (int o = 0; o < outWidth; o++) {
+                double sum = bias == null ? 0 : bias[o];
+                for (int i = 0; i < inWidth; i++) {
+                    sum += x[r * inWidth + i] * weight[o * inWidth + i];
+                }
+                out[r * outWidth + o] = sum;
+            }
+        }
+        return out;
+    }
+
+    public static double[] rope(double[] qkv, double[] cos, double[] sin, AttentionShape shape, int position) {
+        int half = shape.headDim() / 2;
+        double[] out = qkv.clone();
+        for (int r = 0; r < shape.rows(); r++) {
+            for (int head = 0; head < shape.heads() + shape.kvHeads(); head++) {
+                for (int c = 0; c < half; c++) {
+                    int a = r * shape.qkvWidth() + head * shape.headDim() + c;
+                    int b = a + half;
+                    int angle = (position + r % shape.sequence()) * half + c;
+                    out[a] = qkv[a] * cos[angle] - qkv[b] * sin[angle];
+                    out[b] = qkv[b] * cos[angle] + qkv[a] * sin[angle];
+                }
+            }
+        }
+        return out;
+    }
+
+    /** Scores of the query at t with keys 0 to t; minus infinity for those that it does not see. */
+    static double[] scores(double[] qkv, AttentionShape shape, int b, int head, int t) {
+        double[] scores = new double[t + 1];
+        Arrays.fill(scores, Double.NEGATIVE_INFINITY);
+        int query = (b * shape.sequence() + t) * shape.qkvWidth() + head * shape.headDim();
+        for (int s = shape.firstKey(t); s <= t; s++) {
+            int key = (b * shape.sequence() + s) * shape.qkvWidth() + shape.keyOffset() + kvHead(shape, head);
+            double dot = 0;
+            for (int c = 0; c < shape.headDim(); c++) {
+                dot += qkv[query + c] * qkv[key + c];
+            }
+            scores[s] = dot / Math.sqrt(shape.headDim());
+        }
+        return scores;
+    }
+
+    /** Where the key/value head that a query head reads starts among the keys, or among the values. */
+    static int kvHead(AttentionShape shape, int head) {
+        return head / (shape.heads() / shape.kvHeads()) * shape.headDim();
+    }
+
+    static double logSumExp(double[] x) {
+        double max = Arrays.stream(x).max().orElseThrow();
+        return max + Math.log(Arrays.stream(x).map(v -> Math.exp(v - max)).sum());
+    }
+
+    /** [batch, heads, sequence]. */
+    public static double[] attentionLse(double[] qkv, AttentionShape shape) {
+        double[] lse = new double[shape.rows() * shape.heads()];
+        for (int i = 0; i < lse.length; i++) {
+            int head = i / shape.sequence() % shape.heads();
+            int b = i / shape.sequence() / shape.heads();
+            lse[i] = logSumExp(scores(qkv, shape, b, head, i % shape.sequence()));
+        }
+        return lse;
+    }
+
+    /** mask [batch, heads, sequence, sequence] multiplies the probabilities. */
+    public static double[] attention(double[] qkv, AttentionShape shape, double[] mask) {
+        double[] out = new double[shape.rows() * shape.outWidth()];
+        for (int b = 0; b < shape.batch(); b++) {
+            for (int head = 0; head < shape.heads(); head++) {
+                for (int t = 0; t < shape.sequence(); t++) {
+                    double[] scores = scores(qkv, shape, b, head, t);
+                    double lse = logSumExp(scores);
+                    int to = (b * shape.sequence() + t) * shape.outWidth() + head * shape.headDim();
+                    for (int s = 0; s <= t; s++) {
+                        int value = (b * shape.sequence() + s) * shape.qkvWidth()
+                                + shape.valueOffset()
+                                + kvHead(shape, head);
+                        double weight = Math.exp(scores[s] - lse) * mask[maskIndex(shape, b, head, t, s)];
+                        for (int c = 0; c < shape.headDim(); c++) {
+                            out[to + c] += weight * qkv[value + c];
+                        }
+                    }
+                }
+            }
+        }
+        return out;
+    }
+
+    static int maskIndex(AttentionShape shape, int b, int head, int t, int s) {
+        return ((b * shape.heads() + head) * shape.sequence() + t) * shape.sequence() + s;
+    }
+
+    public static double[] gelu(double[] x) {
+        return Arrays.stream(x)
+                .map(v -> 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v * v * v))))
+                .toArray();
+    }
+
+    public static double[] swiglu(double[] x, int rows, int width) {
+        double[] out = new double[rows * width];
+        for (int r = 0; r < rows; r++) {
+            for (int c = 0; c < width; c++) {
+                double gate = x[r * 2 * width + c];
+                double up = x[r * 2 * width + width + c];
+                out[r * width + c] = gate / (1 + Math.exp(-gate)) * up;
+            }
+        }
+        return out;
+    }
+
+    /** What each element of a dropout site is multiplied by: 0 or 1 / (1 - p). */
+    public static double[] mask(Inputs inputs, int layer, Dropout dropout, int length) {
+        double[] mask = new double[length];
+        int[] words = new int[4];
+        for (int e = 0; e < length; e++) {
+            Philox.maskBlock(inputs, layer, dropout.site(), e / 4, words);
+            boolean dropped = Integer.compareUnsigned(words[e % 4], dropout.threshold()) < 0;
+            mask[e] = dropped ? 0 : 1 / (1 - (double) dropout.p());
+        }
+        return mask;
+    }
+
+    /** Element by element. */
+    public static double[] times(double[] a, double[] b) {
+        double[] out = new double[a.length];
+        for (int i = 0; i < a.length; i++) {
+            out[i] = a[i] * b[i];
+        }
+        return out;
+    }
+
+    public static double[] add(double[] a, double[] b) {
+        double[] out = new double[a.length];
+        for (int i = 0; i < a.length; i++) {
+            out[i] = a[i] + b[i];
+        }
+        return out;
+    }
+
+    /** Negative log-likelihood of each target; 0 where it is negative. */
+    public static double[] nll(double[] x, double[] weight, int[] targets, int rows, int width, int vocabulary) {
+        double[] logits = linear(x, weight, null, rows, width, vocabulary);
+        double[] nll = new double[rows];
+        for (int r = 0; r < rows; r++) {
+            if (targets[r] >= 0) {
+                double[] row = Arrays.copyOfRange(logits, r * vocabulary, (r + 1) * vocabulary);
+                nll[r] = logSumExp(row) - row[targets[r]];
+            }
+        }
+        return nll;
+    }
+
+    /** One step, in place; the gradient is left as it is. */
+    public static void adamw(
+            double[] parameter, double[] gradient, double[] m, double[] v, AdamW settings, Inputs inputs) {
+        double rate = inputs.learningRate;
+        for (int i = 0; i < parameter.length; i++) {
+            double g = gradient[i] * inputs.gradientScale;
+            m[i] = settings.beta1() * m[i] + (1 - (double) settings.beta1()) * g;
+            v[i] = settings.beta2() * v[i] + (1 - (double) settings.beta2()) * g * g;
+            parameter[i] *= 1 - rate * settings.weightDecay();
+            parameter[i] -=
+                    rate / inputs.biasCorrection1 * m[i] / (Math.sqrt(v[i] / inputs.biasCorrection2) + settings.eps());
+        }
+    }
+}

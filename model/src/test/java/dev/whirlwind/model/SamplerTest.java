@@ -1,0 +1,60 @@
+package dev.whirlwind.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import java.lang.foreign.MemorySegment;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+class SamplerTest {
+    private static final int DRAWS = 20_000;
+
+    /** Probabilities 0.5, 0.25, 0.15, 0.1 in the order 2, 0, 3, 1. */
+    private final MemorySegment logits = MemorySegment.ofArray(
+            new float[] {(float) Math.log(0.25), (float) Math.log(0.1), (float) Math.log(0.5), (float) Math.log(0.15)});
+
+    private double[] shares(double temperature, int topK, double topP) {
+        Sampler sampler = new Sampler(temperature, topK, topP, 7);
+        double[] shares = new double[4];
+        IntStream.range(0, DRAWS).forEach(i -> shares[sampler.sample(logits, 4)] += 1.0 / DRAWS);
+        return shares;
+    }
+
+    @Test
+    void drawsInProportion() {
+        assertThat(shares(1, 0, 1)).containsExactly(new double[] {0.25, 0.1, 0.5, 0.15}, within(0.015));
+    }
+
+    @Test
+    void temperatureSharpens() {
+        // Squared and normalised: 0.0625, 0.01, 0.25, 0.0225 over 0.345.
+        assertThat(shares(0.5, 0, 1)).containsExactly(new double[] {0.181, 0.029, 0.725, 0.065}, within(0.015));
+    }
+
+    @Test
+    void topKKeepsTheLikeliest() {
+        assertThat(shares(1, 2, 1)).containsExactly(new double[] {1 / 3.0, 0, 2 / 3.0, 0}, within(0.015));
+    }
+
+    @Test
+    void topPKeepsTheNucleus() {
+        // 0.5 + 0.25 reaches 0.7; the third is not needed.
+        assertThat(shares(1, 0, 0.7)).containsExactly(new double[] {1 / 3.0, 0, 2 / 3.0, 0}, within(0.015));
+        assertThat(shares(1, 0, 0.4)).containsExactly(new double[] {0, 0, 1, 0}, within(1e-9));
+    }
+
+    @Test
+    void greedyTakesTheFirstOfTheLikeliest() {
+        assertThat(Sampler.greedy().sample(MemorySegment.ofArray(new float[] {1, 3, 3}), 3))
+                .isOne();
+    }
+
+    @Test
+    void refusesNonsense() {
+        assertThatThrownBy(() -> new Sampler(-1, 0, 1, 0)).isInstanceOf(UserException.class);
+        assertThatThrownBy(() -> new Sampler(1, -1, 1, 0)).isInstanceOf(UserException.class);
+        assertThatThrownBy(() -> new Sampler(1, 0, 0, 0)).isInstanceOf(UserException.class);
+    }
+}

@@ -1,0 +1,89 @@
+package dev.whirlwind.tornado;
+
+import dev.whirlwind.model.UserException;
+import java.util.ArrayList;
+import java.util.List;
+import uk.ac.manchester.tornado.api.TornadoBackend;
+import uk.ac.manchester.tornado.api.TornadoRuntime;
+import uk.ac.manchester.tornado.api.common.TornadoDevice;
+import uk.ac.manchester.tornado.api.enums.TornadoDeviceType;
+import uk.ac.manchester.tornado.api.runtime.TornadoRuntimeProvider;
+
+/** The devices that the installed TornadoVM knows. */
+public final class Devices {
+    static {
+        // Read once, when TornadoVM's first class loads: a kernel that does not compile is an error, not slow Java in
+        // silence, and the limit on device memory is the device's own, which allocation checks.
+        System.setProperty("tornado.recover.bailout", "False");
+        if (System.getProperty("tornado.device.memory") == null) {
+            System.setProperty("tornado.device.memory", "1048576GB");
+        }
+    }
+
+    private Devices() {}
+
+    /** All devices, in TornadoVM's order; an error says what is missing. */
+    public static List<DeviceInfo> list() {
+        List<DeviceInfo> devices = new ArrayList<>();
+        TornadoRuntime runtime = runtime();
+        for (int b = 0; b < runtime.getNumBackends(); b++) {
+            TornadoBackend backend = runtime.getBackend(b);
+            for (int d = 0; d < backend.getNumDevices(); d++) {
+                TornadoDevice device = backend.getDevice(d);
+                devices.add(new DeviceInfo(
+                        b + ":" + d,
+                        backend.getName(),
+                        device.getPlatformName(),
+                        device.getPhysicalDevice().getDeviceName(),
+                        device.getDeviceType() == TornadoDeviceType.CPU
+                                ? "cpu"
+                                : device.getDeviceType() == TornadoDeviceType.GPU ? "gpu" : "accelerator",
+                        device.getPhysicalDevice().getDeviceGlobalMemorySize()));
+            }
+        }
+        if (devices.isEmpty()) {
+            throw noDriver(null);
+        }
+        return devices;
+    }
+
+    /** The device with an id; null stands for the first GPU or, without one, the first device. */
+    public static DeviceInfo find(String id) {
+        List<DeviceInfo> devices = list();
+        if (id == null) {
+            return devices.stream().filter(DeviceInfo::isGpu).findFirst().orElse(devices.getFirst());
+        }
+        return devices.stream()
+                .filter(device -> device.id().equals(id))
+                .findFirst()
+                .orElseThrow(() -> new UserException("no device " + id + "; there are "
+                        + String.join(", ", devices.stream().map(DeviceInfo::id).toList())
+                        + " (see ./whirlwind devices)"));
+    }
+
+    static TornadoDevice device(DeviceInfo info) {
+        int colon = info.id().indexOf(':');
+        return runtime()
+                .getBackend(Integer.parseInt(info.id().substring(0, colon)))
+                .getDevice(Integer.parseInt(info.id().substring(colon + 1)));
+    }
+
+    private static TornadoRuntime runtime() {
+        if (ModuleLayer.boot().findModule("tornado.runtime").isEmpty()) {
+            throw new UserException("no TornadoVM SDK found; install one (sdk install tornadovm), set TORNADOVM_HOME "
+                    + "to it, and start with ./whirlwind");
+        }
+        try {
+            return TornadoRuntimeProvider.getTornadoRuntime();
+        } catch (RuntimeException | Error e) {
+            throw noDriver(e);
+        }
+    }
+
+    private static UserException noDriver(Throwable cause) {
+        return new UserException(
+                "TornadoVM finds no device; install a driver (on Debian pocl-opencl-icd makes the CPU an OpenCL device)"
+                        + (cause == null ? "" : ": " + cause),
+                cause);
+    }
+}

@@ -1,0 +1,73 @@
+package dev.whirlwind.tornado;
+
+import uk.ac.manchester.tornado.api.annotations.Parallel;
+import uk.ac.manchester.tornado.api.math.TornadoMath;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/** AdamW (arXiv 1711.05101) and the gradient's norm. */
+final class Optimizer {
+    private Optimizer() {}
+
+    /** g *= gradientScale; p *= 1 - lr decay; m, v; p -= lr / bias1 * m / (sqrt(v / bias2) + eps); g = 0. */
+    static void wAdamW(
+            IntArray c,
+            int at,
+            FloatArray floats,
+            FloatArray parameter,
+            FloatArray gradient,
+            FloatArray m,
+            FloatArray v,
+            int n,
+            float beta1,
+            float beta2,
+            float eps,
+            float weightDecay) {
+        int parameter0 = c.get(at);
+        int gradient0 = c.get(at + 1);
+        int m0 = c.get(at + 2);
+        int v0 = c.get(at + 3);
+        float learningRate = floats.get(Cursor.LEARNING_RATE);
+        float bias1 = floats.get(Cursor.BIAS_CORRECTION_1);
+        float bias2 = floats.get(Cursor.BIAS_CORRECTION_2);
+        float scale = floats.get(Cursor.GRADIENT_SCALE);
+        for (@Parallel int i = 0; i < n; i++) {
+            float g = gradient.get(gradient0 + i) * scale;
+            float newM = beta1 * m.get(m0 + i) + (1f - beta1) * g;
+            float newV = beta2 * v.get(v0 + i) + (1f - beta2) * g * g;
+            float step = learningRate / bias1 * newM / (TornadoMath.sqrt(newV / bias2) + eps);
+            float p = parameter.get(parameter0 + i);
+            parameter.set(parameter0 + i, p - p * (learningRate * weightDecay) - step);
+            m.set(m0 + i, newM);
+            v.set(v0 + i, newV);
+            gradient.set(gradient0 + i, 0f);
+        }
+    }
+
+    /**
+     * partials[p] = the sum of squares of its share of x, summed in blocks so that float keeps its digits. Shares are
+     * stretches of memory on CPUs ({@code stretch} = length of a share) and interleaved on GPUs ({@code stretch} = 1).
+     */
+    static void wSumOfSquares(
+            IntArray c, int at, FloatArray x, FloatArray partials, int n, int parts, int share, int stretch) {
+        int x0 = c.get(at);
+        int partials0 = c.get(at + 1);
+        int step = stretch == 1 ? parts : 1;
+        for (@Parallel int p = 0; p < parts; p++) {
+            float total = 0f;
+            for (int block = 0; block < share; block += 256) {
+                float sum = 0f;
+                int end = TornadoMath.min(share, block + 256);
+                for (int i = block; i < end; i++) {
+                    int place = p * stretch + i * step;
+                    if (place < n) {
+                        float value = x.get(x0 + place);
+                        sum += value * value;
+                    }
+                }
+                total += sum;
+            }
+            partials.set(partials0 + p, total);
+        }
+    }
+}

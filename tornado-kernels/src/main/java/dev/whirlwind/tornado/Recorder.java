@@ -1,0 +1,865 @@
+package dev.whirlwind.tornado;
+
+import dev.whirlwind.model.AdamW;
+import dev.whirlwind.model.AttentionShape;
+import dev.whirlwind.model.Dropout;
+import dev.whirlwind.model.Ops;
+import dev.whirlwind.model.Tensor;
+import java.util.ArrayList;
+import java.util.List;
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+
+/**
+ * Translates operations into kernel calls. Kernels take what they read before what they write, and write an array by one
+ * argument only: TornadoVM's scheduler never ends when an argument comes again after it was written.
+ */
+final class Recorder implements Ops {
+    /** Bound of the logits that are held at once. */
+    private static final long LOGITS = 64 << 20 >> 2;
+
+    private final KernelEngine engine;
+    private final List<Stage> stages = new ArrayList<>();
+    private Stage stage = new Stage();
+
+    Recorder(KernelEngine engine) {
+        this.engine = engine;
+        stages.add(stage);
+    }
+
+    List<Stage> stages() {
+        return stages.stream().filter(s -> !s.calls().isEmpty()).toList();
+    }
+
+    private void begin(Stage next) {
+        stage = next;
+        stages.add(next);
+    }
+
+    private int at(Tensor... tensors) {
+        if (stage.isFull()) {
+            begin(new Stage());
+        }
+        return stage.at(tensors);
+    }
+
+    /** In a repeated stage the head's tensors move; it has few calls, and never becomes full. */
+    private int moving(Tensor tensor, long perRepeat) {
+        if (perRepeat == 0) {
+            return at(tensor);
+        }
+        return stage.moving(tensor, perRepeat);
+    }
+
+    private static FloatArray array(Tensor tensor) {
+        return ((Memory) tensor.buffer()).array();
+    }
+
+    private static int size(int rows, int width) {
+        return Math.multiplyExact(rows, width);
+    }
+
+    /** Scratch in place of a tensor whose array the same kernel writes already, to be copied by {@link #copy}. */
+    private Tensor apart(Tensor tensor, long length, Tensor... written) {
+        for (Tensor other : written) {
+            if (array(other) == array(tensor)) {
+                return engine.scratch("what shares a buffer " + written.length, length);
+            }
+        }
+        return tensor;
+    }
+
+    private void copy(Tensor from, Tensor to, long length) {
+        if (!from.equals(to)) {
+            stage.call("copy", Elementwise::wCopy, at(from, to), array(from), array(to), Math.toIntExact(length));
+        }
+    }
+
+    // ---------------------------------------------------------------------------------------------- embedding
+
+    @Override
+    public void embed(Tensor out, Tensor wte, Tensor wpe, int batch, int sequence, int width) {
+        int rows = batch * sequence;
+        if (wpe == null) {
+            stage.call(
+                    "embed",
+                    Embedding::wEmbedTokens,
+                    at(wte, out),
+                    stage.tokens(rows),
+                    array(wte),
+                    array(out),
+                    rows,
+                    width);
+        } else {
+            stage.call(
+                    "embed",
+                    Embedding::wEmbed,
+                    at(wte, wpe, out),
+                    stage.tokens(rows),
+                    array(wte),
+                    array(wpe),
+                    array(out),
+                    rows,
+                    sequence,
+                    width);
+        }
+    }
+
+    @Override
+    public void embedBackward(Tensor dwte, Tensor dwpe, Tensor dout, int batch, int sequence, int width) {
+        int rows = batch * sequence;
+        if (dwte != null) {
+            stage.call(
+                    "embedTokensBackward",
+                    Embedding::wEmbedTokensBackward,
+                    at(dout, dwte),
+                    stage.tokens(rows),
+                    array(dout),
+                    array(dwte),
+                    rows,
+                    width);
+        }
+        if (dwpe != null) {
+            stage.call(
+                    "embedPositionsBackward",
+                    Embedding::wEmbedPositionsBackward,
+                    at(dout, dwpe),
+                    array(dout),
+                    array(dwpe),
+                    batch,
+                    sequence,
+                    width);
+        }
+    }
+
+    // ---------------------------------------------------------------------------------------------- norms
+
+    @Override
+    public void layerNorm(
+            Tensor out,
+            Tensor mean,
+            Tensor rstd,
+            Tensor x,
+            Tensor weight,
+            Tensor bias,
+            int rows,
+            int width,
+            float eps) {
+        Tensor apartRstd = apart(rstd, rows, mean);
+        Tensor apartOut = apart(out, size(rows, width), mean, apartRstd);
+        stage.call(
+                "layerNorm",
+                Norm::wLayerNorm,
+                at(x, weight, bias, mean, apartRstd, apartOut),
+                array(x),
+                array(weight),
+                array(bias),
+                array(mean),
+                array(apartRstd),
+                array(apartOut),
+                rows,
+                width,
+                eps);
+        copy(apartRstd, rstd, rows);
+        copy(apartOut, out, size(rows, width));
+    }
+
+    @Override
+    public void layerNormBackward(
+            Tensor dx,
+            Tensor dweight,
+            Tensor dbias,
+            Tensor dout,
+            Tensor x,
+            Tensor mean,
+            Tensor rstd,
+            Tensor weight,
+            int rows,
+            int width) {
+        stage.call(
+                "layerNormBackward",
+                Norm::wLayerNormBackward,
+                at(dout, x, mean, rstd, weight, dx),
+                array(dout),
+                array(x),
+                array(mean),
+                array(rstd),
+                array(weight),
+                array(dx),
+                rows,
+                width);
+        stage.call(
+                "layerNormWeightBackward",
+                Norm::wLayerNormWeightBackward,
+                at(dout, x, mean, rstd, dweight),
+                array(dout),
+                array(x),
+                array(mean),
+                array(rstd),
+                array(dweight),
+                rows,
+                width);
+        biasBackward(dbias, dout, rows, width);
+    }
+
+    private void biasBackward(Tensor dbias, Tensor dout, int rows, int width) {
+        stage.call("biasBackward", Norm::wBiasBackward, at(dout, dbias), array(dout), array(dbias), rows, width);
+    }
+
+    @Override
+    public void rmsNorm(Tensor out, Tensor rstd, Tensor x, Tensor weight, int rows, int width, float eps) {
+        Tensor apartOut = apart(out, size(rows, width), rstd);
+        stage.call(
+                "rmsNorm",
+                Norm::wRmsNorm,
+                at(x, weight, rstd, apartOut),
+                array(x),
+                array(weight),
+                array(rstd),
+                array(apartOut),
+                rows,
+                width,
+                eps);
+        copy(apartOut, out, size(rows, width));
+    }
+
+    @Override
+    public void rmsNormBackward(
+            Tensor dx, Tensor dweight, Tensor dout, Tensor x, Tensor rstd, Tensor weight, int rows, int width) {
+        stage.call(
+                "rmsNormBackward",
+                Norm::wRmsNormBackward,
+                at(dout, x, rstd, weight, dx),
+                array(dout),
+                array(x),
+                array(rstd),
+                array(weight),
+                array(dx),
+                rows,
+                width);
+        stage.call(
+                "rmsNormWeightBackward",
+                Norm::wRmsNormWeightBackward,
+                at(dout, x, rstd, dweight),
+                array(dout),
+                array(x),
+                array(rstd),
+                array(dweight),
+                rows,
+                width);
+    }
+
+    @Override
+    public void headNorm(
+            Tensor out, Tensor rstd, Tensor x, Tensor queryWeight, Tensor keyWeight, AttentionShape shape, float eps) {
+        int rstds = size(shape.rows(), shape.heads() + shape.kvHeads());
+        Tensor apartRstd = apart(rstd, rstds, out);
+        stage.call(
+                "headNorm",
+                HeadNorm::wHeadNorm,
+                at(x, queryWeight, keyWeight, apartRstd, out),
+                array(x),
+                array(queryWeight),
+                array(keyWeight),
+                array(apartRstd),
+                array(out),
+                shape.rows(),
+                shape.heads(),
+                shape.kvHeads(),
+                shape.headDim(),
+                eps);
+        copy(apartRstd, rstd, rstds);
+    }
+
+    @Override
+    public void headNormBackward(
+            Tensor dx,
+            Tensor dqueryWeight,
+            Tensor dkeyWeight,
+            Tensor dout,
+            Tensor x,
+            Tensor rstd,
+            Tensor queryWeight,
+            Tensor keyWeight,
+            AttentionShape shape) {
+        // The weights first: dx may overwrite dout.
+        headNormWeightBackward(dqueryWeight, dout, x, rstd, 0, shape.heads(), shape);
+        headNormWeightBackward(dkeyWeight, dout, x, rstd, shape.heads(), shape.kvHeads(), shape);
+        stage.call(
+                "headNormBackward",
+                HeadNorm::wHeadNormBackward,
+                at(dout, x, rstd, queryWeight, keyWeight, dx),
+                array(dout),
+                array(x),
+                array(rstd),
+                array(queryWeight),
+                array(keyWeight),
+                array(dx),
+                shape.rows(),
+                shape.heads(),
+                shape.kvHeads(),
+                shape.headDim());
+    }
+
+    private void headNormWeightBackward(
+            Tensor dweight, Tensor dout, Tensor x, Tensor rstd, int first, int count, AttentionShape shape) {
+        stage.call(
+                "headNormWeightBackward",
+                HeadNorm::wHeadNormWeightBackward,
+                at(dout, x, rstd, dweight),
+                array(dout),
+                array(x),
+                array(rstd),
+                array(dweight),
+                shape.rows(),
+                first,
+                count,
+                shape.headDim(),
+                shape.qkvWidth(),
+                shape.heads() + shape.kvHeads());
+    }
+
+    // ---------------------------------------------------------------------------------------------- linear
+
+    @Override
+    public void linear(Tensor out, Tensor x, Tensor weight, Tensor bias, int rows, int inWidth, int outWidth) {
+        linear(out, x, 0, weight, bias, rows, inWidth, outWidth);
+    }
+
+    /** Lanes are rows, whose elements are not neighbours: packed. */
+    private void linear(
+            Tensor out, Tensor x, long xPerRepeat, Tensor weight, Tensor bias, int rows, int inWidth, int outWidth) {
+        if (engine.isGpu()) {
+            int flags = bias == null ? 0 : Gemm.BIAS;
+            Tensor columns = bias == null ? weight : bias;
+            tiled(
+                    "linear",
+                    out,
+                    0,
+                    x,
+                    xPerRepeat,
+                    weight,
+                    0,
+                    columns,
+                    rows,
+                    outWidth,
+                    inWidth,
+                    inWidth,
+                    1,
+                    inWidth,
+                    1,
+                    flags);
+            return;
+        }
+        Tensor panels = pack(x, xPerRepeat, rows, inWidth, inWidth, 1);
+        int lanes = padded(rows);
+        Tensor y = lanes == rows ? out : engine.scratch("padded rows", (long) lanes * outWidth);
+        Tensor start = bias == null ? weight : bias;
+        stage.call(
+                "linear",
+                Gemm::wGemm,
+                at(panels, weight, start, y),
+                array(panels),
+                array(weight),
+                array(start),
+                array(y),
+                lanes,
+                outWidth,
+                inWidth,
+                inWidth,
+                1,
+                bias == null ? 0 : Gemm.BIAS);
+        copy(y, out, (long) rows * outWidth);
+    }
+
+    @Override
+    public void linearBackwardInput(Tensor dx, Tensor dout, Tensor weight, int rows, int inWidth, int outWidth) {
+        linearBackwardInput(dx, 0, dout, weight, rows, inWidth, outWidth);
+    }
+
+    private void linearBackwardInput(
+            Tensor dx, long dxPerRepeat, Tensor dout, Tensor weight, int rows, int inWidth, int outWidth) {
+        if (engine.isGpu()) {
+            tiled(
+                    "linearBackwardInput",
+                    dx,
+                    dxPerRepeat,
+                    dout,
+                    0,
+                    weight,
+                    0,
+                    weight,
+                    rows,
+                    inWidth,
+                    outWidth,
+                    outWidth,
+                    1,
+                    1,
+                    inWidth,
+                    0);
+            return;
+        }
+        byColumns(
+                "linearBackwardInput",
+                dx,
+                dxPerRepeat,
+                weight,
+                0,
+                dout,
+                inWidth,
+                rows,
+                outWidth,
+                outWidth,
+                1,
+                Gemm.LANES_ARE_COLUMNS);
+    }
+
+    @Override
+    public void linearBackwardWeight(
+            Tensor dweight, Tensor dbias, Tensor dout, Tensor x, int rows, int inWidth, int outWidth) {
+        linearBackwardWeight(dweight, dout, x, 0, rows, inWidth, outWidth);
+        if (dbias != null) {
+            biasBackward(dbias, dout, rows, outWidth);
+        }
+    }
+
+    private void linearBackwardWeight(
+            Tensor dweight, Tensor dout, Tensor x, long xPerRepeat, int rows, int inWidth, int outWidth) {
+        if (engine.isGpu()) {
+            tiled(
+                    "linearBackwardWeight",
+                    dweight,
+                    0,
+                    dout,
+                    0,
+                    x,
+                    xPerRepeat,
+                    x,
+                    outWidth,
+                    inWidth,
+                    rows,
+                    1,
+                    outWidth,
+                    1,
+                    inWidth,
+                    Gemm.ACCUMULATE);
+            return;
+        }
+        byColumns(
+                "linearBackwardWeight",
+                dweight,
+                0,
+                x,
+                xPerRepeat,
+                dout,
+                inWidth,
+                outWidth,
+                rows,
+                1,
+                outWidth,
+                Gemm.LANES_ARE_COLUMNS | Gemm.ACCUMULATE);
+    }
+
+    /** The same for GPUs; see {@link GemmTiled}. */
+    private void tiled(
+            String name,
+            Tensor y,
+            long yPerRepeat,
+            Tensor a,
+            long aPerRepeat,
+            Tensor b,
+            long bPerRepeat,
+            Tensor bias,
+            int rows,
+            int columns,
+            int k,
+            int ar,
+            int ak,
+            int bc,
+            int bk,
+            int flags) {
+        int at = moving(a, aPerRepeat);
+        stage.moving(b, bPerRepeat);
+        stage.moving(bias, 0);
+        stage.moving(y, yPerRepeat);
+        stage.call(
+                name,
+                GemmTiled::wGemmTiled,
+                at,
+                new KernelContext(),
+                array(a),
+                array(b),
+                array(bias),
+                array(y),
+                rows,
+                columns,
+                k,
+                ar,
+                ak,
+                bc,
+                bk,
+                flags);
+        stage.grid(groups(columns), groups(rows));
+    }
+
+    private static int groups(int length) {
+        return (length + GemmTiled.TILE - 1) / GemmTiled.TILE * GemmTiled.ITEMS;
+    }
+
+    /** y[js, columns] of a[k, columns] and b. Lanes are neighbours, but a panel's rows lie on other pages: packed, too. */
+    private void byColumns(
+            String name,
+            Tensor y,
+            long yPerRepeat,
+            Tensor a,
+            long aPerRepeat,
+            Tensor b,
+            int columns,
+            int js,
+            int k,
+            int bj,
+            int bk,
+            int flags) {
+        int lanes = padded(columns);
+        boolean whole = lanes == columns;
+        Tensor panels = pack(a, aPerRepeat, columns, k, 1, columns);
+        Tensor to = whole ? y : engine.scratch("padded columns", (long) js * lanes);
+        int at = at(panels, b, b);
+        stage.moving(to, whole ? yPerRepeat : 0);
+        stage.call(
+                name,
+                Gemm::wGemm,
+                at,
+                array(panels),
+                array(b),
+                array(b),
+                array(to),
+                lanes,
+                js,
+                k,
+                bj,
+                bk,
+                whole ? flags : Gemm.LANES_ARE_COLUMNS);
+        if (!whole) {
+            int trimAt = at(to);
+            stage.moving(y, yPerRepeat);
+            stage.call("trim", Gemm::wTrim, trimAt, array(to), array(y), js, columns, lanes, flags);
+        }
+    }
+
+    private static int padded(int lanes) {
+        return (lanes + Gemm.LANES - 1) / Gemm.LANES * Gemm.LANES;
+    }
+
+    private Tensor pack(Tensor a, long perRepeat, int lanes, int k, int laneStride, int kStride) {
+        Tensor panels = engine.scratch("panels", (long) padded(lanes) * k);
+        int at = moving(a, perRepeat);
+        stage.at(panels);
+        stage.call("pack", Gemm::wPack, at, array(a), array(panels), lanes, k, laneStride, kStride);
+        return panels;
+    }
+
+    // ---------------------------------------------------------------------------------------------- attention
+
+    @Override
+    public void rope(Tensor qkv, Tensor cos, Tensor sin, AttentionShape shape) {
+        rope("rope", qkv, cos, sin, shape, 1);
+    }
+
+    @Override
+    public void ropeBackward(Tensor dqkv, Tensor cos, Tensor sin, AttentionShape shape) {
+        rope("ropeBackward", dqkv, cos, sin, shape, -1);
+    }
+
+    private void rope(String name, Tensor qkv, Tensor cos, Tensor sin, AttentionShape shape, float direction) {
+        stage.call(
+                name,
+                Rope::wRope,
+                at(cos, sin, qkv),
+                array(cos),
+                array(sin),
+                array(qkv),
+                shape.rows(),
+                shape.sequence(),
+                shape.heads() + shape.kvHeads(),
+                shape.headDim(),
+                shape.qkvWidth(),
+                direction);
+    }
+
+    @Override
+    public void attention(Tensor out, Tensor lse, Tensor qkv, AttentionShape shape, Dropout dropout) {
+        int lses = size(shape.rows(), shape.heads());
+        Tensor apartLse = apart(lse, lses, out);
+        int at = at(qkv, apartLse, out);
+        stage.constant(dropout.site());
+        stage.call(
+                "attention",
+                Attention::wAttention,
+                at,
+                array(qkv),
+                array(apartLse),
+                array(out),
+                shape.batch(),
+                shape.sequence(),
+                shape.heads(),
+                shape.kvHeads(),
+                shape.headDim(),
+                shape.window(),
+                dropout.threshold(),
+                dropout.keptScale());
+        copy(apartLse, lse, lses);
+    }
+
+    @Override
+    public void attentionBackward(
+            Tensor dqkv,
+            Tensor dout,
+            Tensor out,
+            Tensor lse,
+            Tensor qkv,
+            Tensor delta,
+            AttentionShape shape,
+            Dropout dropout) {
+        stage.call(
+                "attentionDelta",
+                Attention::wAttentionDelta,
+                at(dout, out, delta),
+                array(dout),
+                array(out),
+                array(delta),
+                shape.batch(),
+                shape.sequence(),
+                shape.heads(),
+                shape.headDim());
+        int at = at(qkv, dout, lse, delta, dqkv);
+        stage.constant(dropout.site());
+        stage.call(
+                "attentionQueryBackward",
+                Attention::wAttentionQueryBackward,
+                at,
+                array(qkv),
+                array(dout),
+                array(lse),
+                array(delta),
+                array(dqkv),
+                shape.batch(),
+                shape.sequence(),
+                shape.heads(),
+                shape.kvHeads(),
+                shape.headDim(),
+                shape.window(),
+                dropout.threshold(),
+                dropout.keptScale());
+        stage.call(
+                "attentionKeyValueBackward",
+                Attention::wAttentionKeyValueBackward,
+                at,
+                array(qkv),
+                array(dout),
+                array(lse),
+                array(delta),
+                array(dqkv),
+                shape.batch(),
+                shape.sequence(),
+                shape.heads(),
+                shape.kvHeads(),
+                shape.headDim(),
+                shape.window(),
+                dropout.threshold(),
+                dropout.keptScale());
+    }
+
+    @Override
+    public void cachedAttention(Tensor out, Tensor cache, Tensor qkv, AttentionShape shape, int capacity) {
+        stage.call(
+                "storeKeysAndValues",
+                Attention::wStoreKeysAndValues,
+                at(qkv, cache),
+                array(qkv),
+                array(cache),
+                shape.rows(),
+                shape.keyOffset(),
+                2 * shape.kvHeads() * shape.headDim());
+        stage.call(
+                "cachedAttention",
+                Attention::wCachedAttention,
+                at(qkv, cache, out),
+                array(qkv),
+                array(cache),
+                array(out),
+                shape.rows(),
+                shape.heads(),
+                shape.kvHeads(),
+                shape.headDim(),
+                shape.window());
+    }
+
+    // ---------------------------------------------------------------------------------------------- elementwise
+
+    @Override
+    public void gelu(Tensor out, Tensor x, int rows, int width) {
+        stage.call("gelu", Elementwise::wGelu, at(x, out), array(x), array(out), size(rows, width));
+    }
+
+    @Override
+    public void geluBackward(Tensor dx, Tensor dout, Tensor x, int rows, int width) {
+        stage.call(
+                "geluBackward",
+                Elementwise::wGeluBackward,
+                at(dout, x, dx),
+                array(dout),
+                array(x),
+                array(dx),
+                size(rows, width));
+    }
+
+    @Override
+    public void swiglu(Tensor out, Tensor x, int rows, int width) {
+        stage.call("swiglu", Elementwise::wSwiglu, at(x, out), array(x), array(out), rows, width);
+    }
+
+    @Override
+    public void swigluBackward(Tensor dx, Tensor dout, Tensor x, int rows, int width) {
+        stage.call(
+                "swigluBackward",
+                Elementwise::wSwigluBackward,
+                at(dout, x, dx),
+                array(dout),
+                array(x),
+                array(dx),
+                rows,
+                width);
+    }
+
+    @Override
+    public void add(Tensor out, Tensor a, Tensor b, int rows, int width) {
+        stage.call("add", Elementwise::wAdd, at(a, b, out), array(a), array(b), array(out), size(rows, width));
+    }
+
+    @Override
+    public void dropout(Tensor out, Tensor x, int rows, int width, Dropout dropout) {
+        stage.call(
+                "dropout",
+                Elementwise::wDropout,
+                at(x, out),
+                array(x),
+                array(out),
+                size(rows, width),
+                dropout.site(),
+                dropout.threshold(),
+                dropout.keptScale());
+    }
+
+    @Override
+    public void zero(Tensor x, long length) {
+        stage.call("zero", Elementwise::wZero, at(x), array(x), Math.toIntExact(length));
+    }
+
+    // ---------------------------------------------------------------------------------------------- head
+
+    /** A stage of kernel calls for some rows, or for as many as a repeated stage takes at once. */
+    @FunctionalInterface
+    private interface Chunk {
+        void record(int rows, int firstRow);
+    }
+
+    /** Works through rows in chunks whose logits fit the bound; what is left over becomes a stage of its own. */
+    private void inChunks(int rows, int vocabulary, Chunk chunk) {
+        int most = Math.clamp(LOGITS / vocabulary, 1, rows);
+        int count = (rows + most - 1) / most;
+        int size = rows / count;
+        begin(new Stage(count, size, 0));
+        chunk.record(size, 0);
+        int rest = rows - count * size;
+        if (rest > 0) {
+            begin(new Stage(1, rest, count * size));
+            chunk.record(rest, count * size);
+        }
+        begin(new Stage());
+    }
+
+    @Override
+    public void headLoss(Tensor nll, Tensor x, Tensor weight, int rows, int width, int vocabulary) {
+        inChunks(rows, vocabulary, (count, first) -> {
+            Tensor logits = logits(x.skip((long) first * width), weight, count, width, vocabulary);
+            int at = at(logits);
+            stage.moving(nll.skip(first), count);
+            stage.call("headLoss", Head::wNll, at, stage.targets(rows), array(logits), array(nll), count, vocabulary);
+        });
+    }
+
+    @Override
+    public void headLossBackward(
+            Tensor nll, Tensor dx, Tensor dweight, Tensor x, Tensor weight, int rows, int width, int vocabulary) {
+        inChunks(rows, vocabulary, (count, first) -> {
+            Tensor xs = x.skip((long) first * width);
+            long perRepeat = (long) count * width;
+            Tensor logits = logits(xs, weight, count, width, vocabulary);
+            int at = moving(nll.skip(first), count);
+            stage.at(logits);
+            stage.call(
+                    "headLossBackward",
+                    Head::wNllBackward,
+                    at,
+                    stage.targets(rows),
+                    stage.floats(),
+                    array(nll),
+                    array(logits),
+                    count,
+                    vocabulary);
+            linearBackwardInput(dx.skip((long) first * width), perRepeat, logits, weight, count, width, vocabulary);
+            linearBackwardWeight(dweight, logits, xs, perRepeat, count, width, vocabulary);
+        });
+    }
+
+    private Tensor logits(Tensor x, Tensor weight, int rows, int width, int vocabulary) {
+        Tensor logits = engine.scratch("logits", (long) rows * vocabulary);
+        linear(logits, x, (long) rows * width, weight, null, rows, width, vocabulary);
+        return logits;
+    }
+
+    // ---------------------------------------------------------------------------------------------- optimizer
+
+    @Override
+    public void sumOfSquares(Tensor partials, Tensor x, long length) {
+        int share = Math.toIntExact((length + PARTIALS - 1) / PARTIALS);
+        stage.call(
+                "sumOfSquares",
+                Optimizer::wSumOfSquares,
+                at(x, partials),
+                array(x),
+                array(partials),
+                (int) length,
+                PARTIALS,
+                share,
+                share);
+    }
+
+    @Override
+    public void adamw(Tensor parameter, Tensor gradient, Tensor m, Tensor v, long length, AdamW settings) {
+        Tensor apartGradient = apart(gradient, length, parameter);
+        Tensor apartM = apart(m, length, parameter, apartGradient);
+        Tensor apartV = apart(v, length, parameter, apartGradient, apartM);
+        copy(gradient, apartGradient, length);
+        copy(m, apartM, length);
+        copy(v, apartV, length);
+        stage.call(
+                "adamw",
+                Optimizer::wAdamW,
+                at(parameter, apartGradient, apartM, apartV),
+                stage.floats(),
+                array(parameter),
+                array(apartGradient),
+                array(apartM),
+                array(apartV),
+                Math.toIntExact(length),
+                settings.beta1(),
+                settings.beta2(),
+                settings.eps(),
+                settings.weightDecay());
+        copy(apartGradient, gradient, length);
+        copy(apartM, m, length);
+        copy(apartV, v, length);
+    }
+}

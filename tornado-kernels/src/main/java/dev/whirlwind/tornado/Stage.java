@@ -1,0 +1,337 @@
+package dev.whirlwind.tornado;
+
+import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.Tensor;
+import java.util.ArrayList;
+import java.util.List;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task10;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task11;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task12;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task13;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task14;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task15;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task4;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task5;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task6;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task7;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task8;
+import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task9;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/**
+ * Kernel calls that run one after another, with their cursor: what a program is recorded as. Where a program works
+ * through rows in chunks, its stage is repeated, once for each chunk.
+ */
+final class Stage {
+    /** Enough for some sixty calls; a program with more becomes several stages. */
+    private static final int CURSOR_SIZE = 1024;
+
+    /** A tensor that moves by {@code perRepeat} floats from one repeat to the next; without a tensor, a constant. */
+    private record Place(Tensor tensor, long perRepeat, int constant) {
+        int start(int layer, int repeat) {
+            return tensor == null ? constant : (int) (tensor.offset(layer) + perRepeat * repeat);
+        }
+    }
+
+    private final List<Call> calls = new ArrayList<>();
+    private final List<Place> places = new ArrayList<>();
+    private final IntArray cursor = new IntArray(CURSOR_SIZE);
+    private final int repeats;
+    private final int rowsPerRepeat;
+    private final int firstRow;
+    private final FloatArray floats = new FloatArray(Cursor.FLOATS);
+    private IntArray tokens;
+    private IntArray targets;
+
+    Stage() {
+        this(1, 0, 0);
+    }
+
+    /** To be repeated for rows {@code firstRow}, {@code firstRow + rowsPerRepeat}, ... */
+    Stage(int repeats, int rowsPerRepeat, int firstRow) {
+        this.repeats = repeats;
+        this.rowsPerRepeat = rowsPerRepeat;
+        this.firstRow = firstRow;
+    }
+
+    List<Call> calls() {
+        return calls;
+    }
+
+    int repeats() {
+        return repeats;
+    }
+
+    boolean isFull() {
+        return places.size() > CURSOR_SIZE * 3 / 4;
+    }
+
+    /** The small arrays that must be uploaded before each run. */
+    List<Object> inputs() {
+        List<Object> inputs = new ArrayList<>(List.of(cursor, floats));
+        if (tokens != null) {
+            inputs.add(tokens);
+        }
+        if (targets != null) {
+            inputs.add(targets);
+        }
+        return inputs;
+    }
+
+    /** Sets the small arrays for one run. */
+    void fill(Inputs inputs, int layer, int repeat) {
+        Cursor.fill(cursor, inputs, layer, firstRow + repeat * rowsPerRepeat);
+        for (int i = 0; i < places.size(); i++) {
+            cursor.set(Cursor.TENSORS + i, places.get(i).start(layer, repeat));
+        }
+        Cursor.fill(floats, inputs);
+        copy(inputs.tokens, tokens);
+        copy(inputs.targets, targets);
+    }
+
+    private static void copy(int[] from, IntArray to) {
+        for (int i = 0; to != null && i < to.getSize(); i++) {
+            to.set(i, from[i]);
+        }
+    }
+
+    FloatArray floats() {
+        return floats;
+    }
+
+    IntArray tokens(int rows) {
+        if (tokens == null) {
+            tokens = new IntArray(rows);
+        }
+        return tokens;
+    }
+
+    IntArray targets(int rows) {
+        if (targets == null) {
+            targets = new IntArray(rows);
+        }
+        return targets;
+    }
+
+    /** Adds tensors to the cursor and returns the index of the first. */
+    int at(Tensor... tensors) {
+        int first = Cursor.TENSORS + places.size();
+        for (Tensor tensor : tensors) {
+            places.add(new Place(tensor, 0, 0));
+        }
+        return first;
+    }
+
+    /** Adds a tensor that moves with the repeats. */
+    int moving(Tensor tensor, long perRepeat) {
+        places.add(new Place(tensor, perRepeat, 0));
+        return Cursor.TENSORS + places.size() - 1;
+    }
+
+    /** The last call's work items. */
+    void grid(int x, int y) {
+        Call call = calls.removeLast();
+        calls.add(new Call(call.name(), call.loops(), call.task(), new Call.Grid(x, y)));
+    }
+
+    /** Adds an int that a kernel finds beside its tensors. */
+    void constant(int value) {
+        places.add(new Place(null, 0, value));
+    }
+
+    private void add(String name, Runnable loops, Call.Task task) {
+        calls.add(new Call(name, loops, task, null));
+    }
+
+    <A3, A4> void call(String name, Task4<IntArray, Integer, A3, A4> kernel, int at, A3 a3, A4 a4) {
+        add(name, () -> kernel.apply(cursor, at, a3, a4), (graph, id) -> graph.task(id, kernel, cursor, at, a3, a4));
+    }
+
+    <A3, A4, A5> void call(String name, Task5<IntArray, Integer, A3, A4, A5> kernel, int at, A3 a3, A4 a4, A5 a5) {
+        add(
+                name,
+                () -> kernel.apply(cursor, at, a3, a4, a5),
+                (graph, id) -> graph.task(id, kernel, cursor, at, a3, a4, a5));
+    }
+
+    <A3, A4, A5, A6> void call(
+            String name, Task6<IntArray, Integer, A3, A4, A5, A6> kernel, int at, A3 a3, A4 a4, A5 a5, A6 a6) {
+        add(
+                name,
+                () -> kernel.apply(cursor, at, a3, a4, a5, a6),
+                (graph, id) -> graph.task(id, kernel, cursor, at, a3, a4, a5, a6));
+    }
+
+    <A3, A4, A5, A6, A7> void call(
+            String name,
+            Task7<IntArray, Integer, A3, A4, A5, A6, A7> kernel,
+            int at,
+            A3 a3,
+            A4 a4,
+            A5 a5,
+            A6 a6,
+            A7 a7) {
+        add(
+                name,
+                () -> kernel.apply(cursor, at, a3, a4, a5, a6, a7),
+                (graph, id) -> graph.task(id, kernel, cursor, at, a3, a4, a5, a6, a7));
+    }
+
+    <A3, A4, A5, A6, A7, A8> void call(
+            String name,
+            Task8<IntArray, Integer, A3, A4, A5, A6, A7, A8> kernel,
+            int at,
+            A3 a3,
+            A4 a4,
+            A5 a5,
+            A6 a6,
+            A7 a7,
+            A8 a8) {
+        add(
+                name,
+                () -> kernel.apply(cursor, at, a3, a4, a5, a6, a7, a8),
+                (graph, id) -> graph.task(id, kernel, cursor, at, a3, a4, a5, a6, a7, a8));
+    }
+
+    <A3, A4, A5, A6, A7, A8, A9> void call(
+            String name,
+            Task9<IntArray, Integer, A3, A4, A5, A6, A7, A8, A9> kernel,
+            int at,
+            A3 a3,
+            A4 a4,
+            A5 a5,
+            A6 a6,
+            A7 a7,
+            A8 a8,
+            A9 a9) {
+        add(
+                name,
+                () -> kernel.apply(cursor, at, a3, a4, a5, a6, a7, a8, a9),
+                (graph, id) -> graph.task(id, kernel, cursor, at, a3, a4, a5, a6, a7, a8, a9));
+    }
+
+    <A3, A4, A5, A6, A7, A8, A9, A10> void call(
+            String name,
+            Task10<IntArray, Integer, A3, A4, A5, A6, A7, A8, A9, A10> kernel,
+            int at,
+            A3 a3,
+            A4 a4,
+            A5 a5,
+            A6 a6,
+            A7 a7,
+            A8 a8,
+            A9 a9,
+            A10 a10) {
+        add(
+                name,
+                () -> kernel.apply(cursor, at, a3, a4, a5, a6, a7, a8, a9, a10),
+                (graph, id) -> graph.task(id, kernel, cursor, at, a3, a4, a5, a6, a7, a8, a9, a10));
+    }
+
+    <A3, A4, A5, A6, A7, A8, A9, A10, A11> void call(
+            String name,
+            Task11<IntArray, Integer, A3, A4, A5, A6, A7, A8, A9, A10, A11> kernel,
+            int at,
+            A3 a3,
+            A4 a4,
+            A5 a5,
+            A6 a6,
+            A7 a7,
+            A8 a8,
+            A9 a9,
+            A10 a10,
+            A11 a11) {
+        add(
+                name,
+                () -> kernel.apply(cursor, at, a3, a4, a5, a6, a7, a8, a9, a10, a11),
+                (graph, id) -> graph.task(id, kernel, cursor, at, a3, a4, a5, a6, a7, a8, a9, a10, a11));
+    }
+
+    <A3, A4, A5, A6, A7, A8, A9, A10, A11, A12> void call(
+            String name,
+            Task12<IntArray, Integer, A3, A4, A5, A6, A7, A8, A9, A10, A11, A12> kernel,
+            int at,
+            A3 a3,
+            A4 a4,
+            A5 a5,
+            A6 a6,
+            A7 a7,
+            A8 a8,
+            A9 a9,
+            A10 a10,
+            A11 a11,
+            A12 a12) {
+        add(
+                name,
+                () -> kernel.apply(cursor, at, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12),
+                (graph, id) -> graph.task(id, kernel, cursor, at, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12));
+    }
+
+    <A3, A4, A5, A6, A7, A8, A9, A10, A11, A12, A13> void call(
+            String name,
+            Task13<IntArray, Integer, A3, A4, A5, A6, A7, A8, A9, A10, A11, A12, A13> kernel,
+            int at,
+            A3 a3,
+            A4 a4,
+            A5 a5,
+            A6 a6,
+            A7 a7,
+            A8 a8,
+            A9 a9,
+            A10 a10,
+            A11 a11,
+            A12 a12,
+            A13 a13) {
+        add(
+                name,
+                () -> kernel.apply(cursor, at, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13),
+                (graph, id) -> graph.task(id, kernel, cursor, at, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13));
+    }
+
+    <A3, A4, A5, A6, A7, A8, A9, A10, A11, A12, A13, A14> void call(
+            String name,
+            Task14<IntArray, Integer, A3, A4, A5, A6, A7, A8, A9, A10, A11, A12, A13, A14> kernel,
+            int at,
+            A3 a3,
+            A4 a4,
+            A5 a5,
+            A6 a6,
+            A7 a7,
+            A8 a8,
+            A9 a9,
+            A10 a10,
+            A11 a11,
+            A12 a12,
+            A13 a13,
+            A14 a14) {
+        add(
+                name,
+                () -> kernel.apply(cursor, at, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14),
+                (graph, id) -> graph.task(id, kernel, cursor, at, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14));
+    }
+
+    <A3, A4, A5, A6, A7, A8, A9, A10, A11, A12, A13, A14, A15> void call(
+            String name,
+            Task15<IntArray, Integer, A3, A4, A5, A6, A7, A8, A9, A10, A11, A12, A13, A14, A15> kernel,
+            int at,
+            A3 a3,
+            A4 a4,
+            A5 a5,
+            A6 a6,
+            A7 a7,
+            A8 a8,
+            A9 a9,
+            A10 a10,
+            A11 a11,
+            A12 a12,
+            A13 a13,
+            A14 a14,
+            A15 a15) {
+        add(
+                name,
+                () -> kernel.apply(cursor, at, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15),
+                (graph, id) ->
+                        graph.task(id, kernel, cursor, at, a3, a4, a5, a6, a7, a8, a9, a10, a11, a12, a13, a14, a15));
+    }
+}

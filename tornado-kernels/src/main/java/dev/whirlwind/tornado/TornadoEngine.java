@@ -1,0 +1,160 @@
+package dev.whirlwind.tornado;
+
+import dev.whirlwind.model.Buffer;
+import dev.whirlwind.model.UserException;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Locale;
+import uk.ac.manchester.tornado.api.GridScheduler;
+import uk.ac.manchester.tornado.api.TaskGraph;
+import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
+import uk.ac.manchester.tornado.api.WorkerGrid2D;
+import uk.ac.manchester.tornado.api.common.TornadoDevice;
+import uk.ac.manchester.tornado.api.enums.DataTransferMode;
+
+/**
+ * Runs the kernels on a TornadoVM device. Each stage of a program becomes one task graph when it first runs, and is
+ * replayed after that; buffers stay on the device.
+ */
+public final class TornadoEngine extends KernelEngine {
+    private final DeviceInfo info;
+    private final Residency residency;
+    private final IdentityHashMap<Stage, TornadoExecutionPlan> plans = new IdentityHashMap<>();
+    private final long memory;
+    private final long largest;
+    private long allocated;
+
+    /** On a device that {@link Devices} found. */
+    public TornadoEngine(DeviceInfo info) {
+        this(info, info.memory());
+    }
+
+    TornadoEngine(DeviceInfo info, long memory) {
+        this.info = info;
+        this.memory = memory;
+        TornadoDevice device = Devices.device(info);
+        largest = device.getPhysicalDevice().getDeviceMaxAllocationSize();
+        residency = new Residency(device);
+        residency.check(info.name());
+    }
+
+    @Override
+    public String name() {
+        return "tornado";
+    }
+
+    @Override
+    public String description() {
+        return info.name() + " (" + info.backend() + ", " + info.kind() + ")";
+    }
+
+    /** {@code -Dwhirlwind.kernels=cpu} or {@code gpu} overrules the device's kind. */
+    @Override
+    boolean isGpu() {
+        return System.getProperty("whirlwind.kernels", info.isGpu() ? "gpu" : "cpu")
+                .equals("gpu");
+    }
+
+    @Override
+    public Buffer allocate(String name, long length) {
+        long bytes = Math.multiplyExact(length, Float.BYTES);
+        if (allocated + bytes > memory || bytes > largest) {
+            throw new UserException(String.format(
+                    Locale.ROOT,
+                    "%s has %.1f GiB of memory (%.1f GiB for one buffer), but the run needs %.1f GiB and more (%.1f GiB "
+                            + "for %s); choose a smaller batch or model, or --engine cpu",
+                    info.name(),
+                    memory / 0x1p30,
+                    largest / 0x1p30,
+                    (allocated + bytes) / 0x1p30,
+                    bytes / 0x1p30,
+                    name));
+        }
+        Memory buffer = (Memory) super.allocate(name, length);
+        allocated += bytes;
+        residency.add(buffer.array());
+        return buffer;
+    }
+
+    @Override
+    void run(Stage stage) {
+        try {
+            TornadoExecutionPlan plan = plans.get(stage);
+            if (plan == null) {
+                residency.settle();
+                plan = plan(stage.calls(), stage);
+                plans.put(stage, plan);
+            }
+            plan.withGraph(1).execute();
+        } catch (UserException e) {
+            throw e;
+        } catch (RuntimeException | Error e) {
+            throw failure(e, culprit(stage));
+        }
+    }
+
+    /** Not all of TornadoVM's errors name the kernel: the first that fails alone, too. */
+    private String culprit(Stage stage) {
+        for (Call call : stage.calls()) {
+            try {
+                plan(List.of(call), stage).withGraph(1).execute();
+            } catch (RuntimeException | Error e) {
+                return "in kernel " + call.name() + " ";
+            }
+        }
+        return "";
+    }
+
+    private TornadoExecutionPlan plan(List<Call> calls, Stage stage) {
+        String name = residency.name("stage");
+        TaskGraph graph = new TaskGraph(name);
+        GridScheduler grids = new GridScheduler();
+        graph.consumeFromDevice(residency.resident());
+        graph.transferToDevice(DataTransferMode.EVERY_EXECUTION, stage.inputs().toArray());
+        int id = 0;
+        for (Call call : calls) {
+            String task = call.name() + "_" + id++;
+            call.task().add(graph, task);
+            if (call.grid() != null) {
+                WorkerGrid2D grid =
+                        new WorkerGrid2D(call.grid().x(), call.grid().y());
+                grid.setLocalWork(GemmTiled.ITEMS, GemmTiled.ITEMS, 1);
+                grids.addWorkerGrid(name + "." + task, grid);
+            }
+        }
+        return residency.plan(graph.persistOnDevice(residency.resident()).snapshot(), grids);
+    }
+
+    /** TornadoVM's messages name the task and kernel, in several lines with colours and a stack trace. */
+    private UserException failure(Throwable e, String where) {
+        StringBuilder message = new StringBuilder();
+        for (Throwable cause = e; cause != null; cause = cause.getCause()) {
+            String text = String.valueOf(cause.getMessage()).replaceAll("\u001B\\[[0-9;]*m", "");
+            int trace = text.indexOf("Stacktrace:");
+            text = (trace < 0 ? text : text.substring(0, trace)).strip().replaceAll("\\s+", " ");
+            if (message.indexOf(text) < 0) {
+                message.append(message.isEmpty() ? "" : ": ").append(text);
+            }
+        }
+        return new UserException(
+                "TornadoVM failed " + where + "on " + info.name() + ": " + message
+                        + " (try --engine cpu; --verbose shows more)",
+                e);
+    }
+
+    @Override
+    public void download(Buffer buffer, long offset, long length) {
+        residency.download(((Memory) buffer).array(), offset, length);
+    }
+
+    @Override
+    public void upload(Buffer buffer, long offset, long length) {
+        residency.upload(((Memory) buffer).array(), offset, length);
+    }
+
+    @Override
+    public void close() {
+        plans.clear();
+        residency.close();
+    }
+}

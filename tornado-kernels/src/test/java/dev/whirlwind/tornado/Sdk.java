@@ -1,0 +1,26 @@
+package dev.whirlwind.tornado;
+
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.UserException;
+
+/** Device tests run where .ci/run finds a TornadoVM SDK and there is a device; elsewhere they are skipped by name. */
+final class Sdk {
+    private Sdk() {}
+
+    static Engine engine() {
+        assumeDevice();
+        return new TornadoEngine(Devices.find(null));
+    }
+
+    static void assumeDevice() {
+        String problem = null;
+        try {
+            Devices.list();
+        } catch (UserException e) {
+            problem = e.getMessage();
+        }
+        assumeTrue(problem == null, "needs a TornadoVM SDK and an OpenCL device: " + problem);
+    }
+}

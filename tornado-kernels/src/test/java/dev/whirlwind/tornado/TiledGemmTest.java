@@ -1,0 +1,76 @@
+package dev.whirlwind.tornado;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.Program;
+import dev.whirlwind.model.Tensor;
+import java.lang.foreign.ValueLayout;
+import java.util.Random;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The form of matrix products for GPUs, on whatever device there is, against plain Java. */
+class TiledGemmTest {
+    @BeforeAll
+    static void needsDevice() {
+        Sdk.assumeDevice();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"7,20,33", "130,65,70"})
+    void agreesWithLoops(int rows, int in, int out) {
+        long seed = new Random().nextLong();
+        float[] expected = run(new LoopsEngine(), seed, rows, in, out);
+        System.setProperty("whirlwind.kernels", "gpu");
+        try {
+            float[] actual = run(Sdk.engine(), seed, rows, in, out);
+            for (int i = 0; i < expected.length; i++) {
+                assertThat(actual[i]).as("element %d, seed %d", i, seed).isCloseTo(expected[i], within(expected[i]));
+            }
+        } finally {
+            System.clearProperty("whirlwind.kernels");
+        }
+    }
+
+    private static org.assertj.core.data.Offset<Float> within(float value) {
+        return org.assertj.core.data.Offset.offset(2e-5f * (10 + Math.abs(value)));
+    }
+
+    /** All three orientations: output, input gradient, and the weight's gradient added to what was there. */
+    private static float[] run(Engine engine, long seed, int rows, int in, int out) {
+        try (engine) {
+            Random random = new Random(seed);
+            Tensor x = tensor(engine, rows * in, random);
+            Tensor weight = tensor(engine, out * in, random);
+            Tensor bias = tensor(engine, out, random);
+            Tensor y = tensor(engine, rows * out, random);
+            Tensor dx = tensor(engine, rows * in, random);
+            Tensor dweight = tensor(engine, out * in, random);
+            Program program = ops -> {
+                ops.linear(y, x, weight, bias, rows, in, out);
+                ops.linearBackwardInput(dx, y, weight, rows, in, out);
+                ops.linearBackwardWeight(dweight, null, y, x, rows, in, out);
+            };
+            engine.run(program, new Inputs(rows), 0);
+            float[] all = new float[rows * out + rows * in + out * in];
+            int at = 0;
+            for (Tensor t : new Tensor[] {y, dx, dweight}) {
+                int length = Math.toIntExact(t.buffer().length());
+                System.arraycopy(engine.host(t, length).toArray(ValueLayout.JAVA_FLOAT), 0, all, at, length);
+                at += length;
+            }
+            return all;
+        }
+    }
+
+    private static Tensor tensor(Engine engine, int length, Random random) {
+        Tensor tensor = new Tensor(engine.allocate("x", length), 0, 0);
+        for (int i = 0; i < length; i++) {
+            tensor.buffer().segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, random.nextFloat() - 0.5f);
+        }
+        return tensor;
+    }
+}

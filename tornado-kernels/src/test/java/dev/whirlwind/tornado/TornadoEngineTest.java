@@ -1,0 +1,126 @@
+package dev.whirlwind.tornado;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.whirlwind.model.Buffer;
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.Program;
+import dev.whirlwind.model.Tensor;
+import dev.whirlwind.model.UserException;
+import java.lang.foreign.ValueLayout;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import uk.ac.manchester.tornado.api.annotations.Parallel;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/** What only the engine with a device can get wrong: where data are, and what it says when something fails. */
+class TornadoEngineTest {
+    @BeforeAll
+    static void needsDevice() {
+        Sdk.assumeDevice();
+    }
+
+    private static Tensor tensor(Engine engine, String name, int length, float value) {
+        Buffer buffer = engine.allocate(name, length);
+        for (int i = 0; i < length; i++) {
+            set(buffer, i, value);
+        }
+        return new Tensor(buffer, 0, 0);
+    }
+
+    private static void set(Buffer buffer, int i, float value) {
+        buffer.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
+    }
+
+    private static float get(Engine engine, Tensor tensor, int i) {
+        engine.download(tensor.buffer(), i, 1);
+        return tensor.buffer().segment().getAtIndex(ValueLayout.JAVA_FLOAT, i);
+    }
+
+    @Test
+    void buffersAllocatedLaterJoinThoseOnTheDevice() {
+        try (Engine engine = Sdk.engine()) {
+            Inputs inputs = new Inputs(1);
+            Tensor a = tensor(engine, "a", 100, 1);
+            Tensor b = tensor(engine, "b", 100, 2);
+            Program first = ops -> ops.add(a, a, b, 1, 100);
+            engine.run(first, inputs, 0);
+            Tensor c = tensor(engine, "c", 70, 10);
+            Program second = ops -> ops.add(b, c, a, 1, 70);
+            engine.run(second, inputs, 0);
+            engine.run(first, inputs, 0);
+            Tensor d = tensor(engine, "d", 70, 100);
+            Program third = ops -> ops.add(d, d, a, 1, 70);
+            engine.run(third, inputs, 0);
+            engine.run(third, inputs, 0);
+            assertThat(get(engine, a, 69)).isEqualTo(16);
+            assertThat(get(engine, a, 70)).isEqualTo(5);
+            assertThat(get(engine, b, 69)).isEqualTo(13);
+            assertThat(get(engine, d, 3)).isEqualTo(132);
+        }
+    }
+
+    @Test
+    void uploadsTouchOnlyTheirRange() {
+        try (Engine engine = Sdk.engine()) {
+            Inputs inputs = new Inputs(1);
+            int n = (1 << 20) + 77;
+            Tensor a = tensor(engine, "a", n, 1);
+            Program twice = ops -> ops.add(a, a, a.skip(0), 1, n);
+            engine.run(twice, inputs, 0);
+            for (int i = 0; i < n; i++) {
+                set(a.buffer(), i, 50);
+            }
+            engine.upload(a.buffer(), 1, n - 2);
+            engine.run(twice, inputs, 0);
+            assertThat(get(engine, a, 0)).isEqualTo(4);
+            assertThat(get(engine, a, 1)).isEqualTo(100);
+            assertThat(get(engine, a, n - 2)).isEqualTo(100);
+            assertThat(get(engine, a, n - 1)).isEqualTo(4);
+        }
+    }
+
+    @Test
+    void sayWhenTheDeviceIsTooSmall() {
+        DeviceInfo info = Devices.find(null);
+        try (TornadoEngine engine = new TornadoEngine(info, 1 << 20)) {
+            engine.allocate("weights", 200_000);
+            assertThatThrownBy(() -> engine.allocate("gradients", 200_000))
+                    .isInstanceOf(UserException.class)
+                    .hasMessageContaining(info.name())
+                    .hasMessageContaining("gradients")
+                    .hasMessageContaining("GiB");
+        }
+    }
+
+    @Test
+    void unknownDevicesAreNamed() {
+        assertThatThrownBy(() -> Devices.find("7:7"))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("no device 7:7")
+                .hasMessageContaining("0:0");
+    }
+
+    /** Not translatable: off the device, fma falls back to BigDecimal. */
+    static void wBroken(IntArray c, int at, FloatArray x, int n) {
+        int x0 = c.get(at);
+        for (@Parallel int i = 0; i < n; i++) {
+            x.set(x0 + i, Math.fma(x.get(x0 + i), 2f, 1f));
+        }
+    }
+
+    @Test
+    void kernelsThatDoNotCompileAreNamed() {
+        try (TornadoEngine engine = new TornadoEngine(Devices.find(null))) {
+            Memory memory = (Memory) engine.allocate("x", 100);
+            Stage stage = new Stage();
+            stage.call("broken", TornadoEngineTest::wBroken, stage.at(new Tensor(memory, 0, 0)), memory.array(), 100);
+            assertThatThrownBy(() -> engine.run(stage))
+                    .isInstanceOf(UserException.class)
+                    .hasMessageContaining("kernel broken");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+package dev.whirlwind.training;
+
+import dev.whirlwind.data.Tokenizer;
+import dev.whirlwind.model.HuggingFace;
+import dev.whirlwind.model.ParameterLayout;
+import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.safetensors.DType;
+import dev.whirlwind.model.safetensors.SafetensorsFile;
+import dev.whirlwind.model.safetensors.SafetensorsWriter;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What a checkpoint's folder holds: a Hugging Face model, and in {@code optimizer.safetensors} AdamW's moments as
+ * {@code m.NAME} and {@code v.NAME}, with the weights as {@code master.NAME} where the model's own dtype is not F32 and
+ * so does not hold all their bits.
+ */
+final class CheckpointFiles {
+    private static final String OPTIMIZER = "optimizer.safetensors";
+    private static final String GENERATION = "generation_config.json";
+
+    private final Parameters weights;
+    private final Optimizer optimizer;
+    private final Tokenizer tokenizer;
+    private final DType dtype;
+    private final long shardBytes;
+
+    /** Null where the model has none. Held in memory, as the folder that it came from may be removed. */
+    private final byte[] generationConfig;
+
+    CheckpointFiles(
+            Path source, Parameters weights, Optimizer optimizer, Tokenizer tokenizer, DType dtype, long shardBytes) {
+        this.weights = weights;
+        this.optimizer = optimizer;
+        this.tokenizer = tokenizer;
+        this.dtype = dtype;
+        this.shardBytes = shardBytes;
+        Path file = source.resolve(GENERATION);
+        try {
+            generationConfig = Files.exists(file) ? Files.readAllBytes(file) : null;
+        } catch (IOException e) {
+            throw new UserException(file + ": cannot be read (" + Json.reason(e) + ")", e);
+        }
+    }
+
+    void writeModel(Path folder) throws IOException {
+        HuggingFace.save(folder, weights, dtype, shardBytes);
+        tokenizer.save(folder);
+        if (generationConfig != null) {
+            Files.write(folder.resolve(GENERATION), generationConfig);
+        }
+    }
+
+    void writeAll(Path folder, TrainerState state) throws IOException {
+        writeModel(folder);
+        ParameterLayout layout = weights.layout();
+        List<SafetensorsWriter.Entry> entries = new ArrayList<>();
+        for (Map.Entry<String, Parameters> part : parts(dtype != DType.F32).entrySet()) {
+            part.getValue().download();
+            entries.addAll(HuggingFace.entries(layout, part.getValue().buffer().segment(), part.getKey(), DType.F32));
+        }
+        SafetensorsWriter.write(folder.resolve(OPTIMIZER), entries, Map.of());
+        state.write(folder);
+    }
+
+    /** Reads back what {@link #writeAll} wrote; the weights themselves must have been loaded from the model's files. */
+    void restore(Path folder, TrainerState state) {
+        try (SafetensorsFile file = SafetensorsFile.open(folder.resolve(OPTIMIZER))) {
+            boolean master = file.tensors().keySet().stream().anyMatch(name -> name.startsWith("master."));
+            for (Map.Entry<String, Parameters> part : parts(master).entrySet()) {
+                Parameters parameters = part.getValue();
+                HuggingFace.read(
+                        file,
+                        weights.layout(),
+                        part.getKey(),
+                        parameters.buffer().segment());
+                parameters.upload();
+            }
+        }
+        optimizer.resumeAfter(state.updates);
+    }
+
+    private Map<String, Parameters> parts(boolean master) {
+        return master
+                ? Map.of("m.", optimizer.m(), "v.", optimizer.v(), "master.", weights)
+                : Map.of("m.", optimizer.m(), "v.", optimizer.v());
+    }
+}

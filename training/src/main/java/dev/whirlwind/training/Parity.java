@@ -1,0 +1,383 @@
+package dev.whirlwind.training;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import dev.whirlwind.data.EvaluationWindows.Convention;
+import dev.whirlwind.data.TokenSource;
+import dev.whirlwind.model.AdamW;
+import dev.whirlwind.model.CheckpointTensor;
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Generator;
+import dev.whirlwind.model.HuggingFace;
+import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.ParameterLayout;
+import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Sampler;
+import dev.whirlwind.model.Transformer;
+import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.safetensors.SafetensorsFile;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Supplier;
+import java.util.stream.IntStream;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * An engine against a case: a model folder with what PyTorch computes with it, in double precision. The folder also
+ * holds {@code tokens.json}, {@code trajectory_tokens.json}, {@code eval_tokens.json} and {@code expected.json}, may hold
+ * all gradients in {@code grads.safetensors}, and in {@code final/} the model as PyTorch trained it.
+ */
+public final class Parity {
+    private static final double LOSS = 1e-5;
+    private static final double LOGITS = 1e-4;
+    private static final double GRADIENTS = 1e-4;
+    private static final double TRAJECTORY = 1e-4;
+
+    /** Where the two likeliest tokens are closer than this, floats may well prefer the other one. */
+    private static final double SURE = 1e-3;
+
+    private final Supplier<Engine> engines;
+    private final Path folder;
+    private final ModelConfig config;
+    private final JsonNode expected;
+
+    /** The loss on {@code tokens.json}, in nats per predicted token. */
+    public record Loss(double expected, double actual, double relativeError) {
+        static Loss of(double expected, double actual) {
+            return new Loss(expected, actual, Math.abs(actual - expected) / Math.abs(expected));
+        }
+    }
+
+    /** Over all logits that the case records. */
+    public record Logits(double maxAbsError) {}
+
+    /**
+     * Of each parameter, the norm of the difference (or, where the case has only samples, the largest difference of
+     * these) over the norm of its gradient.
+     *
+     * @param worst the parameter where it is largest
+     */
+    public record Gradients(double maxRelativeError, String worst) {}
+
+    /** Training steps with AdamW, clipping and a schedule. */
+    public record Trajectory(int steps, double maxLossError, double maxGradNormRelativeError) {}
+
+    /** Of the parameters' samples after these steps; parameters without a gradient only drift on rounding, and are left out. */
+    public record FinalParameters(double maxAbsError) {}
+
+    /** On {@code eval_tokens.json}, in windows that share no token. */
+    public record Perplexity(double expected, double actual) {}
+
+    /** The likeliest continuation of a prompt: its length, and how many of its first tokens are PyTorch's. */
+    public record Greedy(int tokens, int agreeing, boolean pass) {}
+
+    /** What all of it came to; {@code finalReloaded} is the loss of the case's {@code final/}, or null without one. */
+    public record Report(
+            @JsonProperty("case") String caseName,
+            String engine,
+            boolean pass,
+            Loss loss,
+            Logits logits,
+            Gradients gradients,
+            Trajectory trajectory,
+            FinalParameters finalParameters,
+            Perplexity perplexity,
+            Greedy greedy,
+            Loss finalReloaded) {}
+
+    private Parity(Supplier<Engine> engines, Path folder) {
+        this.engines = engines;
+        this.folder = folder;
+        config = ModelConfig.read(folder);
+        expected = json("expected.json");
+    }
+
+    /**
+     * Runs a case.
+     *
+     * @param engines opens the engine to be judged; each part closes its own
+     */
+    public static Report run(Supplier<Engine> engines, Path folder) {
+        return new Parity(engines, folder).run();
+    }
+
+    private Report run() {
+        String engineName;
+        Loss loss;
+        Logits logits;
+        Gradients gradients;
+        Perplexity perplexity;
+        Greedy greedy;
+        try (Engine engine = engines.get()) {
+            engineName = engine.name();
+            Parameters weights = load(engine, folder);
+            Transformer model = batchOfTokens(engine, weights);
+            double actual = model.forwardBackward() * model.inputs().lossScale;
+            loss = Loss.of(float64().path("loss").doubleValue(), actual);
+            gradients = gradients(model.gradients());
+            logits = logits(model);
+            perplexity = perplexity(engine, weights);
+            greedy = greedy(engine, weights);
+        }
+        Trajectory trajectory;
+        FinalParameters finalParameters;
+        try (Engine engine = engines.get()) {
+            Parameters weights = load(engine, folder);
+            trajectory = trajectory(engine, weights);
+            finalParameters = finalParameters(weights);
+        }
+        Loss finalReloaded = finalReloaded();
+        boolean pass = loss.relativeError() <= LOSS
+                && logits.maxAbsError() <= LOGITS
+                && gradients.maxRelativeError() <= GRADIENTS
+                && trajectory.maxLossError() <= TRAJECTORY
+                && greedy.pass()
+                && (finalReloaded == null || finalReloaded.relativeError() <= LOSS);
+        return new Report(
+                expected.path("case").asString(folder.getFileName().toString()),
+                engineName,
+                pass,
+                loss,
+                logits,
+                gradients,
+                trajectory,
+                finalParameters,
+                perplexity,
+                greedy,
+                finalReloaded);
+    }
+
+    private JsonNode float64() {
+        return expected.path("float64");
+    }
+
+    private static Parameters load(Engine engine, Path folder) {
+        Parameters weights = new Parameters(engine, new ParameterLayout(ModelConfig.read(folder)), "weights");
+        HuggingFace.load(folder, weights);
+        return weights;
+    }
+
+    // ---------------------------------------------------------------------------------------------- one batch
+
+    private Transformer batchOfTokens(Engine engine, Parameters weights) {
+        JsonNode tokens = json("tokens.json").path("tokens");
+        Transformer model = Transformer.forTraining(
+                engine, weights, tokens.size(), tokens.path(0).size(), false);
+        fill(model.inputs(), tokens);
+        return model;
+    }
+
+    /** A batch of [batch][sequence] ids; the last place of each sequence predicts nothing. */
+    private static void fill(Inputs inputs, JsonNode rows) {
+        int sequence = rows.path(0).size();
+        for (int b = 0; b < rows.size(); b++) {
+            for (int t = 0; t < sequence; t++) {
+                inputs.tokens[b * sequence + t] = rows.path(b).path(t).intValue();
+                inputs.targets[b * sequence + t] =
+                        t + 1 < sequence ? rows.path(b).path(t + 1).intValue() : -1;
+            }
+        }
+        inputs.lossScale = 1f / (rows.size() * (sequence - 1));
+    }
+
+    private Logits logits(Transformer model) {
+        MemorySegment logits = model.logits();
+        double worst = 0;
+        for (JsonNode row : float64().path("logits")) {
+            long place =
+                    row.path("b").longValue() * model.sequence() + row.path("t").longValue();
+            for (int v = 0; v < config.vocabularySize(); v++) {
+                double actual = logits.getAtIndex(ValueLayout.JAVA_FLOAT, place * config.vocabularySize() + v);
+                worst = worse(worst, actual - row.path("values").path(v).doubleValue());
+            }
+        }
+        return new Logits(worst);
+    }
+
+    private Gradients gradients(Parameters gradients) {
+        gradients.download();
+        Path file = folder.resolve("grads.safetensors");
+        double whole = float64().path("grad_norm").doubleValue();
+        double worst = 0;
+        String worstName = "";
+        try (SafetensorsFile all = Files.exists(file) ? SafetensorsFile.open(file) : null) {
+            for (CheckpointTensor tensor : gradients.layout().checkpointTensors()) {
+                JsonNode record = float64().path("grads").path(tensor.name());
+                double norm = record.path("l2").doubleValue();
+                float[] actual = onDisk(gradients, tensor);
+                double difference = all == null ? samples(record, actual) : distance(all, tensor, actual);
+                // A gradient that is zero mathematically is rounding only: it is measured against all the others.
+                double error = difference / (norm > 1e-9 * whole ? norm : whole);
+                if (!(error <= worst)) {
+                    worst = error;
+                    worstName = tensor.name();
+                }
+            }
+        }
+        return new Gradients(worst, worstName);
+    }
+
+    private static double samples(JsonNode record, float[] actual) {
+        double worst = 0;
+        for (int i = 0; i < record.path("idx").size(); i++) {
+            double right = record.path("val").path(i).doubleValue();
+            worst = worse(worst, actual[record.path("idx").path(i).intValue()] - right);
+        }
+        return worst;
+    }
+
+    private static double distance(SafetensorsFile file, CheckpointTensor tensor, float[] actual) {
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment right = arena.allocate(Float.BYTES * tensor.size(), Float.BYTES);
+            file.readFloats(tensor.name(), right, 0);
+            double sum = 0;
+            for (int i = 0; i < actual.length; i++) {
+                double difference = actual[i] - right.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+                sum += difference * difference;
+            }
+            return Math.sqrt(sum);
+        }
+    }
+
+    /** A tensor's floats in the order of a checkpoint. */
+    private static float[] onDisk(Parameters parameters, CheckpointTensor tensor) {
+        MemorySegment segment = parameters.buffer().segment();
+        float[] values = segment.asSlice(Float.BYTES * tensor.offset(), Float.BYTES * tensor.size())
+                .toArray(ValueLayout.JAVA_FLOAT);
+        if (!tensor.transposed()) {
+            return values;
+        }
+        int in = tensor.shape().get(0).intValue();
+        int out = tensor.shape().get(1).intValue();
+        float[] transposed = new float[values.length];
+        for (int i = 0; i < values.length; i++) {
+            transposed[i] = values[i % out * in + i / out];
+        }
+        return transposed;
+    }
+
+    private Perplexity perplexity(Engine engine, Parameters weights) {
+        int[] tokens = ints(json("eval_tokens.json").path("tokens"));
+        JsonNode right = expected.path("eval").path("float64");
+        Transformer model = Transformer.forEvaluation(
+                engine, weights, 4, right.path("window").intValue());
+        TokenSource source = TokenSource.of("eval_tokens.json", tokens, tokens.length, config.vocabularySize());
+        double actual = Evaluation.of(model, source, Convention.SEPARATE, 0).perplexity();
+        return new Perplexity(right.path("perplexity").doubleValue(), actual);
+    }
+
+    private Greedy greedy(Engine engine, Parameters weights) {
+        JsonNode record = expected.path("greedy").path("float64");
+        int[] prompt = ints(record.path("prompt"));
+        int[] right = ints(record.path("continuation"));
+        Generator generator = new Generator(engine, weights, prompt.length + right.length, 2);
+        int[] actual = generator.generate(prompt, right.length, Sampler.greedy(), -1, token -> {});
+        int agreeing = Arrays.mismatch(actual, right);
+        agreeing = agreeing < 0 ? right.length : agreeing;
+        // After a choice that could have gone either way the texts are not comparable.
+        boolean pass = agreeing == right.length
+                || record.path("top1_minus_top2").path(agreeing).doubleValue() < SURE;
+        return new Greedy(right.length, agreeing, pass);
+    }
+
+    // ---------------------------------------------------------------------------------------------- many steps
+
+    private Trajectory trajectory(Engine engine, Parameters weights) {
+        JsonNode settings = expected.path("trajectory");
+        JsonNode right = settings.path("float64");
+        JsonNode batches = json("trajectory_tokens.json").path("tokens");
+        JsonNode first = batches.path(0);
+        Transformer model = Transformer.forTraining(
+                engine, weights, first.size(), first.path(0).size(), false);
+        AdamW adamw = new AdamW(
+                settings.path("betas").path(0).floatValue(),
+                settings.path("betas").path(1).floatValue(),
+                settings.path("eps").floatValue(),
+                settings.path("weight_decay").floatValue());
+        Optimizer optimizer =
+                new Optimizer(engine, model, adamw, settings.path("clip").doubleValue());
+        int steps = settings.path("steps").intValue();
+        Schedule schedule = new Schedule(
+                Schedule.Shape.COSINE,
+                steps,
+                settings.path("warmup").longValue(),
+                0,
+                settings.path("max_lr").doubleValue(),
+                settings.path("min_lr").doubleValue());
+        double worstLoss = 0;
+        double worstNorm = 0;
+        for (int s = 0; s < steps; s++) {
+            fill(model.inputs(), batches.path(s));
+            double loss = model.forwardBackward() * model.inputs().lossScale;
+            double norm = optimizer.gradientNorm();
+            optimizer.update(schedule.at(s), norm);
+            worstLoss = worse(worstLoss, loss - right.path("loss").path(s).doubleValue());
+            worstNorm = worse(worstNorm, norm / right.path("grad_norm").path(s).doubleValue() - 1);
+        }
+        return new Trajectory(steps, worstLoss, worstNorm);
+    }
+
+    private FinalParameters finalParameters(Parameters weights) {
+        weights.download();
+        List<String> withoutGradient = IntStream.range(
+                        0, expected.path("zero_grad_params_float64").size())
+                .mapToObj(i -> expected.path("zero_grad_params_float64").path(i).stringValue())
+                .toList();
+        JsonNode records = expected.path("trajectory").path("float64").path("final_params");
+        double worst = 0;
+        for (CheckpointTensor tensor : weights.layout().checkpointTensors()) {
+            if (!withoutGradient.contains(tensor.name())) {
+                worst = worse(worst, samples(records.path(tensor.name()), onDisk(weights, tensor)));
+            }
+        }
+        return new FinalParameters(worst);
+    }
+
+    private Loss finalReloaded() {
+        Path reloaded = folder.resolve("final");
+        if (!Files.isDirectory(reloaded)) {
+            return null;
+        }
+        try (Engine engine = engines.get()) {
+            Transformer model = batchOfTokens(engine, load(engine, reloaded));
+            double right = expected.path("trajectory")
+                    .path("float32")
+                    .path("final_loss_on_tokens_json")
+                    .doubleValue();
+            return Loss.of(right, model.evaluate() * model.inputs().lossScale);
+        }
+    }
+
+    // ---------------------------------------------------------------------------------------------- parts
+
+    /** The larger error; NaN, from a computation gone wrong, stays. */
+    private static double worse(double worst, double error) {
+        return Math.max(worst, Math.abs(error));
+    }
+
+    private static int[] ints(JsonNode array) {
+        int[] values = new int[array.size()];
+        Arrays.setAll(values, i -> array.path(i).intValue());
+        return values;
+    }
+
+    private JsonNode json(String name) {
+        Path file = folder.resolve(name);
+        try {
+            return Json.MAPPER.readTree(Files.readAllBytes(file));
+        } catch (IOException e) {
+            throw new UserException(
+                    file + ": cannot be read (" + Json.reason(e) + "); a case holds model, tokens and expected.json",
+                    e);
+        } catch (JacksonException e) {
+            throw new UserException(file + ": is not valid JSON (" + e.getOriginalMessage() + ")", e);
+        }
+    }
+}

@@ -1,0 +1,300 @@
+package dev.whirlwind.training;
+
+import dev.whirlwind.data.EvaluationWindows.Convention;
+import dev.whirlwind.data.TokenSource;
+import dev.whirlwind.data.Tokenizer;
+import dev.whirlwind.data.TrainingSequences;
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.HuggingFace;
+import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.ParameterLayout;
+import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Transformer;
+import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.safetensors.DType;
+import dev.whirlwind.training.TrainConfig.Remedy;
+import java.nio.file.Path;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.SequencedMap;
+
+/**
+ * A training run, from its model or from its newest whole checkpoint on. All that a step does follows from the weights,
+ * the moments and {@link TrainerState}, so a run that was stopped or killed at any moment and opened again ends with the
+ * same bits as one that was not.
+ */
+public final class Trainer implements AutoCloseable {
+    /** When this many updates in a row had to be left out, something is wrong that leaving out does not mend. */
+    private static final int MOST_SKIPS = 10;
+
+    /**
+     * What is trained and measured on.
+     *
+     * @param training the sequences in their order
+     * @param heldOut texts to evaluate on, by name; the best model is the one that predicts the first of them best
+     * @param tokenizer that all were made with; it is saved with the model
+     */
+    public record Corpus(TrainingSequences training, SequencedMap<String, TokenSource> heldOut, Tokenizer tokenizer) {}
+
+    /**
+     * How a run ended.
+     *
+     * @param interrupted whether {@link #stop} ended it early; what it had done is saved
+     * @param step optimizer steps done
+     */
+    public record Outcome(boolean interrupted, long step) {}
+
+    private final TrainConfig config;
+    private final Corpus corpus;
+    private final Listener listener;
+    private final RunLock lock;
+    private final Checkpoints checkpoints;
+    private final Transformer transformer;
+    private final Optimizer optimizer;
+    private final CheckpointFiles files;
+    private final TrainerState state;
+    private final Metrics metrics;
+    private final long totalSteps;
+    private final Schedule schedule;
+    private final long started = System.nanoTime();
+    private final double secondsBefore;
+    private volatile boolean stopping;
+    private boolean saved;
+    private int skips;
+
+    /**
+     * Loads the newest whole checkpoint of the folder {@code config.out()}, or {@code config.model()} where there is none,
+     * and forgets what a killed process did after it.
+     *
+     * @throws UserException if a file is missing, wrong or damaged, or another process trains in the folder
+     */
+    public Trainer(Engine engine, TrainConfig config, Corpus corpus, Listener listener) {
+        this.config = config;
+        this.corpus = corpus;
+        this.listener = listener;
+        Path run = Path.of(given(config.out(), "out"));
+        lock = new RunLock(run);
+        try {
+            checkpoints = new Checkpoints(run, config.keep());
+            Optional<Path> checkpoint = checkpoints.newestWhole(listener::note);
+            Path source = checkpoint.orElseGet(() -> Path.of(given(config.model(), "model")));
+            ModelConfig model = ModelConfig.read(source);
+            if (config.dropout() != null) {
+                model = model.withDropout(config.dropout().floatValue());
+            }
+            corpus.tokenizer().requireFits(model.vocabularySize());
+            int sequence = corpus.training().sequence();
+            Parameters weights = new Parameters(engine, new ParameterLayout(model), "weights");
+            DType dtype = HuggingFace.load(source, weights);
+            transformer = Transformer.forTraining(engine, weights, config.batch(), sequence, config.recompute());
+            optimizer = new Optimizer(engine, transformer, config.adamw(), config.clip());
+            files = new CheckpointFiles(
+                    source,
+                    weights,
+                    optimizer,
+                    corpus.tokenizer(),
+                    config.saveDtype() == null ? dtype : config.saveDtype(),
+                    config.shardBytes());
+
+            TrainerState start = TrainerState.start(config, corpus.training());
+            state = checkpoint.map(path -> TrainerState.read(path, start)).orElse(start);
+            totalSteps = config.totalSteps(start.sequencesPerEpoch, sequence);
+            schedule = config.schedule(totalSteps);
+            secondsBefore = state.elapsedSeconds;
+            if (checkpoint.isPresent()) {
+                files.restore(source, state);
+                saved = true;
+                listener.note("going on after step " + state.step + " of " + totalSteps + ", from " + source);
+            }
+            metrics = Metrics.rewind(
+                    run.resolve("metrics.jsonl"),
+                    checkpoint.map(checkpoints::described).orElse(null));
+        } catch (RuntimeException | Error e) {
+            lock.close();
+            throw e;
+        }
+    }
+
+    private static String given(String option, String name) {
+        if (option == null) {
+            throw new UserException("the option " + name + " is missing; give the folder");
+        }
+        return option;
+    }
+
+    /** Optimizer steps of the whole run. */
+    public long totalSteps() {
+        return totalSteps;
+    }
+
+    /** Optimizer steps done. */
+    public long step() {
+        return state.step;
+    }
+
+    /** The model as it is now, for samples between the steps: weights are shared, not copied. */
+    public Parameters weights() {
+        return transformer.weights();
+    }
+
+    /** Ends the run after the current step, with a checkpoint. Any thread may call it, and return at once. */
+    public void stop() {
+        stopping = true;
+    }
+
+    /**
+     * Trains to the end, or until {@link #stop}.
+     *
+     * @throws UserException if the loss is not finite, or a file cannot be written; the last checkpoint stays whole
+     */
+    public Outcome run() {
+        while (true) {
+            if (evaluationIsDue()) {
+                evaluate();
+            }
+            if (saveIsDue()) {
+                save();
+            }
+            if (isDone()) {
+                publish("final");
+                return new Outcome(false, state.step);
+            }
+            if (stopping) {
+                return new Outcome(true, state.step);
+            }
+            oneStep();
+        }
+    }
+
+    @Override
+    public void close() {
+        metrics.close();
+        lock.close();
+    }
+
+    private boolean isDone() {
+        return state.step >= totalSteps || (config.patience() > 0 && state.evaluationsSinceBest >= config.patience());
+    }
+
+    // ---------------------------------------------------------------------------------------------- a step
+
+    private void oneStep() {
+        long start = System.nanoTime();
+        long tokens = (long) config.batch() * config.accumulation() * transformer.sequence();
+        double loss = forwardBackward(1f / tokens) / tokens;
+        double norm = optimizer.gradientNorm();
+        double lr = schedule.at(state.step);
+        if (isSound(loss, norm)) {
+            optimizer.update(lr, norm);
+            state.lossGuard.add(loss);
+            skips = 0;
+        } else {
+            transformer.zeroGradients();
+        }
+        state.updates = optimizer.updates();
+        state.step++;
+        saved = false;
+        state.tokens += tokens;
+        state.position += (long) config.batch() * config.accumulation();
+        double seconds = (System.nanoTime() - start) * 1e-9;
+        report(new Event.Step(state.step, state.tokens, loss, lr, norm, tokens / seconds, elapsedSeconds()));
+    }
+
+    /** The summed loss of the step's micro-batches, their gradients added up. */
+    private double forwardBackward(float lossScale) {
+        Inputs inputs = transformer.inputs();
+        inputs.lossScale = lossScale;
+        inputs.seed = config.seed();
+        inputs.step = (int) state.step;
+        double nll = 0;
+        for (int micro = 0; micro < config.accumulation(); micro++) {
+            inputs.microBatch = micro;
+            long position = state.position + (long) micro * config.batch();
+            corpus.training().fill(position, config.batch(), inputs.tokens, inputs.targets);
+            nll += transformer.forwardBackward();
+        }
+        return nll;
+    }
+
+    /** Whether to update with this gradient; an end of the run where the configuration says so. */
+    private boolean isSound(double loss, double norm) {
+        if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
+            return remedy(config.onNan(), loss, norm, "the loss is " + loss + " and the gradient's norm " + norm);
+        }
+        if (config.onSpike() != Remedy.IGNORE && state.lossGuard.isJump(loss, config.spikeSigma())) {
+            String reason = "the loss jumped from about %.3f to %.3f".formatted(state.lossGuard.mean, loss);
+            return remedy(config.onSpike(), loss, norm, reason);
+        }
+        return true;
+    }
+
+    private boolean remedy(Remedy remedy, double loss, double norm, String reason) {
+        long step = state.step + 1;
+        report(new Event.Anomaly(step, loss, norm, reason, remedy.name().toLowerCase(Locale.ROOT)));
+        if (remedy == Remedy.STOP || (remedy == Remedy.SKIP && ++skips > MOST_SKIPS)) {
+            throw new UserException(config.out() + ": stopped at step " + step + " before its update: " + reason
+                    + (skips > MOST_SKIPS ? " (after " + MOST_SKIPS + " skipped steps)" : "") + "; "
+                    + checkpoints.last()
+                    + "; look at the data, or lower lr and resume");
+        }
+        return remedy == Remedy.WARN;
+    }
+
+    // ---------------------------------------------------------------------------------------------- evaluation
+
+    private boolean evaluationIsDue() {
+        boolean asked = config.evalEvery() > 0 && state.step % config.evalEvery() == 0;
+        return state.evaluatedStep != state.step && !stopping && (asked || state.step == 0 || state.step >= totalSteps);
+    }
+
+    private void evaluate() {
+        Double first = null;
+        for (var heldOut : corpus.heldOut().entrySet()) {
+            Evaluation evaluation =
+                    Evaluation.of(transformer, heldOut.getValue(), Convention.OVERLAPPING, config.evalBatches());
+            first = first == null ? Double.valueOf(evaluation.meanNll()) : first;
+            report(new Event.Eval(state.step, heldOut.getKey(), evaluation.meanNll(), evaluation.perplexity()));
+        }
+        state.evaluatedStep = state.step;
+        saved = false;
+        if (state.step == 0 || first == null) {
+            return;
+        }
+        if (first < (state.bestLoss == null ? Double.POSITIVE_INFINITY : state.bestLoss)) {
+            state.bestLoss = first;
+            state.bestStep = state.step;
+            state.evaluationsSinceBest = 0;
+            publish("best");
+        } else {
+            state.evaluationsSinceBest++;
+        }
+    }
+
+    // ---------------------------------------------------------------------------------------------- saving
+
+    private boolean saveIsDue() {
+        boolean asked = config.saveEvery() > 0 && state.step % config.saveEvery() == 0;
+        return state.step > 0 && !saved && (asked || stopping || isDone());
+    }
+
+    private void save() {
+        state.elapsedSeconds = elapsedSeconds();
+        metrics.sync();
+        report(checkpoints.save(state.step, folder -> files.writeAll(folder, state)));
+        saved = true;
+    }
+
+    private void publish(String name) {
+        report(checkpoints.publish(name, state.step, files::writeModel));
+    }
+
+    private double elapsedSeconds() {
+        return secondsBefore + (System.nanoTime() - started) * 1e-9;
+    }
+
+    private void report(Event event) {
+        metrics.append(event);
+        listener.on(event);
+    }
+}

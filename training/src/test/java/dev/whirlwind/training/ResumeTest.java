@@ -1,0 +1,211 @@
+package dev.whirlwind.training;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.whirlwind.data.MixedSequences;
+import dev.whirlwind.data.ShuffledSequences;
+import dev.whirlwind.data.TrainingSequences;
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.safetensors.DType;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** A run that was interrupted ends with the same bits as one that was not. */
+class ResumeTest {
+    @TempDir
+    Path folder;
+
+    private Path model(DType dtype) throws IOException {
+        return TinyRun.gpt2(folder.resolve("model"), dtype);
+    }
+
+    private TrainConfig config(Path model, String out) {
+        return TinyRun.config(model, folder.resolve(out), Map.of());
+    }
+
+    /** Same files with the same bytes in the last checkpoint, best and final, and the same story in the metrics. */
+    private void assertSameEnd(Path actual, Path expected) throws IOException {
+        String last = "checkpoints/" + Checkpoints.name(TinyRun.STEPS);
+        for (String name : List.of(last, "best", "final")) {
+            assertThat(Disk.list(actual.resolve(name)))
+                    .extracting(path -> path.getFileName().toString())
+                    .containsExactlyElementsOf(Stream.of(Disk.list(expected.resolve(name)))
+                            .map(path -> path.getFileName().toString())
+                            .toList());
+            for (Path file : Disk.list(expected.resolve(name))) {
+                String fileName = file.getFileName().toString();
+                if (!fileName.equals(TrainerState.NAME) && !(fileName.equals(Manifest.NAME) && name.equals(last))) {
+                    assertThat(actual.resolve(name).resolve(fileName)).hasSameBinaryContentAs(file);
+                }
+            }
+        }
+        assertThat(state(actual.resolve(last))).isEqualTo(state(expected.resolve(last)));
+        assertThat(story(actual)).isEqualTo(story(expected));
+    }
+
+    private static String state(Path checkpoint) throws IOException {
+        return Files.readString(checkpoint.resolve(TrainerState.NAME)).replaceAll("\"elapsed_seconds\".*", "");
+    }
+
+    private static List<String> story(Path run) throws IOException {
+        return Files.readAllLines(run.resolve("metrics.jsonl")).stream()
+                .map(line -> line.replaceAll("\"(tokens_per_second|elapsed_seconds|seconds|bytes)\":[-.E0-9]+", ""))
+                .toList();
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = DType.class,
+            names = {"F32", "BF16"})
+    void fromEveryCheckpointWithDropoutAccumulationAndReplay(DType dtype) throws IOException {
+        Path model = model(dtype);
+        Path whole = folder.resolve("whole");
+        TinyRun.train(config(model, "whole"));
+        for (int step = 0; step < TinyRun.STEPS; step += dtype == DType.F32 ? 1 : 3) {
+            Path run = folder.resolve("from" + step);
+            if (step > 0) {
+                String name = "checkpoints/" + Checkpoints.name(step);
+                Files.createDirectories(run.resolve(name));
+                for (Path file : Disk.list(whole.resolve(name))) {
+                    Files.copy(file, run.resolve(name).resolve(file.getFileName()));
+                }
+                Files.copy(whole.resolve("metrics.jsonl"), run.resolve("metrics.jsonl"));
+            }
+            List<String> notes = TinyRun.train(config(step == 0 ? model : folder.resolve("gone"), "from" + step));
+            assertThat(notes).hasSize(step == 0 ? 0 : 1);
+            assertSameEnd(run, whole);
+        }
+    }
+
+    @Test
+    void dropoutAndAccumulationMatterInThisTest() throws IOException {
+        Path model = model(DType.F32);
+        TinyRun.train(config(model, "a"));
+        TinyRun.train(config(model, "b").with(Map.of("dropout", 0), "test"));
+        TinyRun.train(config(model, "c").with(Map.of("seed", 78), "test"));
+        Path a = folder.resolve("a/final/model.safetensors");
+        assertThat(Files.mismatch(a, folder.resolve("b/final/model.safetensors")))
+                .isNotNegative();
+        assertThat(Files.mismatch(a, folder.resolve("c/final/model.safetensors")))
+                .isNotNegative();
+    }
+
+    @Test
+    void stoppedAfterEveryStep() throws IOException {
+        Path model = model(DType.F32);
+        TinyRun.train(config(model, "whole").with(Map.of("save_every", 0), "test"));
+        TrainConfig config = config(model, "run").with(Map.of("save_every", 0), "test");
+        for (int step = 1; step <= TinyRun.STEPS; step++) {
+            try (Engine engine = TinyRun.engine()) {
+                Trainer[] self = new Trainer[1];
+                TinyRun.Recorder stopper = new TinyRun.Recorder() {
+                    @Override
+                    public void on(Event event) {
+                        if (event instanceof Event.Step) {
+                            self[0].stop();
+                        }
+                    }
+                };
+                try (Trainer trainer = new Trainer(engine, config, TinyRun.corpus(), stopper)) {
+                    self[0] = trainer;
+                    assertThat(trainer.run()).isEqualTo(new Trainer.Outcome(step < TinyRun.STEPS, step));
+                }
+            }
+            assertThat(folder.resolve("run/final").toFile().exists()).isEqualTo(step == TinyRun.STEPS);
+        }
+        TinyRun.train(config);
+        Path actual = folder.resolve("run");
+        Path expected = folder.resolve("whole");
+        for (String file : List.of("best/model.safetensors", "final/model.safetensors")) {
+            assertThat(actual.resolve(file)).hasSameBinaryContentAs(expected.resolve(file));
+        }
+        assertThat(evaluations(actual)).isEqualTo(evaluations(expected));
+    }
+
+    private static List<Event> evaluations(Path run) {
+        return Metrics.read(run.resolve("metrics.jsonl")).stream()
+                .filter(Event.Eval.class::isInstance)
+                .toList();
+    }
+
+    @Test
+    void aDamagedCheckpointIsToldAndTheOlderTaken() throws IOException {
+        Path model = model(DType.F32);
+        TinyRun.train(config(model, "whole"));
+        TinyRun.train(config(model, "run"));
+        Path last = folder.resolve("run/checkpoints/" + Checkpoints.name(TinyRun.STEPS));
+        byte[] bytes = Files.readAllBytes(last.resolve("model.safetensors"));
+        bytes[bytes.length / 2] ^= 1;
+        Files.write(last.resolve("model.safetensors"), bytes);
+        List<String> notes = TinyRun.train(config(model, "run"));
+        assertThat(notes.getFirst())
+                .contains("model.safetensors: damaged", "older " + Checkpoints.name(TinyRun.STEPS - 1));
+        assertSameEnd(folder.resolve("run"), folder.resolve("whole"));
+    }
+
+    @Test
+    void anotherGeometryIsAnotherRun() throws IOException {
+        Path model = model(DType.F32);
+        TinyRun.train(config(model, "run"));
+        for (Map<String, Integer> change : List.of(Map.of("batch", 3), Map.of("accumulation", 2), Map.of("seed", 1))) {
+            assertThatThrownBy(() -> TinyRun.train(config(model, "run").with(change, "test")))
+                    .isInstanceOf(UserException.class)
+                    .hasMessageContainingAll(
+                            "trainer_state.json", change.keySet().iterator().next());
+        }
+    }
+
+    @Test
+    void otherTextIsAnotherRun() throws IOException {
+        Path model = model(DType.F32);
+        TinyRun.train(config(model, "run"));
+        Trainer.Corpus corpus = TinyRun.corpus();
+        TrainingSequences changed = new MixedSequences(
+                new ShuffledSequences(TinyRun.text("domain", 99, 400), TinyRun.SEQUENCE, 3),
+                new ShuffledSequences(TinyRun.text("general", 6, 300), TinyRun.SEQUENCE, 4),
+                0.3);
+        try (Engine engine = TinyRun.engine()) {
+            assertThatThrownBy(() -> new Trainer(
+                            engine,
+                            config(model, "run"),
+                            new Trainer.Corpus(changed, corpus.heldOut(), corpus.tokenizer()),
+                            new TinyRun.Recorder()))
+                    .isInstanceOf(UserException.class)
+                    .hasMessageContaining("training data of checksum");
+        }
+    }
+
+    @Test
+    void aFolderThatIsNotGivenIsAskedFor() throws IOException {
+        TrainConfig config = config(model(DType.F32), "run");
+        for (String option : List.of("model", "out")) {
+            HashMap<String, String> missing = new HashMap<>();
+            missing.put(option, null);
+            assertThatThrownBy(() -> TinyRun.train(config.with(missing, "test")))
+                    .isInstanceOf(UserException.class)
+                    .hasMessageContaining("option " + option);
+        }
+    }
+
+    @Test
+    void twoProcessesCannotTrainInOneFolder() throws IOException {
+        TrainConfig config = config(model(DType.F32), "run");
+        try (Engine engine = TinyRun.engine();
+                Trainer first = new Trainer(engine, config, TinyRun.corpus(), new TinyRun.Recorder())) {
+            assertThatThrownBy(() -> TinyRun.train(config)).hasMessageContaining("another process is training");
+            first.run();
+        }
+        TinyRun.train(config);
+    }
+}

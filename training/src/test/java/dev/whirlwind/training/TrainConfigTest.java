@@ -1,0 +1,91 @@
+package dev.whirlwind.training;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.safetensors.DType;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class TrainConfigTest {
+    @Test
+    void survivesTheRoundTripThroughAMap() {
+        TrainConfig config = TrainConfig.of(
+                Map.of(
+                        "model",
+                        "m",
+                        "data",
+                        List.of("a", "b"),
+                        "steps",
+                        7,
+                        "lr",
+                        "5e-5",
+                        "schedule",
+                        "wsd",
+                        "on_nan",
+                        "skip",
+                        "save_dtype",
+                        "BF16",
+                        "dropout",
+                        0.25,
+                        "recompute",
+                        true),
+                "test");
+        assertThat(config.lr()).isEqualTo(5e-5);
+        assertThat(config.schedule()).isEqualTo(Schedule.Shape.WSD);
+        assertThat(config.saveDtype()).isEqualTo(DType.BF16);
+        assertThat(config.beta2()).isEqualTo(TrainConfig.DEFAULTS.beta2());
+        assertThat(TrainConfig.of(config.toMap(), "test")).isEqualTo(config);
+        assertThat(config.toMap()).containsEntry("schedule", "wsd").containsEntry("on_nan", "skip");
+        assertThat(config.toMap().keySet()).startsWith("model", "data", "out", "valid", "held_out", "replay");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "lrr, 1, 'run.yaml: there is no option \"lrr\"; did you mean \"lr\"?'",
+        "saveEvery, 1, did you mean \"save_every\"?",
+        "lr, fast, run.yaml: lr cannot be \"fast\"",
+        "batch, 1.5, run.yaml: batch cannot be",
+        "batch, 0, run.yaml: batch is 0",
+        "batch, , run.yaml: batch cannot be null",
+        "beta2, 1, run.yaml: beta2 is 1.0",
+        "schedule, triangle, run.yaml: schedule cannot be \"triangle\"",
+        "on_nan, warn, run.yaml: on_nan is warn",
+        "save_dtype, I32, run.yaml: save_dtype is I32",
+        "min_lr, 1, run.yaml: min_lr is 1.0",
+    })
+    void whatIsWrongIsNamed(String option, String value, String message) {
+        java.util.HashMap<String, String> options = new java.util.HashMap<>();
+        options.put(option, value);
+        assertThatThrownBy(() -> TrainConfig.of(options, "run.yaml"))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining(message);
+    }
+
+    @Test
+    void theRunsLengthIsGivenOnce() {
+        assertThatThrownBy(() -> TrainConfig.of(Map.of("steps", 1, "epochs", 2), "test"))
+                .hasMessageContaining("keep one");
+        Map<String, Integer> geometry = Map.of("batch", 4, "accumulation", 3);
+        TrainConfig config = TrainConfig.of(geometry, "test");
+        assertThat(config.totalSteps(120, 10)).isEqualTo(10);
+        assertThat(config.with(Map.of("epochs", 2.5), "test").totalSteps(120, 10))
+                .isEqualTo(25);
+        assertThat(config.with(Map.of("tokens", 1201), "test").totalSteps(120, 10))
+                .isEqualTo(11);
+        assertThat(config.with(Map.of("steps", 3), "test").totalSteps(120, 10)).isEqualTo(3);
+    }
+
+    @Test
+    void warmUpIsStepsOrAFraction() {
+        assertThat(TrainConfig.of(Map.of("warmup", 0.1), "test").schedule(200).warmup())
+                .isEqualTo(20);
+        assertThat(TrainConfig.of(Map.of("warmup", 7), "test").schedule(200).warmup())
+                .isEqualTo(7);
+        assertThat(TrainConfig.DEFAULTS.schedule(200).min()).isEqualTo(1e-5);
+    }
+}

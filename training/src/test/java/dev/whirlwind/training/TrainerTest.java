@@ -1,0 +1,217 @@
+package dev.whirlwind.training;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
+import static org.assertj.core.api.Assertions.within;
+
+import dev.whirlwind.data.ByteTokenizer;
+import dev.whirlwind.data.EvaluationWindows.Convention;
+import dev.whirlwind.data.TokenSource;
+import dev.whirlwind.data.TrainingSequences;
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.HuggingFace;
+import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.ParameterLayout;
+import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Transformer;
+import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.safetensors.DType;
+import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TrainerTest {
+    private static final int POISON = 99;
+
+    @TempDir
+    Path folder;
+
+    /** Six sequences a step; those of the given steps (from 1) hold the token whose embedding is not a number. */
+    private static Trainer.Corpus poisoned(long... steps) {
+        TrainingSequences training = new TrainingSequences() {
+            @Override
+            public int sequence() {
+                return TinyRun.SEQUENCE;
+            }
+
+            @Override
+            public long perEpoch() {
+                return 100;
+            }
+
+            @Override
+            public void read(long position, int[] tokens, int[] targets, int offset) {
+                for (int i = 0; i < sequence(); i++) {
+                    tokens[offset + i] = (int) (position + i) % 50;
+                    targets[offset + i] = (int) (position + i + 1) % 50;
+                }
+                if (position % 6 == 4 && Arrays.stream(steps).anyMatch(step -> step == position / 6 + 1)) {
+                    tokens[offset + 3] = POISON;
+                }
+            }
+        };
+        SequencedMap<String, TokenSource> heldOut = new LinkedHashMap<>();
+        heldOut.put(
+                "domain",
+                TokenSource.of("domain", IntStream.range(0, 60).map(i -> i % 50).toArray(), 60, 256));
+        return new Trainer.Corpus(training, heldOut, new ByteTokenizer());
+    }
+
+    private TrainConfig config(Map<String, ?> changes) throws IOException {
+        Path model = TinyRun.llama(folder.resolve("model"), weights -> {
+            long poison = (long) POISON * weights.config().hiddenSize();
+            weights.buffer().segment().setAtIndex(ValueLayout.JAVA_FLOAT, poison, Float.NaN);
+        });
+        return TinyRun.config(model, folder.resolve("run"), changes);
+    }
+
+    private static TinyRun.Recorder train(TrainConfig config, Trainer.Corpus corpus) {
+        TinyRun.Recorder recorder = new TinyRun.Recorder();
+        try (Engine engine = TinyRun.engine();
+                Trainer trainer = new Trainer(engine, config, corpus, recorder)) {
+            trainer.run();
+        }
+        return recorder;
+    }
+
+    private static <E extends Event> List<E> only(Class<E> kind, List<Event> events) {
+        return events.stream().filter(kind::isInstance).map(kind::cast).toList();
+    }
+
+    @Test
+    void aLossThatIsNoNumberStopsTheRunBeforeItHarms() throws IOException {
+        TrainConfig config = config(Map.of());
+        assertThatThrownBy(() -> train(config, poisoned(5)))
+                .isInstanceOf(UserException.class)
+                .hasMessageContainingAll("stopped at step 5", "NaN", "step-00000004, is untouched");
+        List<Event> events = Metrics.read(folder.resolve("run/metrics.jsonl"));
+        assertThat(events.getLast()).isInstanceOf(Event.Anomaly.class);
+        // With better data the run goes on from there.
+        TinyRun.Recorder recorder = train(config, poisoned());
+        assertThat(recorder.events.getFirst().step()).isEqualTo(5);
+    }
+
+    @Test
+    void orLeavesTheStepOut() throws IOException {
+        TinyRun.Recorder recorder = train(config(Map.of("on_nan", "skip")), poisoned(2, 5));
+        assertThat(only(Event.Anomaly.class, recorder.events))
+                .extracting(Event.Anomaly::step, Event.Anomaly::action)
+                .containsExactly(tuple(2L, "skip"), tuple(5L, "skip"));
+        List<Event.Eval> evals = only(Event.Eval.class, recorder.events);
+        assertThat(evals.getLast().loss()).isLessThan(evals.getFirst().loss() - 0.5);
+        Path last = folder.resolve("run/checkpoints/" + Checkpoints.name(TinyRun.STEPS));
+        TrainerState state =
+                Json.MAPPER.readValue(last.resolve(TrainerState.NAME).toFile(), TrainerState.class);
+        assertThat(state.updates).isEqualTo(TinyRun.STEPS - 2);
+        assertThat(state.step).isEqualTo(TinyRun.STEPS);
+    }
+
+    @Test
+    void butNotForEver() throws IOException {
+        long[] always = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+        TrainConfig config = config(Map.of("on_nan", "skip", "steps", 16));
+        assertThatThrownBy(() -> train(config, poisoned(always))).hasMessageContaining("after 10 skipped steps");
+    }
+
+    @Test
+    void theRunEndsWhenNothingImproves() throws IOException {
+        TrainConfig config = config(Map.of(
+                "steps", 100, "eval_every", 1, "patience", 3, "lr", 0.3, "schedule", "constant", "save_every", 0));
+        List<Event.Eval> evals = only(Event.Eval.class, train(config, poisoned()).events);
+        assertThat(evals.size()).isBetween(5, 100);
+        double best = evals.stream().skip(1).mapToDouble(Event.Eval::loss).min().orElseThrow();
+        assertThat(evals.get(evals.size() - 4).loss()).isEqualTo(best);
+        assertThat(loss(folder.resolve("run/best"))).isCloseTo(best, within(1e-12));
+        assertThat(loss(folder.resolve("run/final"))).isCloseTo(evals.getLast().loss(), within(1e-12));
+    }
+
+    /** The loss on the held-out text of a saved model. */
+    private static double loss(Path model) {
+        try (Engine engine = TinyRun.engine()) {
+            Parameters weights = new Parameters(engine, new ParameterLayout(ModelConfig.read(model)), "weights");
+            HuggingFace.load(model, weights);
+            TokenSource text = poisoned().heldOut().firstEntry().getValue();
+            return Evaluation.of(
+                            Transformer.forEvaluation(engine, weights, 2, TinyRun.SEQUENCE),
+                            text,
+                            Convention.OVERLAPPING,
+                            2)
+                    .meanNll();
+        }
+    }
+
+    @Test
+    void accumulationIsTheMeanOverAllTokensOfTheStep() throws IOException {
+        Map<String, Object> once = Map.of(
+                "batch",
+                6,
+                "accumulation",
+                1,
+                "dropout",
+                0,
+                "out",
+                folder.resolve("a").toString());
+        Map<String, Object> thrice = Map.of(
+                "batch",
+                2,
+                "accumulation",
+                3,
+                "dropout",
+                0,
+                "out",
+                folder.resolve("b").toString());
+        List<Event.Step> a = only(Event.Step.class, train(config(once), poisoned()).events);
+        List<Event.Step> b = only(Event.Step.class, train(config(thrice), poisoned()).events);
+        for (int i = 0; i < a.size(); i++) {
+            assertThat(b.get(i).loss()).isCloseTo(a.get(i).loss(), within(1e-5));
+            assertThat(b.get(i).gradNorm()).isCloseTo(a.get(i).gradNorm(), within(1e-5));
+            assertThat(b.get(i).lr()).isEqualTo(a.get(i).lr());
+            assertThat(b.get(i).tokens())
+                    .isEqualTo(54L * (i + 1))
+                    .isEqualTo(a.get(i).tokens());
+        }
+    }
+
+    @Test
+    void aCheckpointIsACompleteModelFolder() throws IOException {
+        TrainConfig config = TinyRun.config(
+                TinyRun.gpt2(folder.resolve("gpt2"), DType.F16), folder.resolve("run"), Map.of("steps", 1));
+        TinyRun.train(config);
+        Path checkpoint = folder.resolve("run/checkpoints/step-00000001");
+        assertThat(Disk.list(checkpoint))
+                .extracting(path -> path.getFileName().toString())
+                .contains("config.json", "model.safetensors", "tokenizer.json", "generation_config.json")
+                .contains("optimizer.safetensors", "trainer_state.json", "manifest.json");
+        assertThat(Disk.list(folder.resolve("run/final")))
+                .extracting(path -> path.getFileName().toString())
+                .contains("config.json", "model.safetensors", "tokenizer.json", "generation_config.json")
+                .doesNotContain("optimizer.safetensors");
+        try (Engine engine = TinyRun.engine()) {
+            Parameters weights = new Parameters(engine, new ParameterLayout(ModelConfig.read(checkpoint)), "weights");
+            assertThat(HuggingFace.load(checkpoint, weights)).isEqualTo(DType.F16);
+        }
+    }
+
+    @Test
+    void aJumpOfTheLossIsSeenOnceEnoughIsKnown() {
+        LossGuard guard = new LossGuard();
+        assertThat(guard.isJump(100, 6)).isFalse();
+        for (int i = 0; i < 60; i++) {
+            double loss = 4 - i * 0.01 + (i % 2 == 0 ? 0.05 : -0.05);
+            assertThat(guard.isJump(loss, 6)).as("step %d", i).isFalse();
+            guard.add(loss);
+        }
+        assertThat(guard.mean).isBetween(3.4, 3.8);
+        assertThat(guard.isJump(guard.mean + 0.3, 6)).isFalse();
+        assertThat(guard.isJump(guard.mean + 1.2, 6)).isTrue();
+    }
+}
