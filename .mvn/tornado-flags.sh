@@ -22,10 +22,11 @@ whirlwind_tornado_flags() {
     fi
   done
   if [ -n "$whirlwind_template" ]; then
-    # Its choice of collector, of preview features and of the working folder as a place for modules is not taken.
+    # Its choice of collector, of preview features and of the working folder as a place for modules is not taken; an
+    # option and its value, which it parts with a space, become one argument.
     sed -e "s|\${TORNADOVM_HOME}|$whirlwind_sdk|g; s|\${TORNADO_SDK}|$whirlwind_sdk|g" \
         -e '/^[[:space:]]*#/d; /^[[:space:]]*$/d; /UseParallelGC/d; /--enable-preview/d; /^-Xm/d' \
-        -e 's/ALL-SYSTEM,//; s/^--module-path \.:/--module-path /' \
+        -e 's/ALL-SYSTEM,//; s/^--module-path \.:/--module-path /; s/^\(--[a-z-]*\) /\1=/' \
         "$whirlwind_template"
   else
     whirlwind_built_flags "$whirlwind_sdk"

@@ -113,6 +113,21 @@ class LauncherTest {
     }
 
     @Test
+    void flagsOfATornadoSdkReachJava() throws Exception {
+        Path sdk = temp.resolve("sdk");
+        Files.createDirectories(sdk.resolve("share/java/tornado"));
+        Cli.write(sdk.resolve("tornado-argfile.template"), """
+                # === Module system ===
+                --module-path .:${TORNADOVM_HOME}/share/java/tornado
+                --add-modules ALL-SYSTEM,java.logging
+
+                -XX:+UseParallelGC
+                """);
+        Cli.Result result = start(temp, Map.of("TORNADOVM_HOME", sdk.toString()), "a house/whirlwind", "--help");
+        assertThat(result.succeeds().out()).contains("Usage: whirlwind");
+    }
+
+    @Test
     void saysWhereToGetAJdk() throws Exception {
         Path bare = Files.createDirectories(temp.resolve("bare"));
         Files.copy(home.resolve("whirlwind"), bare.resolve("whirlwind"));
