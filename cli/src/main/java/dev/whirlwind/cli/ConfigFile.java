@@ -1,21 +1,26 @@
 package dev.whirlwind.cli;
 
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.StreamReadFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.dataformat.yaml.YAMLMapper;
 
 /** Options of a run in a YAML file, by the names they have on the command line; dashes may be underscores. */
 final class ConfigFile {
-    private static final YAMLMapper YAML = new YAMLMapper();
+    private static final YAMLMapper YAML = YAMLMapper.builder()
+            .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+            .build();
     private static final Set<String> LISTS = Set.of("data", "valid", "replay");
 
     private ConfigFile() {}
@@ -27,11 +32,11 @@ final class ConfigFile {
         } catch (NoSuchFileException e) {
             throw new UserException(file + ": no such file; name a YAML file of options", e);
         } catch (IOException e) {
-            throw new UserException(file + ": cannot be read as text (" + e.getMessage() + ")", e);
+            throw new UserException(file + ": cannot be read (" + Reason.of(e) + "); name a YAML file of options", e);
         } catch (JacksonException e) {
             throw new UserException(
                     file + ": line " + Math.max(1, e.getLocation().getLineNr()) + " is not valid YAML ("
-                            + e.getOriginalMessage() + ")",
+                            + Reason.withoutPlace(e) + ")",
                     e);
         }
         if (!tree.isObject()) {
@@ -46,11 +51,14 @@ final class ConfigFile {
         return options;
     }
 
+    /** Under its name the file is there whole or not at all. */
     static void write(Path file, Map<String, Object> options) {
+        Path partial = file.resolveSibling(file.getFileName() + ".partial");
         try {
-            Files.writeString(file, YAML.writeValueAsString(options));
+            Files.writeString(partial, YAML.writeValueAsString(options));
+            Files.move(partial, file, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
-            throw new UserException(file + ": cannot be written (" + e.getMessage() + ")", e);
+            throw new UserException(file + ": cannot be written (" + Reason.of(e) + ")", e);
         }
     }
 }

@@ -5,6 +5,7 @@ import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Generator;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.Sampler;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
@@ -162,7 +163,7 @@ final class GenerateCommand implements Callable<Integer> {
         try {
             return new String(System.in.readAllBytes(), StandardCharsets.UTF_8);
         } catch (IOException e) {
-            throw new UserException("standard input: cannot be read (" + e.getMessage() + "); give --prompt", e);
+            throw new UserException("standard input: cannot be read (" + Reason.of(e) + "); give --prompt", e);
         }
     }
 }

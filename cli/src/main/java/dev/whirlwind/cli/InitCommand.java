@@ -8,6 +8,7 @@ import dev.whirlwind.model.Initializer;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.safetensors.DType;
 import java.io.IOException;
@@ -100,7 +101,7 @@ final class InitCommand implements Callable<Integer> {
             tokenizer.ifPresent(present -> present.save(folder));
             return weights.layout().parameterCount();
         } catch (IOException e) {
-            throw new UserException(folder + ": cannot be written (" + e.getMessage() + ")", e);
+            throw new UserException(folder + ": cannot be written (" + Reason.of(e) + "); choose another --out", e);
         }
     }
 }

@@ -7,6 +7,7 @@ import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -49,7 +50,7 @@ final class Models {
                 throw new UserException(folder + ": is not empty; give --out a new folder, or remove this one");
             }
         } catch (IOException e) {
-            throw new UserException(folder + ": cannot be read (" + e.getMessage() + ")", e);
+            throw new UserException(folder + ": cannot be read (" + Reason.of(e) + ")", e);
         }
     }
 }

@@ -1,5 +1,6 @@
 package dev.whirlwind.data;
 
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -62,10 +63,7 @@ public record DatasetSummary(
         } catch (IOException e) {
             throw Reading.failure(file, e);
         } catch (JacksonException e) {
-            throw new UserException(
-                    file + ": broken JSON at line " + e.getLocation().getLineNr() + ": " + e.getOriginalMessage()
-                            + ": prepare the data again",
-                    e);
+            throw new UserException(file + ": broken JSON at " + Reason.of(e) + ": prepare the data again", e);
         }
     }
 

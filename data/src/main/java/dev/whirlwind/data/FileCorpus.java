@@ -1,5 +1,6 @@
 package dev.whirlwind.data;
 
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -193,8 +194,8 @@ final class FileCorpus implements Corpus {
             return text.stringValue();
         } catch (JacksonException e) {
             throw new UserException(
-                    place + ": broken JSON at column " + e.getLocation().getColumnNr() + ": "
-                            + e.getOriginalMessage().lines().findFirst().orElse("") + ": mend or remove the line",
+                    place + ": broken JSON at column " + e.getLocation().getColumnNr() + ": " + Reason.withoutPlace(e)
+                            + ": mend or remove the line",
                     e);
         }
     }

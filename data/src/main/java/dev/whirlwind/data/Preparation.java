@@ -1,5 +1,6 @@
 package dev.whirlwind.data;
 
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -118,8 +119,7 @@ public final class Preparation {
             return write(output, scan);
         } catch (IOException e) {
             throw new UserException(
-                    "cannot write to " + output + ": " + e.getMessage() + ": make room or name another output folder",
-                    e);
+                    "cannot write to " + output + ": " + Reason.of(e) + ": make room or name another output folder", e);
         }
     }
 

@@ -55,10 +55,19 @@ public final class TokenDataset implements TokenSource {
      * @throws UserException when the folder is not complete, a shard is damaged, or the shards are of different tokenizers
      */
     public static TokenDataset open(Path folder, String split, int vocabulary) {
+        return open(folder, split, vocabulary, folder.toString());
+    }
+
+    /**
+     * Opens a folder that the user has not named.
+     *
+     * @param texts what errors call the text instead
+     */
+    public static TokenDataset open(Path folder, String split, int vocabulary, String texts) {
         DatasetSummary summary = DatasetSummary.read(folder);
         DatasetSummary.Split expected = split.equals(VALID) ? summary.valid() : summary.train();
         if (expected.tokens() == 0) {
-            throw new UserException(folder + " has no " + split
+            throw new UserException(texts + " has no " + split
                     + " tokens: prepare it again with more text or another held-out fraction");
         }
         List<Shard> shards = new ArrayList<>();
@@ -73,7 +82,7 @@ public final class TokenDataset implements TokenSource {
             throw new UserException(folder + " has " + tokens + " " + split + " tokens where " + DatasetSummary.FILE
                     + " says " + expected.tokens() + ": prepare the data again");
         }
-        return new TokenDataset(folder + " (" + split + ")", shards, vocabulary);
+        return new TokenDataset(texts + " (" + split + ")", shards, vocabulary);
     }
 
     private static Shard map(Path file, long first) {

@@ -1,5 +1,6 @@
 package dev.whirlwind.data;
 
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -142,7 +143,7 @@ final class TokenizerFiles {
         try {
             Files.write(file, bytes);
         } catch (IOException e) {
-            throw new UncheckedIOException("cannot write " + file + ": " + e.getMessage(), e);
+            throw new UncheckedIOException("cannot write " + file + ": " + Reason.of(e), e);
         }
     }
 
@@ -158,11 +159,7 @@ final class TokenizerFiles {
         try {
             return reading.get();
         } catch (JacksonException e) {
-            throw new UserException(
-                    file + ": broken JSON at line " + e.getLocation().getLineNr() + ", column "
-                            + e.getLocation().getColumnNr() + ": "
-                            + e.getOriginalMessage().lines().findFirst().orElse(""),
-                    e);
+            throw new UserException(file + ": broken JSON at " + Reason.of(e) + "; mend it, or download it again", e);
         }
     }
 }

@@ -11,6 +11,11 @@ import tools.jackson.databind.node.ObjectNode;
  * one than Whirlwind computes is refused, never ignored.
  */
 final class ConfigReader {
+    /** Parameters. */
+    private static final double LARGEST_MODEL = 1e15;
+
+    private static final int MOST_LAYERS = 10_000;
+
     private final ObjectNode json;
     private final String source;
 
@@ -26,6 +31,7 @@ final class ConfigReader {
         }
         Architecture architecture = Architecture.of(type.stringValue(), source);
         ModelConfig config = architecture == Architecture.GPT2 ? gpt2() : llamaLike(architecture);
+        refuseExcess(config);
         if (config.heads() % config.kvHeads() != 0) {
             throw new UserException(source + ": num_attention_heads " + config.heads()
                     + " is not a multiple of num_key_value_heads " + config.kvHeads());
@@ -34,6 +40,18 @@ final class ConfigReader {
             throw new UserException(source + ": head_dim " + config.headDim() + " is odd; rotary positions need pairs");
         }
         return config;
+    }
+
+    /** Sizes whose products would not fit the arithmetic that follows. */
+    private void refuseExcess(ModelConfig config) {
+        double queriesKeysValues = (config.heads() + 2.0 * config.kvHeads()) * config.headDim();
+        double widest = Math.max(queriesKeysValues, 2.0 * config.intermediateSize());
+        double rows = 2.0 * config.vocabularySize() + config.maxPositions() + 4 * widest * config.layers();
+        if (config.layers() > MOST_LAYERS || widest > Integer.MAX_VALUE || rows * config.hiddenSize() > LARGEST_MODEL) {
+            throw new UserException(
+                    source
+                            + ": its sizes make a model larger than any machine; check hidden_size, num_hidden_layers and the others");
+        }
     }
 
     private ModelConfig gpt2() {

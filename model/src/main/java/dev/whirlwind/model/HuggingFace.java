@@ -34,19 +34,8 @@ public final class HuggingFace {
         ParameterLayout layout = parameters.layout();
         DType dtype;
         try (SafetensorsModel file = SafetensorsModel.open(folder)) {
-            // Base models (GPT-2 on the hub among them) leave the prefix out.
-            String prefix = layout.config().architecture().prefix();
-            boolean prefixed = file.tensors().keySet().stream().anyMatch(name -> name.startsWith(prefix));
             List<CheckpointTensor> tensors = layout.checkpointTensors();
-            List<String> names = tensors.stream()
-                    .map(tensor -> prefixed || !tensor.name().startsWith(prefix)
-                            ? tensor.name()
-                            : tensor.name().substring(prefix.length()))
-                    .toList();
-            refuseStrangers(file, names, layout.config());
-            for (int i = 0; i < names.size(); i++) {
-                checkShape(file.file(names.get(i)), names.get(i), tensors.get(i).shape());
-            }
+            List<String> names = checkedNames(file, tensors, layout.config());
             MemorySegment arena = parameters.buffer().segment();
             for (int i = 0; i < names.size(); i++) {
                 read(file.file(names.get(i)), names.get(i), tensors.get(i), arena);
@@ -55,6 +44,35 @@ public final class HuggingFace {
         }
         parameters.upload();
         return dtype;
+    }
+
+    /**
+     * Whether {@link #load} would find all that it needs, without reading the weights.
+     *
+     * @throws UserException if it would not
+     */
+    public static void check(Path folder, ModelConfig config) {
+        try (SafetensorsModel file = SafetensorsModel.open(folder)) {
+            checkedNames(file, new ParameterLayout(config).checkpointTensors(), config);
+        }
+    }
+
+    /** The names that the tensors have in these files, once they are known to be there and no others. */
+    private static List<String> checkedNames(
+            SafetensorsModel file, List<CheckpointTensor> tensors, ModelConfig config) {
+        // Base models (GPT-2 on the hub among them) leave the prefix out.
+        String prefix = config.architecture().prefix();
+        boolean prefixed = file.tensors().keySet().stream().anyMatch(name -> name.startsWith(prefix));
+        List<String> names = tensors.stream()
+                .map(tensor -> prefixed || !tensor.name().startsWith(prefix)
+                        ? tensor.name()
+                        : tensor.name().substring(prefix.length()))
+                .toList();
+        refuseStrangers(file, names, config);
+        for (int i = 0; i < names.size(); i++) {
+            checkShape(file.file(names.get(i)), names.get(i), tensors.get(i).shape());
+        }
+        return names;
     }
 
     /** Mask and rotary buffers that old versions saved, and the copy of a tied head, carry nothing. */
@@ -163,7 +181,7 @@ public final class HuggingFace {
                 StandardOpenOption.WRITE)) {
             channel.force(true);
         } catch (IOException e) {
-            throw new UserException(file + ": cannot be written (" + e.getMessage() + ")", e);
+            throw new UserException(file + ": cannot be written (" + Reason.of(e) + ")", e);
         }
     }
 

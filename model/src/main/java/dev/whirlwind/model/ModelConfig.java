@@ -110,7 +110,7 @@ public record ModelConfig(
         try {
             return parse(Files.readAllBytes(file), file.toString());
         } catch (IOException e) {
-            throw new UserException(file + ": cannot be read (" + e.getMessage() + ")", e);
+            throw new UserException(file + ": cannot be read (" + Reason.of(e) + ")", e);
         }
     }
 
@@ -122,7 +122,7 @@ public record ModelConfig(
             }
             return parse(in.readAllBytes(), "preset " + name);
         } catch (IOException e) {
-            throw new UserException("preset " + name + " cannot be read (" + e.getMessage() + ")", e);
+            throw new UserException("preset " + name + " cannot be read (" + Reason.of(e) + ")", e);
         }
     }
 
@@ -132,7 +132,8 @@ public record ModelConfig(
         try {
             json = JsonMapper.shared().readTree(content);
         } catch (JacksonException e) {
-            throw new UserException(source + ": is not valid JSON (" + e.getOriginalMessage() + ")", e);
+            throw new UserException(
+                    source + ": is not valid JSON (" + Reason.of(e) + "); mend it, or download it again", e);
         }
         if (!(json instanceof ObjectNode object)) {
             throw new UserException(source + ": is not a JSON object; give a Hugging Face config.json");

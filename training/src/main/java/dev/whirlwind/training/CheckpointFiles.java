@@ -4,6 +4,7 @@ import dev.whirlwind.data.Tokenizer;
 import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.safetensors.DType;
 import dev.whirlwind.model.safetensors.SafetensorsFile;
@@ -44,7 +45,7 @@ final class CheckpointFiles {
         try {
             generationConfig = Files.exists(file) ? Files.readAllBytes(file) : null;
         } catch (IOException e) {
-            throw new UserException(file + ": cannot be read (" + Json.reason(e) + ")", e);
+            throw new UserException(file + ": cannot be read (" + Reason.of(e) + ")", e);
         }
     }
 

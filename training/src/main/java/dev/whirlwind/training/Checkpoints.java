@@ -1,5 +1,6 @@
 package dev.whirlwind.training;
 
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -33,7 +34,7 @@ final class Checkpoints {
             Disk.recover(folder);
             Disk.recover(run);
         } catch (IOException e) {
-            throw new UserException(run + ": cannot be cleaned up (" + Json.reason(e) + ")", e);
+            throw new UserException(run + ": cannot be cleaned up (" + Reason.of(e) + ")", e);
         }
     }
 
@@ -80,7 +81,7 @@ final class Checkpoints {
                     Disk.remove(path);
                 }
             } catch (IOException e) {
-                throw new UserException(folder + ": old checkpoints cannot be removed (" + Json.reason(e) + ")", e);
+                throw new UserException(folder + ": old checkpoints cannot be removed (" + Reason.of(e) + ")", e);
             }
         }
         return saved;
@@ -116,7 +117,7 @@ final class Checkpoints {
                     .sorted((a, b) -> Long.compare(step(a), step(b)))
                     .toList();
         } catch (IOException e) {
-            throw new UserException(folder + ": cannot be read (" + Json.reason(e) + ")", e);
+            throw new UserException(folder + ": cannot be read (" + Reason.of(e) + ")", e);
         }
     }
 
@@ -126,9 +127,9 @@ final class Checkpoints {
             Manifest manifest = Disk.write(directory, content);
             return new Event.Saved(step, path(directory), manifest.bytes(), (System.nanoTime() - start) * 1e-9);
         } catch (IOException e) {
-            throw unsaved(directory, Json.reason(e), e);
+            throw unsaved(directory, Reason.of(e), e);
         } catch (UncheckedIOException e) {
-            throw unsaved(directory, Json.reason(e.getCause()), e);
+            throw unsaved(directory, Reason.of(e.getCause()), e);
         } catch (UserException e) {
             throw unsaved(directory, e.getMessage(), e);
         }

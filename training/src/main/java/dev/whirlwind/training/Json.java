@@ -1,7 +1,5 @@
 package dev.whirlwind.training;
 
-import java.io.IOException;
-import java.nio.file.FileSystemException;
 import tools.jackson.databind.PropertyNamingStrategies;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -12,10 +10,4 @@ final class Json {
             .build();
 
     private Json() {}
-
-    /** What went wrong, in words, without the path that the caller names anyway. */
-    static String reason(IOException e) {
-        String reason = e instanceof FileSystemException f ? f.getReason() : e.getMessage();
-        return reason == null ? e.getClass().getSimpleName() : reason;
-    }
 }

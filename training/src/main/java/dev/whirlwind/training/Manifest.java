@@ -1,5 +1,6 @@
 package dev.whirlwind.training;
 
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -32,7 +33,7 @@ record Manifest(List<Entry> files) {
                     throw damaged(file, "no longer has the SHA-256 that was written");
                 }
             } catch (IOException e) {
-                throw damaged(file, "cannot be read: " + Json.reason(e));
+                throw damaged(file, "cannot be read: " + Reason.of(e));
             }
         }
     }
@@ -61,7 +62,7 @@ record Manifest(List<Entry> files) {
         try {
             manifest = Json.MAPPER.readValue(Files.readAllBytes(file), Manifest.class);
         } catch (IOException e) {
-            throw damaged(file, "cannot be read: " + Json.reason(e));
+            throw damaged(file, "cannot be read: " + Reason.of(e));
         } catch (JacksonException e) {
             throw damaged(file, "is not the JSON that was written");
         }

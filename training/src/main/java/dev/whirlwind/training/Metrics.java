@@ -1,5 +1,6 @@
 package dev.whirlwind.training;
 
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -69,7 +70,7 @@ public final class Metrics implements AutoCloseable {
         try {
             bytes = Files.readAllBytes(file);
         } catch (IOException e) {
-            throw new UserException(file + ": cannot be read (" + Json.reason(e) + ")", e);
+            throw new UserException(file + ": cannot be read (" + Reason.of(e) + ")", e);
         }
         List<Event> events = new ArrayList<>();
         int start = 0;
@@ -132,6 +133,6 @@ public final class Metrics implements AutoCloseable {
     }
 
     private static UserException unwritable(Path file, IOException e) {
-        return new UserException(file + ": cannot be written (" + Json.reason(e) + "); mend that and run resume", e);
+        return new UserException(file + ": cannot be written (" + Reason.of(e) + "); mend that and run resume", e);
     }
 }

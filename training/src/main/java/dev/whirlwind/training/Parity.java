@@ -12,6 +12,7 @@ import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.Sampler;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UserException;
@@ -374,10 +375,9 @@ public final class Parity {
             return Json.MAPPER.readTree(Files.readAllBytes(file));
         } catch (IOException e) {
             throw new UserException(
-                    file + ": cannot be read (" + Json.reason(e) + "); a case holds model, tokens and expected.json",
-                    e);
+                    file + ": cannot be read (" + Reason.of(e) + "); a case holds model, tokens and expected.json", e);
         } catch (JacksonException e) {
-            throw new UserException(file + ": is not valid JSON (" + e.getOriginalMessage() + ")", e);
+            throw new UserException(file + ": is not valid JSON (" + Reason.of(e) + ")", e);
         }
     }
 }

@@ -1,5 +1,6 @@
 package dev.whirlwind.training;
 
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -19,7 +20,7 @@ final class RunLock implements AutoCloseable {
             Files.createDirectories(run);
             channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE);
         } catch (IOException e) {
-            throw new UserException(run + ": cannot be written to (" + Json.reason(e) + ")", e);
+            throw new UserException(run + ": cannot be written to (" + Reason.of(e) + ")", e);
         }
         if (!locked()) {
             close();
@@ -33,7 +34,7 @@ final class RunLock implements AutoCloseable {
         } catch (OverlappingFileLockException e) {
             return false;
         } catch (IOException e) {
-            throw new UserException(file + ": cannot be locked (" + Json.reason(e) + ")", e);
+            throw new UserException(file + ": cannot be locked (" + Reason.of(e) + ")", e);
         }
     }
 
@@ -42,7 +43,7 @@ final class RunLock implements AutoCloseable {
         try {
             channel.close();
         } catch (IOException e) {
-            throw new UserException(file + ": cannot be closed (" + Json.reason(e) + ")", e);
+            throw new UserException(file + ": cannot be closed (" + Reason.of(e) + ")", e);
         }
     }
 }

@@ -1,6 +1,7 @@
 package dev.whirlwind.training;
 
 import dev.whirlwind.data.TrainingSequences;
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -86,9 +87,9 @@ final class TrainerState {
         try {
             state = Json.MAPPER.readValue(Files.readAllBytes(file), TrainerState.class);
         } catch (IOException e) {
-            throw new UserException(file + ": cannot be read (" + Json.reason(e) + ")", e);
+            throw new UserException(file + ": cannot be read (" + Reason.of(e) + ")", e);
         } catch (JacksonException e) {
-            throw new UserException(file + ": is not a trainer state (" + e.getOriginalMessage() + ")", e);
+            throw new UserException(file + ": is not a trainer state (" + Reason.of(e) + ")", e);
         }
         same(file, "seed", state.seed, start.seed);
         same(file, "batch", state.batch, start.batch);

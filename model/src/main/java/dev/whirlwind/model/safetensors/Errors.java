@@ -1,10 +1,8 @@
 package dev.whirlwind.model.safetensors;
 
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
-import java.nio.file.AccessDeniedException;
-import java.nio.file.FileSystemException;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -20,21 +18,12 @@ final class Errors {
     }
 
     static UserException unreadable(Path file, IOException e) {
-        return new UserException(file + ": cannot be read (" + reason(e) + ")", e);
+        return new UserException(file + ": cannot be read (" + Reason.of(e) + ")", e);
     }
 
     static UserException unwritable(Path file, IOException e) {
         return new UserException(
-                file + ": cannot be written (" + reason(e) + "); free some space or choose another folder", e);
-    }
-
-    private static String reason(IOException e) {
-        return switch (e) {
-            case NoSuchFileException _ -> "no such file or folder";
-            case AccessDeniedException _ -> "permission denied";
-            case FileSystemException f when f.getReason() != null -> f.getReason();
-            default -> oneLine(e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage());
-        };
+                file + ": cannot be written (" + Reason.of(e) + "); free some space or choose another folder", e);
     }
 
     static String tensor(String name) {

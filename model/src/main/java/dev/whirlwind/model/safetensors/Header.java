@@ -1,5 +1,6 @@
 package dev.whirlwind.model.safetensors;
 
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
@@ -101,8 +102,7 @@ record Header(Map<String, String> metadata, List<TensorInfo> tensors) {
                 }
                 require(in.nextToken() == null, "its header", "goes on after its end");
             } catch (JacksonException e) {
-                throw Errors.damaged(
-                        file, "its header is not valid JSON (" + Errors.oneLine(e.getOriginalMessage()) + ")");
+                throw Errors.damaged(file, "its header is not valid JSON (" + Reason.of(e) + ")");
             }
             tensors.sort(Comparator.comparingLong(TensorInfo::begin).thenComparingLong(TensorInfo::end));
             return new Header(Collections.unmodifiableMap(metadata), Collections.unmodifiableList(tensors));

@@ -1,5 +1,6 @@
 package dev.whirlwind.model.safetensors;
 
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
@@ -125,7 +126,7 @@ public final class SafetensorsModel implements AutoCloseable {
         } catch (IOException e) {
             throw Errors.unreadable(index, e);
         } catch (JacksonException e) {
-            throw Errors.damaged(index, "is not valid JSON (" + Errors.oneLine(e.getOriginalMessage()) + ")");
+            throw Errors.damaged(index, "is not valid JSON (" + Reason.of(e) + ")");
         }
         if (!map.isObject() || map.isEmpty()) {
             throw Errors.damaged(index, "has no weight_map that maps tensors to files");
