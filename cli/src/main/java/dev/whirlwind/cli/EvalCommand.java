@@ -5,6 +5,7 @@ import dev.whirlwind.data.TokenDataset;
 import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.data.Tokenizer;
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
@@ -129,6 +130,12 @@ final class EvalCommand implements Callable<Integer> {
         }
         if (batch < 1 || batches < 0 || sequence < 0 || sequence == 1) {
             throw new UserException("--batch must be 1 or more, --batches 0 or more, --sequence 0 or at least 2");
+        }
+        // What is wrong with the last model is told before the first is computed.
+        for (Path model : models) {
+            ModelConfig config = ModelConfig.read(model);
+            Models.tokenizer(model, config);
+            HuggingFace.check(model, config);
         }
         List<Measured> measured = models.stream().map(this::measure).toList();
         List<Result> results = results(measured);

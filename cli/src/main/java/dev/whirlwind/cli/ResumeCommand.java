@@ -33,6 +33,7 @@ final class ResumeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        return Run.open(run, engine, device, threads).train(spec.commandLine(), output.isJson());
+        return Run.open(run, engine, device, threads, spec.commandLine().getErr())
+                .train(spec.commandLine(), output.isJson());
     }
 }

@@ -8,7 +8,9 @@ import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.data.Tokenizer;
 import dev.whirlwind.data.TrainingSequences;
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.training.TrainConfig;
 import dev.whirlwind.training.Trainer;
@@ -56,25 +58,27 @@ final class Run {
                 "command line");
         Run run = new Run(config, Path.of(config.model()));
         run.checkOptions();
+        // Before the texts, which may take long to prepare.
+        HuggingFace.check(Path.of(config.model()), run.model);
         try {
             Files.createDirectories(folder);
-            run.prepare(config.data(), "new", config.valid().isEmpty() ? config.heldOut() : 0, err);
-            run.prepare(config.valid(), "valid", 0, err);
-            run.prepare(config.replay(), "replay", config.heldOut(), err);
+            // Before the texts, so that resume knows a run that is killed while it prepares them.
+            ConfigFile.write(folder.resolve(CONFIG), config.toMap());
+            run.prepare(err);
             // Opened once to see whether they are long enough, before any weight is loaded.
             run.corpus();
-            ConfigFile.write(folder.resolve(CONFIG), config.toMap());
         } catch (UserException e) {
             delete(folder.resolve("data"));
+            delete(folder.resolve(CONFIG));
             throw e;
         } catch (IOException e) {
-            throw new UserException(folder + ": cannot be created (" + e.getMessage() + ")", e);
+            throw new UserException(folder + ": cannot be created (" + Reason.of(e) + "); choose another --out", e);
         }
         return run;
     }
 
     /** A run that was begun before, perhaps under another name. */
-    static Run open(Path folder, String engine, String device, Integer threads) {
+    static Run open(Path folder, String engine, String device, Integer threads, PrintWriter err) {
         Path file = folder.resolve(CONFIG);
         if (!Files.exists(file)) {
             throw new UserException(
@@ -94,7 +98,9 @@ final class Run {
         TrainConfig config = TrainConfig.DEFAULTS
                 .with(ConfigFile.read(file), file.toString())
                 .with(changes, "command line");
-        return new Run(config, readable(folder, Path.of(config.model())));
+        Run run = new Run(config, readable(folder, Path.of(config.model())));
+        run.prepare(err);
+        return run;
     }
 
     /**
@@ -113,7 +119,7 @@ final class Run {
                     .findFirst()
                     .orElse(model);
         } catch (IOException e) {
-            throw new UserException(checkpoints + ": cannot be read (" + e.getMessage() + ")", e);
+            throw new UserException(checkpoints + ": cannot be read (" + Reason.of(e) + ")", e);
         }
     }
 
@@ -141,16 +147,18 @@ final class Run {
 
     // ---------------------------------------------------------------------------------------------- data
 
+    /** Makes the tokens of those texts that have none yet. */
+    private void prepare(PrintWriter err) {
+        prepare(config.data(), "new", config.valid().isEmpty() ? config.heldOut() : 0, err);
+        prepare(config.valid(), "valid", 0, err);
+        prepare(config.replay(), "replay", config.heldOut(), err);
+    }
+
     private void prepare(List<String> paths, String name, double heldOut, PrintWriter err) {
-        if (!paths.isEmpty() && !isPrepared(paths)) {
+        Path tokens = folder.resolve("data").resolve(name);
+        if (!paths.isEmpty() && !isPrepared(paths) && !TokenDataset.isPrepared(tokens)) {
             List<Path> texts = paths.stream().map(Path::of).toList();
-            PrepareCommand.prepare(
-                    Corpus.of(texts),
-                    tokenizer,
-                    heldOut,
-                    config.seed(),
-                    folder.resolve("data").resolve(name),
-                    err);
+            PrepareCommand.prepare(Corpus.of(texts), tokenizer, heldOut, config.seed(), tokens, err);
         }
     }
 
@@ -162,7 +170,7 @@ final class Run {
         Path prepared = isPrepared(paths)
                 ? Path.of(paths.getFirst())
                 : folder.resolve("data").resolve(name);
-        TokenDataset dataset = TokenDataset.open(prepared, split, model.vocabularySize());
+        TokenDataset dataset = TokenDataset.open(prepared, split, model.vocabularySize(), String.join(", ", paths));
         dataset.requireTokenizer(tokenizer);
         return dataset;
     }
@@ -251,7 +259,7 @@ final class Run {
                 Files.delete(path);
             }
         } catch (IOException e) {
-            throw new UserException(folder + ": cannot be removed (" + e.getMessage() + ")", e);
+            throw new UserException(folder + ": cannot be removed (" + Reason.of(e) + ")", e);
         }
     }
 }

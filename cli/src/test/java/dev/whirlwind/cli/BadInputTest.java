@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.whirlwind.model.GoldenCases;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
@@ -51,6 +54,12 @@ class BadInputTest {
     }
 
     @Test
+    void theLastOfSeveralModelsIsMissing() {
+        Path missing = temp.resolve("missing");
+        Cli.run("eval", "--model", model, missing, "--data", texts).fails(missing.toString(), "folder");
+    }
+
+    @Test
     void configMissing() throws IOException {
         Files.delete(model.resolve("config.json"));
         train().fails(model.toString(), "config.json is missing");
@@ -59,7 +68,7 @@ class BadInputTest {
     @Test
     void configBroken() {
         Cli.write(model.resolve("config.json"), "{\"model_type\": \"llama\",");
-        train().fails("config.json", "not valid JSON");
+        train().fails("config.json", "not valid JSON", "line 1", "download");
     }
 
     @Test
@@ -69,12 +78,41 @@ class BadInputTest {
     }
 
     @Test
+    void sizesBeyondAnyMachine() {
+        for (String size : new String[] {"vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers"}) {
+            Cli.write(
+                    model.resolve("config.json"),
+                    Cli.TINY.replaceAll("\"" + size + "\": \\d+", "\"" + size + "\": 2000000000"));
+            Cli.run("generate", "--model", model, "--prompt", "x").fails("model");
+            train().fails("model");
+        }
+        Cli.write(model.resolve("config.json"), Cli.TINY.replace("\"hidden_size\": 24", "\"hidden_size\": 2000000000"));
+        train().fails("config.json", "hidden_size", "larger than any machine");
+    }
+
+    @Test
     void weightsTruncated() throws IOException {
         Path file = model.resolve("model.safetensors");
         byte[] whole = Files.readAllBytes(file);
         for (int length : new int[] {0, 7, 100, whole.length / 2, whole.length - 1}) {
             Files.write(file, java.util.Arrays.copyOf(whole, length));
             Cli.run("generate", "--model", model, "--prompt", "x").fails("model.safetensors");
+        }
+    }
+
+    @Test
+    void weightsThatOverlapOrComeTwice() throws IOException {
+        Path file = model.resolve("model.safetensors");
+        String one = "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}";
+        for (String header :
+                new String[] {"{" + one + "," + one.replace("\"a\"", "\"b\"") + "}", "{" + one + "," + one + "}"}) {
+            ByteBuffer bytes = ByteBuffer.allocate(8 + header.length() + 4).order(ByteOrder.LITTLE_ENDIAN);
+            bytes.putLong(header.length()).put(header.getBytes(StandardCharsets.US_ASCII));
+            Files.write(file, bytes.array());
+            train().fails(
+                            "model.safetensors",
+                            header.contains("\"b\"") ? "'b' overlaps tensor 'a'" : "Duplicate",
+                            "download");
         }
     }
 
@@ -103,7 +141,10 @@ class BadInputTest {
     @Test
     void tokenizerBroken() {
         Cli.write(model.resolve("tokenizer.json"), "{\"version\": \"1.0\", ");
-        train().fails("tokenizer.json");
+        train().fails("tokenizer.json", "line 1", "download");
+        // What Jackson says of its own settings helps nobody.
+        Cli.write(model.resolve("tokenizer.json"), "{\"version\": \"1.0\"");
+        assertThat(train().err()).doesNotContain("REDACTED");
     }
 
     @Test
@@ -135,8 +176,8 @@ class BadInputTest {
     void corpusShorterThanOneSequence() {
         Path little = Cli.write(temp.resolve("little/a.txt"), "Too little.");
         Cli.run("train", "--model", model, "--data", little, "--held-out", "0", "--out", run)
-                .fails("12 tokens", "33", "shorter sequence");
-        assertThat(run.resolve("data")).doesNotExist();
+                .fails(little.toString(), "12 tokens", "33", "shorter sequence");
+        assertThat(run.toFile().list()).isEmpty();
     }
 
     @Test
@@ -188,6 +229,8 @@ class BadInputTest {
     void brokenYaml() {
         Path yaml = Cli.write(temp.resolve("options.yaml"), "batch: 2\nlr: [1e-3\n");
         train("--config", yaml).fails("options.yaml", "line", "YAML");
+        Cli.write(yaml, "batch: 2\nbatch: 3\n");
+        train("--config", yaml).fails("options.yaml", "line 2", "Duplicate", "batch");
         Cli.write(yaml, "just words");
         train("--config", yaml).fails("options.yaml", "no options");
         train("--config", temp.resolve("none.yaml")).fails("none.yaml", "no such file");

@@ -83,6 +83,21 @@ class RunTest {
                 .succeeds();
     }
 
+    /** As a run that was killed while it prepared its texts is found. */
+    @Test
+    void resumePreparesTextsThatAreNotYet() throws IOException {
+        Path model = Cli.model(temp.resolve("model"));
+        Path texts = Cli.texts(temp.resolve("texts"));
+        Path whole = temp.resolve("whole");
+        Cli.run(train(model, texts, whole, 3)).succeeds();
+        Path killed = Files.createDirectories(temp.resolve("killed"));
+        Files.copy(whole.resolve("config.yaml"), killed.resolve("config.yaml"));
+        Cli.write(killed.resolve("data/new/train-00000.tokens.partial"), "half of a shard");
+        Cli.run("resume", killed).succeeds();
+        assertThat(killed.resolve("final/model.safetensors"))
+                .hasSameBinaryContentAs(whole.resolve("final/model.safetensors"));
+    }
+
     @Test
     void commandLineWinsOverTheFileAndBothAreKept() throws IOException {
         Path model = Cli.model(temp.resolve("model"));
