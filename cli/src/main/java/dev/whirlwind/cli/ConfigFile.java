@@ -58,7 +58,9 @@ final class ConfigFile {
             Files.writeString(partial, YAML.writeValueAsString(options));
             Files.move(partial, file, StandardCopyOption.ATOMIC_MOVE);
         } catch (IOException e) {
-            throw new UserException(file + ": cannot be written (" + Reason.of(e) + ")", e);
+            Models.delete(partial);
+            throw new UserException(
+                    file + ": cannot be written (" + Reason.of(e) + "); free some space or choose another --out", e);
         }
     }
 }

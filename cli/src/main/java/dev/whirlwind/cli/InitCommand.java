@@ -100,6 +100,10 @@ final class InitCommand implements Callable<Integer> {
             HuggingFace.save(folder, weights, dtype, LARGEST_SHARD);
             tokenizer.ifPresent(present -> present.save(folder));
             return weights.layout().parameterCount();
+        } catch (UserException e) {
+            // The folder was empty; a part of a model in it would pass for one.
+            Models.delete(folder);
+            throw e;
         } catch (IOException e) {
             throw new UserException(folder + ": cannot be written (" + Reason.of(e) + "); choose another --out", e);
         }

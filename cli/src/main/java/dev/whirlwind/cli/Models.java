@@ -53,4 +53,18 @@ final class Models {
             throw new UserException(folder + ": cannot be read (" + Reason.of(e) + ")", e);
         }
     }
+
+    /** Removes a file, or a folder with all that is in it, if it is there. */
+    static void delete(Path folder) {
+        if (!Files.exists(folder)) {
+            return;
+        }
+        try (Stream<Path> paths = Files.walk(folder)) {
+            for (Path path : paths.sorted((a, b) -> b.compareTo(a)).toList()) {
+                Files.delete(path);
+            }
+        } catch (IOException e) {
+            throw new UserException(folder + ": cannot be removed (" + Reason.of(e) + ")", e);
+        }
+    }
 }

@@ -68,8 +68,8 @@ final class Run {
             // Opened once to see whether they are long enough, before any weight is loaded.
             run.corpus();
         } catch (UserException e) {
-            delete(folder.resolve("data"));
-            delete(folder.resolve(CONFIG));
+            Models.delete(folder.resolve("data"));
+            Models.delete(folder.resolve(CONFIG));
             throw e;
         } catch (IOException e) {
             throw new UserException(folder + ": cannot be created (" + Reason.of(e) + "); choose another --out", e);
@@ -248,18 +248,5 @@ final class Run {
 
     private static String absolute(String path) {
         return Path.of(path).toAbsolutePath().normalize().toString();
-    }
-
-    private static void delete(Path folder) {
-        if (!Files.exists(folder)) {
-            return;
-        }
-        try (Stream<Path> paths = Files.walk(folder)) {
-            for (Path path : paths.sorted((a, b) -> b.compareTo(a)).toList()) {
-                Files.delete(path);
-            }
-        } catch (IOException e) {
-            throw new UserException(folder + ": cannot be removed (" + Reason.of(e) + ")", e);
-        }
     }
 }

@@ -127,6 +127,14 @@ class LauncherTest {
         assertThat(result.succeeds().out()).contains("Usage: whirlwind");
     }
 
+    /** A limit on the size of files makes the system refuse a write as a full disk does. */
+    @Test
+    void aFullDiskLeavesNoPartOfAModel() throws Exception {
+        start(temp, Map.of(), "sh", "-c", "ulimit -f 200; 'a house/whirlwind' init --config byte-tiny --out large")
+                .fails("large/model.safetensors", "cannot be written", "free some space");
+        assertThat(temp.resolve("large")).doesNotExist();
+    }
+
     @Test
     void saysWhereToGetAJdk() throws Exception {
         Path bare = Files.createDirectories(temp.resolve("bare"));

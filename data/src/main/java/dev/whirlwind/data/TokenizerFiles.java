@@ -3,7 +3,6 @@ package dev.whirlwind.data;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -143,7 +142,8 @@ final class TokenizerFiles {
         try {
             Files.write(file, bytes);
         } catch (IOException e) {
-            throw new UncheckedIOException("cannot write " + file + ": " + Reason.of(e), e);
+            throw new UserException(
+                    file + ": cannot be written (" + Reason.of(e) + "); free some space or choose another folder", e);
         }
     }
 

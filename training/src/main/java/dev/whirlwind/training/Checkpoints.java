@@ -3,7 +3,6 @@ package dev.whirlwind.training;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -128,8 +127,6 @@ final class Checkpoints {
             return new Event.Saved(step, path(directory), manifest.bytes(), (System.nanoTime() - start) * 1e-9);
         } catch (IOException e) {
             throw unsaved(directory, Reason.of(e), e);
-        } catch (UncheckedIOException e) {
-            throw unsaved(directory, Reason.of(e.getCause()), e);
         } catch (UserException e) {
             throw unsaved(directory, e.getMessage(), e);
         }
