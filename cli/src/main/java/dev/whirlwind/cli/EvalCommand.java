@@ -29,7 +29,7 @@ import picocli.CommandLine.Spec;
         name = "eval",
         description = {
             "Measures how well models predict texts: perplexity and bits per byte.",
-            "Several models are compared with the first: the difference, its 95 % interval and its p-value."
+            "Several models are compared with the first: the difference, its 95 %% interval and its p-value."
         })
 final class EvalCommand implements Callable<Integer> {
     @Spec

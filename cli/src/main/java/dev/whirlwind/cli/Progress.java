@@ -13,7 +13,7 @@ final class Progress implements Listener, AutoCloseable {
     private static final long INTERVAL_NANOS = 10_000_000_000L;
     private static final int BAR_MILLIS = 500;
 
-    /** How much the latest step counts in the running mean of a step's time. */
+    /** How much the latest step counts at least in the running mean of a step's time. */
     private static final double LATEST = 0.1;
 
     private final PrintWriter err;
@@ -23,6 +23,7 @@ final class Progress implements Listener, AutoCloseable {
     private long lastLine;
     private long lastStep = System.nanoTime();
     private double secondsPerStep;
+    private int stepsTimed;
 
     Progress(PrintWriter err, String name) {
         this.err = err;
@@ -62,7 +63,9 @@ final class Progress implements Listener, AutoCloseable {
         long now = System.nanoTime();
         double seconds = (now - lastStep) * 1e-9;
         lastStep = now;
-        secondsPerStep = secondsPerStep == 0 ? seconds : secondsPerStep + LATEST * (seconds - secondsPerStep);
+        // The second step is taken in place of the first, in which the JVM has yet to compile.
+        double weight = Math.max(LATEST, 1.0 / Math.max(1, stepsTimed++));
+        secondsPerStep += weight * (seconds - secondsPerStep);
         String figures = "loss %.4f  lr %.2e  %,.0f tokens/s".formatted(step.loss(), step.lr(), step.tokensPerSecond());
         if (bar != null) {
             bar.stepTo(step.step());
@@ -70,7 +73,9 @@ final class Progress implements Listener, AutoCloseable {
         } else if (now - lastLine >= INTERVAL_NANOS || step.step() == totalSteps) {
             lastLine = now;
             long left = Math.round((totalSteps - step.step()) * secondsPerStep);
-            line("step %,d of %,d  %s  %d:%02d left".formatted(step.step(), totalSteps, figures, left / 60, left % 60));
+            // After the first step nobody knows.
+            String time = stepsTimed > 1 ? "  %d:%02d left".formatted(left / 60, left % 60) : "";
+            line("step %,d of %,d  %s%s".formatted(step.step(), totalSteps, figures, time));
         }
     }
 

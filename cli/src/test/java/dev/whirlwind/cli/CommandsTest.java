@@ -4,6 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.whirlwind.model.GoldenCases;
+import java.io.ByteArrayOutputStream;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -17,11 +20,30 @@ class CommandsTest {
 
     @Test
     void everyCommandHasHelp() {
-        for (String command : List.of(
-                "demo", "init", "prepare", "train", "resume", "eval", "generate", "parity", "bench", "devices")) {
-            Cli.Result result = Cli.run(command, "--help").succeeds();
-            assertThat(result.out()).startsWith("Usage: whirlwind " + command);
+        // Picocli warns there of texts that it cannot format.
+        ByteArrayOutputStream warnings = new ByteArrayOutputStream();
+        PrintStream err = System.err;
+        System.setErr(new PrintStream(warnings, true, StandardCharsets.UTF_8));
+        try {
+            for (String command : List.of(
+                    "demo",
+                    "init",
+                    "prepare",
+                    "train",
+                    "resume",
+                    "eval",
+                    "generate",
+                    "parity",
+                    "compare",
+                    "bench",
+                    "devices")) {
+                Cli.Result result = Cli.run(command, "--help").succeeds();
+                assertThat(result.out()).startsWith("Usage: whirlwind " + command);
+            }
+        } finally {
+            System.setErr(err);
         }
+        assertThat(warnings.toString(StandardCharsets.UTF_8)).isEmpty();
         assertThat(Cli.run("train", "--help").out())
                 .contains("--min-lr", "--replay-fraction", "--save-dtype")
                 .contains("Default: 1.0E-4");

@@ -49,17 +49,13 @@ class RunTest {
             command.add(arg.toString());
         }
         Path err = temp.resolve("err.txt");
-        Process process = new ProcessBuilder(command)
-                .redirectError(err.toFile())
-                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-                .start();
-        Path metrics = halved.resolve("metrics.jsonl");
-        while (process.isAlive()
-                && !(Files.exists(metrics) && Files.readString(metrics).contains("\"event\":\"step\""))) {
-            Thread.sleep(2);
+        int code = interrupted(command, halved.resolve("metrics.jsonl"), err);
+        for (int i = 0; code == 0 && i < 5; i++) {
+            // On a machine so busy that the run was over before the signal came.
+            Models.delete(halved);
+            code = interrupted(command, halved.resolve("metrics.jsonl"), err);
         }
-        process.destroy();
-        assertThat(process.waitFor()).isEqualTo(Main.INTERRUPTED);
+        assertThat(code).isEqualTo(Main.INTERRUPTED);
         assertThat(Files.readString(err)).contains("interrupted after step", "whirlwind resume " + halved);
         assertThat(halved.resolve("final")).doesNotExist();
 
@@ -81,6 +77,20 @@ class RunTest {
                 .isTrue();
         Cli.run("generate", "--model", moved.resolve("final"), "--prompt", "Line ", "--max-tokens", "8")
                 .succeeds();
+    }
+
+    /** The exit code of a process that gets a signal after its first step. */
+    private static int interrupted(List<String> command, Path metrics, Path err) throws Exception {
+        Process process = new ProcessBuilder(command)
+                .redirectError(err.toFile())
+                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+                .start();
+        while (process.isAlive()
+                && !(Files.exists(metrics) && Files.readString(metrics).contains("\"event\":\"step\""))) {
+            Thread.sleep(2);
+        }
+        process.destroy();
+        return process.waitFor();
     }
 
     /** As a run that was killed while it prepared its texts is found. */

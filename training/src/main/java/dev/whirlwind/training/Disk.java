@@ -122,7 +122,7 @@ final class Disk {
     }
 
     /** {@code renameat2(RENAME_EXCHANGE)} of Linux, {@code renamex_np(RENAME_SWAP)} of macOS. */
-    private static final class Exchange {
+    static final class Exchange {
         private static final int AT_FDCWD = -100;
         private static final int SWAP = 2;
         private static final Linker LINKER = Linker.nativeLinker();
