@@ -35,7 +35,7 @@ final class Progress implements Listener, AutoCloseable {
         this.totalSteps = totalSteps;
         if (Terminal.interactive()) {
             bar = new ProgressBarBuilder()
-                    .setTaskName(name)
+                    .setTaskName(name.split(" ", 2)[0])
                     .setInitialMax(totalSteps)
                     .startsFrom(step, Duration.ZERO)
                     .setStyle(ProgressBarStyle.ASCII)
@@ -66,13 +66,16 @@ final class Progress implements Listener, AutoCloseable {
         // The second step is taken in place of the first, in which the JVM has yet to compile.
         double weight = Math.max(LATEST, 1.0 / Math.max(1, stepsTimed++));
         secondsPerStep += weight * (seconds - secondsPerStep);
-        String figures = "loss %.4f  lr %.2e  %,.0f tokens/s".formatted(step.loss(), step.lr(), step.tokensPerSecond());
         if (bar != null) {
             bar.stepTo(step.step());
-            bar.setExtraMessage(figures);
+            // Fits 80 columns together with the bar and its times.
+            bar.setExtraMessage(
+                    "loss %.3f lr %.0e %,.0f tok/s".formatted(step.loss(), step.lr(), step.tokensPerSecond()));
         } else if (now - lastLine >= INTERVAL_NANOS || step.step() == totalSteps) {
             lastLine = now;
             long left = Math.round((totalSteps - step.step()) * secondsPerStep);
+            String figures =
+                    "loss %.4f  lr %.2e  %,.0f tokens/s".formatted(step.loss(), step.lr(), step.tokensPerSecond());
             // After the first step nobody knows.
             String time = stepsTimed > 1 ? "  %d:%02d left".formatted(left / 60, left % 60) : "";
             line("step %,d of %,d  %s%s".formatted(step.step(), totalSteps, figures, time));
