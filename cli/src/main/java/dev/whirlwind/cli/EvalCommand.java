@@ -17,7 +17,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -117,6 +116,8 @@ final class EvalCommand implements Callable<Integer> {
             Double pValue,
             boolean significant) {}
 
+    private record Report(List<Result> results, List<Compared> comparisons) {}
+
     private record Measured(Path model, Tokenizer tokenizer, int sequence, List<Evaluation> evaluations) {
         boolean comparable(Measured other) {
             return sequence == other.sequence && Arrays.equals(tokenizer.fingerprint(), other.tokenizer.fingerprint());
@@ -141,7 +142,7 @@ final class EvalCommand implements Callable<Integer> {
         List<Result> results = results(measured);
         List<Compared> comparisons = comparisons(measured);
         if (output.isJson()) {
-            spec.commandLine().getOut().println(Output.json(Map.of("results", results, "comparisons", comparisons)));
+            spec.commandLine().getOut().println(Output.json(new Report(results, comparisons)));
         } else {
             print(results, comparisons);
         }

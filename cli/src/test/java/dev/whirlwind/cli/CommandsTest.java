@@ -117,6 +117,7 @@ class CommandsTest {
         Path texts = Cli.texts(temp.resolve("texts"));
         Cli.Result result =
                 Cli.run("eval", "--model", a, b, "--data", texts, "--json").succeeds();
+        assertThat(result.json().propertyNames()).containsExactly("results", "comparisons");
         JsonNode first = result.json().path("results").path(0);
         assertThat(first.propertyNames())
                 .containsExactly("model", "data", "tokens", "predicted", "mean_nll", "perplexity", "bits_per_byte");
