@@ -77,6 +77,8 @@ class LauncherTest {
                 .redirectOutput(out.toFile())
                 .redirectError(err.toFile());
         builder.environment().keySet().removeIf(name -> name.startsWith("TORNADO"));
+        // With any of these the JVM says so on standard error.
+        builder.environment().keySet().removeAll(List.of("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS"));
         builder.environment().put("SDKMAN_DIR", temp.toString());
         builder.environment().putAll(environment);
         int code = builder.start().waitFor();

@@ -153,15 +153,17 @@ final class ConfigReader {
                 : json.path("rope_theta");
         String type = scaling.path("rope_type").asString(scaling.path("type").asString("default"));
         require("rope_type", type, "default", "linear", "llama3");
-        double partial = scaling.path("partial_rotary_factor")
-                .asDouble(json.path("partial_rotary_factor").asDouble(1));
+        double partial = positive(
+                scaling.path("partial_rotary_factor"),
+                "partial_rotary_factor",
+                positive(json.path("partial_rotary_factor"), "partial_rotary_factor", 1));
         if (partial != 1) {
             throw new UserException(
                     source + ": partial_rotary_factor " + partial + " is not supported (of head_dim " + headDim + ")");
         }
         boolean llama3 = type.equals("llama3");
         return new Rope(
-                theta.asDouble(10000),
+                positive(theta, "rope_theta", 10000),
                 type,
                 type.equals("default") ? 1 : ropeNumber(scaling, "factor"),
                 llama3 ? ropeNumber(scaling, "low_freq_factor") : 1,
@@ -173,7 +175,17 @@ final class ConfigReader {
         if (!scaling.path(key).isNumber()) {
             throw new UserException(source + ": rope scaling has no number \"" + key + "\"");
         }
-        return scaling.path(key).doubleValue();
+        return positive(scaling.path(key), key, 1);
+    }
+
+    private double positive(JsonNode node, String key, double byDefault) {
+        if (node.isMissingNode() || node.isNull()) {
+            return byDefault;
+        }
+        if (!node.isNumber() || !(node.doubleValue() > 0)) {
+            throw new UserException(source + ": \"" + key + "\" is " + node + ", not a number above 0");
+        }
+        return node.doubleValue();
     }
 
     /** Mistral slides always, Qwen only when use_sliding_window says so; all layers must do the same. */

@@ -85,6 +85,9 @@ class ModelFolderTest {
                 "llama | head_dim | 7",
                 "llama | vocab_size | 1.5",
                 "llama | rope_parameters | {\"rope_type\":\"yarn\",\"factor\":2.0}",
+                "llama | rope_parameters | {\"rope_type\":\"default\",\"rope_theta\":\"ten thousand\"}",
+                "llama | rope_parameters | {\"rope_type\":\"default\",\"rope_theta\":-1}",
+                "llama | rope_parameters | {\"rope_type\":\"linear\",\"rope_theta\":1e4,\"factor\":0}",
                 "llama | rope_parameters | {\"rope_type\":\"llama3\",\"rope_theta\":1e4,\"factor\":2.0}",
             })
     void unsupportedConfig(String name, String key, String value) {

@@ -117,8 +117,10 @@ public final class SafetensorsWriter {
             shards.get(i).forEach(entry -> weightMap.put(entry.name(), name));
         }
         long total = entries.stream().mapToLong(Entry::bytes).sum();
+        // Sorted, as Map.of alone has another order in every process.
         byte[] index = JSON.writerWithDefaultPrettyPrinter()
-                .writeValueAsBytes(Map.of("metadata", Map.of("total_size", total), "weight_map", weightMap));
+                .writeValueAsBytes(
+                        new TreeMap<>(Map.of("metadata", Map.of("total_size", total), "weight_map", weightMap)));
         Path path = folder.resolve(SafetensorsModel.INDEX);
         store(path, channel -> writeFully(channel, ByteBuffer.wrap(index)));
         written.add(path);
