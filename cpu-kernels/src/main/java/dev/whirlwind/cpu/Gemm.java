@@ -7,7 +7,6 @@ import static dev.whirlwind.cpu.Memory.SPECIES;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import java.lang.foreign.Arena;
-import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 
 /**
@@ -26,11 +25,11 @@ final class Gemm implements Workers.Task {
     /** The same with a transposed A: less, so that the rows of A and B that are packed are read in longer pieces. */
     private static final int DEPTH_TRANSPOSED = 256;
 
-    /** Memory for what a task packs of B at a time: half of a second-level cache. */
-    private static final long B_BYTES = 1 << 19;
+    /** Memory for what a task packs of B at a time: most of a second-level cache of 1 MiB. */
+    private static final long B_BYTES = 800 << 10;
 
     /** Memory for what a task packs of a transposed A at a time. */
-    private static final long A_BYTES = 1 << 17;
+    private static final long A_BYTES = 1 << 16;
 
     /** What packing an element of B costs, or fetching one of A, in multiplications. */
     private static final double FETCHING = 6;
@@ -38,7 +37,6 @@ final class Gemm implements Workers.Task {
     /** Waiting for the last task costs about this share of one. */
     private static final double IMBALANCE = 0.3;
 
-    private static final long VECTOR = 4L * LANES;
     private static final long ZEROS =
             Memory.allocate(Arena.global(), MicroKernel.COLUMNS).address();
 
@@ -118,7 +116,7 @@ final class Gemm implements Workers.Task {
     /** The tiles that promise to be done first, counting the packing, which larger tiles spare. */
     private void chooseTiles() {
         double best = Double.POSITIVE_INFINITY;
-        int depth = Math.ceilDiv(k, blocks);
+        int depth = blocks == 1 ? k : k / blocks + LANES;
         int mostColumns = most(B_BYTES, depth, MicroKernel.COLUMNS);
         for (int across = Math.ceilDiv(n, mostColumns); ; across++) {
             int columns = roundUp(Math.ceilDiv(n, across), MicroKernel.COLUMNS);
@@ -162,8 +160,8 @@ final class Gemm implements Workers.Task {
         int rowEnd = Math.min(m, row + tileRows);
         int columnEnd = Math.min(n, column + tileColumns);
         for (int block = 0; block < blocks; block++) {
-            int from = (int) ((long) k * block / blocks);
-            int depth = (int) ((long) k * (block + 1) / blocks) - from;
+            int from = start(block);
+            int depth = start(block + 1) - from;
             packB(from, depth, column, columnEnd - column, bPanels);
             int step = transposeA ? most(A_BYTES, depth, MicroKernel.ROWS) : rowEnd - row;
             for (int i = row; i < rowEnd; i += step) {
@@ -178,17 +176,32 @@ final class Gemm implements Workers.Task {
         }
     }
 
+    /** First k of a block. Blocks start on whole vectors, which transposing likes. */
+    private int start(int block) {
+        return block == blocks ? k : (int) ((long) k * block / blocks) / LANES * LANES;
+    }
+
     private void packB(int from, int depth, int column, int columns, long panels) {
+        int whole = columns / MicroKernel.COLUMNS * MicroKernel.COLUMNS;
         if (transposeB) {
             for (int j = 0; j < columns; j += MicroKernel.COLUMNS) {
                 long source = b + (column + j) * 4L * ldb + 4L * from;
-                long panel = panels + j / MicroKernel.COLUMNS * Packing.panelStep(depth, MicroKernel.COLUMNS);
-                int count = Math.min(MicroKernel.COLUMNS, columns - j);
-                Packing.transpose(source, 4L * ldb, depth, count, MicroKernel.COLUMNS, panel);
+                int width = MicroKernel.width(columns - j);
+                Packing.transpose(
+                        source, 4L * ldb, depth, Math.min(width, columns - j), width, panel(panels, j, depth));
             }
         } else {
-            Packing.copy(b + from * 4L * ldb + 4L * column, 4L * ldb, depth, columns, MicroKernel.COLUMNS, panels);
+            long source = b + from * 4L * ldb + 4L * column;
+            Packing.copy(source, 4L * ldb, depth, whole, MicroKernel.COLUMNS, panels);
+            if (whole < columns) {
+                int width = MicroKernel.width(columns - whole);
+                Packing.copy(source + 4L * whole, 4L * ldb, depth, columns - whole, width, panel(panels, whole, depth));
+            }
         }
+    }
+
+    private static long panel(long panels, int column, int depth) {
+        return panels + column / MicroKernel.COLUMNS * Packing.panelStep(depth, MicroKernel.COLUMNS);
     }
 
     private void multiplyRows(
@@ -198,51 +211,53 @@ final class Gemm implements Workers.Task {
         long nextRows = transposeA ? Packing.panelStep(depth, MicroKernel.ROWS) : MicroKernel.ROWS * rowStep;
         for (int i = 0; i < rows; i += MicroKernel.ROWS) {
             int count = Math.min(MicroKernel.ROWS, rows - i);
-            long panel = bPanels;
             for (int j = column; j < columnEnd; j += MicroKernel.COLUMNS) {
-                MicroKernel.multiply(left, rowStep, kStep, count, panel, tile, depth);
-                finish(tile, row + i, count, j, Math.min(MicroKernel.COLUMNS, columnEnd - j), more);
-                panel += Packing.panelStep(depth, MicroKernel.COLUMNS);
+                int width = MicroKernel.width(columnEnd - j);
+                long right = panel(bPanels, j - column, depth);
+                MicroKernel.multiply(left, rowStep, kStep, count, right, width, tile, depth);
+                finish(tile, row + i, count, j, width, Math.min(width, columnEnd - j), more);
             }
             left += nextRows;
         }
     }
 
-    private void finish(long tile, int row, int rows, int column, int columns, boolean more) {
+    private void finish(long tile, int row, int rows, int column, int width, int columns, boolean more) {
         long step = 4L * ldc;
         long target = c + row * step + 4L * column;
         if (more || accumulate) {
-            put(tile, target, step, target, step, rows, columns);
+            put(tile, width, target, step, target, step, rows, columns);
         } else if (bias != 0) {
-            put(tile, target, step, bias + 4L * column, 0, rows, columns);
+            put(tile, width, target, step, bias + 4L * column, 0, rows, columns);
         } else {
-            put(tile, target, step, ZEROS, 0, rows, columns);
+            put(tile, width, target, step, ZEROS, 0, rows, columns);
         }
     }
 
     /** target = tile + addend, by rows. */
-    private static void put(long tile, long target, long step, long addend, long addendStep, int rows, int columns) {
-        if (columns == MicroKernel.COLUMNS) {
-            for (int i = 0; i < rows; i++) {
-                FloatVector left = fromMemorySegment(SPECIES, ALL, tile + 2L * i * VECTOR, ORDER);
-                FloatVector right = fromMemorySegment(SPECIES, ALL, tile + (2L * i + 1) * VECTOR, ORDER);
-                FloatVector l = left.add(fromMemorySegment(SPECIES, ALL, addend + i * addendStep, ORDER));
-                FloatVector r = right.add(fromMemorySegment(SPECIES, ALL, addend + i * addendStep + VECTOR, ORDER));
-                l.intoMemorySegment(ALL, target + i * step, ORDER);
-                r.intoMemorySegment(ALL, target + i * step + VECTOR, ORDER);
+    private static void put(
+            long tile, int width, long target, long step, long addend, long addendStep, int rows, int columns) {
+        int whole = columns / LANES * LANES;
+        for (int i = 0; i < rows; i++) {
+            long from = tile + 4L * i * width;
+            long to = target + i * step;
+            long plus = addend + i * addendStep;
+            for (int j = 0; j < whole; j += LANES) {
+                fromMemorySegment(SPECIES, ALL, from + 4L * j, ORDER)
+                        .add(fromMemorySegment(SPECIES, ALL, plus + 4L * j, ORDER))
+                        .intoMemorySegment(ALL, to + 4L * j, ORDER);
             }
-        } else {
-            for (int j = 0; j < columns; j += LANES) {
-                putPart(tile + 4L * j, target + 4L * j, step, addend + 4L * j, addendStep, rows, columns - j);
-            }
+        }
+        if (whole < columns) {
+            long at = 4L * whole;
+            putPart(tile + at, width, target + at, step, addend + at, addendStep, rows, columns - whole);
         }
     }
 
     private static void putPart(
-            long tile, long target, long step, long addend, long addendStep, int rows, int columns) {
+            long tile, int width, long target, long step, long addend, long addendStep, int rows, int columns) {
         VectorMask<Float> mask = Memory.firstLanes(columns);
         for (int i = 0; i < rows; i++) {
-            fromMemorySegment(SPECIES, ALL, tile + 2L * i * VECTOR, ORDER)
+            fromMemorySegment(SPECIES, ALL, tile + 4L * i * width, ORDER)
                     .add(fromMemorySegment(SPECIES, ALL, addend + i * addendStep, ORDER, mask))
                     .intoMemorySegment(ALL, target + i * step, ORDER, mask);
         }

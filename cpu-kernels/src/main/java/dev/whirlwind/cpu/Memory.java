@@ -5,6 +5,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.List;
+import java.util.stream.IntStream;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorSpecies;
@@ -21,7 +23,9 @@ import jdk.incubator.vector.VectorSpecies;
  * <p>Once a compiled method holds some forty vector operations, those of methods inlined into it included, the compiler
  * inlines no more but what the JDK forces it to; a call that takes or gives a vector then turns it into an object. So
  * kernels are short, most of them one loop, and loops that may end up inlined side by side call the JDK's methods
- * directly rather than {@link #load} and {@link #store}.
+ * directly rather than {@link #load} and {@link #store}. And all float vectors have one width: code that runs with a second
+ * one, however rarely, blurs the compiler's profile of the JDK's methods, and it then boxes a vector here and there, in
+ * the hottest loop as well.
  */
 final class Memory {
     /** Forces the vectors' width for tests: 512, 256 or 128. */
@@ -79,10 +83,15 @@ final class Memory {
         return FloatVector.broadcast(SPECIES, get(address));
     }
 
-    /** The mask of the first {@code count} lanes, for the end of a row. */
+    /** The mask of the first {@code count} lanes, for the end of a row; all lanes for more, none for less than 1. */
     static VectorMask<Float> firstLanes(long count) {
-        return SPECIES.indexInRange(0, count);
+        return FIRST_LANES.get(Math.clamp(count, 0, LANES));
     }
+
+    /** Made once: where the compiler does not inline their making, it would allocate a mask each time. */
+    private static final List<VectorMask<Float>> FIRST_LANES = IntStream.rangeClosed(0, LANES)
+            .mapToObj(count -> SPECIES.indexInRange(0, count))
+            .toList();
 
     /** Copies floats; the ranges may overlap. */
     static void copy(long from, long to, long floats) {

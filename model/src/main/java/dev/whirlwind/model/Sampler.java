@@ -53,14 +53,17 @@ public final class Sampler {
     }
 
     private int draw(float[] logits) {
-        Integer[] order = new Integer[logits.length];
-        Arrays.setAll(order, i -> i);
-        Arrays.sort(order, (a, b) -> Float.compare(logits[b], logits[a]));
+        float max = Float.NEGATIVE_INFINITY;
+        for (float logit : logits) {
+            max = Math.max(max, logit);
+        }
         int allowed = topK == 0 ? logits.length : Math.min(topK, logits.length);
+        // With every token allowed their order does not matter, and sorting it would take as long as a small model.
+        long[] ranked = allowed == logits.length && topP == 1 ? null : ranked(logits);
         double[] weights = new double[allowed];
         double total = 0;
         for (int i = 0; i < allowed; i++) {
-            weights[i] = Math.exp((logits[order[i]] - logits[order[0]]) / temperature);
+            weights[i] = Math.exp((logits[token(ranked, i)] - max) / temperature);
             total += weights[i];
         }
         double nucleus = 0;
@@ -72,9 +75,26 @@ public final class Sampler {
         for (int i = 0; i < kept - 1; i++) {
             place -= weights[i];
             if (place < 0) {
-                return order[i];
+                return token(ranked, i);
             }
         }
-        return order[kept - 1];
+        return token(ranked, kept - 1);
+    }
+
+    /** Tokens in descending order of their logits, as keys for {@link #token}; of equals the lowest id first. */
+    private static long[] ranked(float[] logits) {
+        long[] keys = new long[logits.length];
+        for (int i = 0; i < keys.length; i++) {
+            int bits = Float.floatToIntBits(logits[i]);
+            // Descending: the order of negative floats is that of their bits reversed, so one kind is inverted.
+            int descending = bits < 0 ? bits & Integer.MAX_VALUE : ~bits;
+            keys[i] = (long) descending << Integer.SIZE | i;
+        }
+        Arrays.sort(keys);
+        return keys;
+    }
+
+    private static int token(long[] ranked, int place) {
+        return ranked == null ? place : (int) ranked[place];
     }
 }

@@ -5,6 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.MemorySegment;
+import java.util.Comparator;
+import java.util.Random;
+import java.util.Set;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
@@ -43,6 +47,26 @@ class SamplerTest {
         // 0.5 + 0.25 reaches 0.7; the third is not needed.
         assertThat(shares(1, 0, 0.7)).containsExactly(new double[] {1 / 3.0, 0, 2 / 3.0, 0}, within(0.015));
         assertThat(shares(1, 0, 0.4)).containsExactly(new double[] {0, 0, 1, 0}, within(1e-9));
+    }
+
+    @Test
+    void ranksAsASortDoes() {
+        float[] many = new float[1000];
+        Random random = new Random();
+        for (int i = 0; i < many.length; i++) {
+            many[i] = random.nextInt(400) - 200;
+        }
+        for (int k : new int[] {1, 2, 17, 500, 999}) {
+            Set<Integer> expected = IntStream.range(0, many.length)
+                    .boxed()
+                    .sorted(Comparator.comparingDouble(i -> -many[i]))
+                    .limit(k)
+                    .collect(Collectors.toSet());
+            Sampler sampler = new Sampler(1e6, k, 1, random.nextLong());
+            for (int draw = 0; draw < 200; draw++) {
+                assertThat(expected).contains(sampler.sample(MemorySegment.ofArray(many), many.length));
+            }
+        }
     }
 
     @Test
