@@ -1,10 +1,12 @@
 package dev.whirlwind.cli;
 
+import dev.whirlwind.cpu.MemoryBenchmark;
 import dev.whirlwind.cpu.PeakBenchmark;
 import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Initializer;
 import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.KeyValueCache;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
@@ -41,6 +43,11 @@ final class BenchCommand implements Callable<Integer> {
 
     private static final int PEAK_MEASUREMENTS = 30;
 
+    private static final int MEMORY_MEASUREMENTS = 10;
+
+    /** Tokens after which the compiled code is the final one. */
+    private static final int GENERATION_WARM_UP = 100;
+
     @Spec
     private CommandSpec spec;
 
@@ -76,6 +83,12 @@ final class BenchCommand implements Callable<Integer> {
     @Option(names = "--recompute", description = "Run each block's forward pass again before its backward pass.")
     private boolean recompute;
 
+    @Option(
+            names = "--generation",
+            description = "Time the generation of one text instead: N tokens, one after the other, with the key/value"
+                    + " cache. --batch is not used; --sequence is how many tokens the text has before.")
+    private boolean generation;
+
     @Mixin
     private EngineOptions engines;
 
@@ -84,7 +97,13 @@ final class BenchCommand implements Callable<Integer> {
 
     record StepMs(double median, double min, double max) {}
 
-    /** See DESIGN for the first ones; peakShare is gflops / peakGflops, operations are sorted by time. */
+    /**
+     * See DESIGN for the first ones.
+     *
+     * @param peakShare gflops / peakGflops
+     * @param memory of the machine, measured in the same run
+     * @param operations sorted by time
+     */
     record Result(
             String engine,
             String device,
@@ -98,7 +117,28 @@ final class BenchCommand implements Callable<Integer> {
             Double peakGflops,
             Double peakShare,
             Double peakRssMib,
+            MemoryBenchmark.Result memory,
             List<TimedEngine.Row> operations) {}
+
+    /**
+     * Generation of a single text.
+     *
+     * @param prefix tokens of the text before
+     * @param gbPerSecond bytes of weights and cache that a token needs, times tokens per second, in 10^9
+     * @param memory of the machine, measured in the same run; null for another device
+     * @param readShare gbPerSecond / memory.read, or null
+     */
+    record GenerationResult(
+            String engine,
+            String device,
+            String model,
+            long parameters,
+            int prefix,
+            StepMs tokenMs,
+            double tokensPerSecond,
+            double gbPerSecond,
+            MemoryBenchmark.Result memory,
+            Double readShare) {}
 
     @Override
     public Integer call() {
@@ -112,6 +152,10 @@ final class BenchCommand implements Callable<Integer> {
         ModelConfig config = stored.withDropout(0);
         try (Engine engine = engines.open()) {
             engines.announce(engine, err);
+            if (generation) {
+                generate(engine, config, preset);
+                return 0;
+            }
             Result result = measure(engine, config, preset);
             if (output.isJson()) {
                 spec.commandLine().getOut().println(Output.json(result));
@@ -124,13 +168,7 @@ final class BenchCommand implements Callable<Integer> {
 
     private Result measure(Engine opened, ModelConfig config, boolean preset) {
         TimedEngine engine = new TimedEngine(opened);
-        Parameters weights;
-        if (preset) {
-            weights = new Parameters(engine, new ParameterLayout(config), "weights");
-            Initializer.initialize(weights, 1);
-        } else {
-            weights = Models.load(engine, Path.of(model), config);
-        }
+        Parameters weights = weights(engine, config, preset);
         Transformer transformer = Transformer.forTraining(engine, weights, batch, sequence, recompute);
         fill(transformer.inputs(), config.vocabularySize());
         Optimizer optimizer = new Optimizer(engine, transformer, new AdamW(0.9f, 0.95f, 1e-8f, 0.1f), 1);
@@ -143,13 +181,16 @@ final class BenchCommand implements Callable<Integer> {
         }
         boolean cpu = engine.name().equals("cpu");
         if (cpu) {
+            // Timing has to be warm, too.
+            engine.start();
+            step(transformer, optimizer);
             engine.start();
             for (int i = 0; i < PROFILED; i++) {
                 step(transformer, optimizer);
             }
         }
-        Arrays.sort(seconds);
-        double median = (seconds[(steps - 1) / 2] + seconds[steps / 2]) / 2;
+        StepMs stepMs = stepMs(seconds);
+        double median = 1e-3 * stepMs.median();
         double gflops = ModelFlops.step(config, batch, sequence) / median * 1e-9;
         // The peak is the CPU's: another device's steps have no share of it.
         Double peak = cpu ? PeakBenchmark.gflops(engines.threads(), PEAK_MEASUREMENTS) : null;
@@ -160,13 +201,80 @@ final class BenchCommand implements Callable<Integer> {
                 weights.layout().parameterCount(),
                 batch,
                 sequence,
-                new StepMs(1e3 * median, 1e3 * seconds[0], 1e3 * seconds[steps - 1]),
+                stepMs,
                 (double) batch * sequence / median,
                 gflops,
                 peak,
                 cpu ? gflops / peak : null,
                 peakRssMib(),
+                cpu ? memory() : null,
                 engine.rows(PROFILED));
+    }
+
+    private Parameters weights(Engine engine, ModelConfig config, boolean preset) {
+        if (!preset) {
+            return Models.load(engine, Path.of(model), config);
+        }
+        Parameters weights = new Parameters(engine, new ParameterLayout(config), "weights");
+        Initializer.initialize(weights, 1);
+        return weights;
+    }
+
+    private MemoryBenchmark.Result memory() {
+        return MemoryBenchmark.measure(engines.threads(), MEMORY_MEASUREMENTS);
+    }
+
+    private static StepMs stepMs(double[] seconds) {
+        double[] sorted = seconds.clone();
+        Arrays.sort(sorted);
+        double median = (sorted[(sorted.length - 1) / 2] + sorted[sorted.length / 2]) / 2;
+        return new StepMs(1e3 * median, 1e3 * sorted[0], 1e3 * sorted[sorted.length - 1]);
+    }
+
+    private void generate(Engine engine, ModelConfig config, boolean preset) {
+        Parameters weights = weights(engine, config, preset);
+        int all = sequence + GENERATION_WARM_UP + steps;
+        Transformer transformer = Transformer.forGeneration(engine, weights, 1, new KeyValueCache(engine, config, all));
+        double[] seconds = new double[steps];
+        for (int position = sequence; position < all; position++) {
+            transformer.inputs().position = position;
+            long start = System.nanoTime();
+            transformer.logits();
+            if (position >= all - steps) {
+                seconds[position - all + steps] = (System.nanoTime() - start) * 1e-9;
+            }
+        }
+        StepMs tokenMs = stepMs(seconds);
+        // A token reads every matrix once, the head's included, one row of the embeddings, and the keys and values so
+        // far.
+        double cached = 2.0 * config.layers() * config.kvHeads() * config.headDim() * (sequence + steps / 2.0);
+        double gbPerSecond = 4e-6 * (ModelFlops.matrices(config) + cached) / tokenMs.median();
+        MemoryBenchmark.Result memory = engine.name().equals("cpu") ? memory() : null;
+        GenerationResult result = new GenerationResult(
+                engine.name(),
+                engine.description(),
+                model,
+                weights.layout().parameterCount(),
+                sequence,
+                tokenMs,
+                1e3 / tokenMs.median(),
+                gbPerSecond,
+                memory,
+                memory == null ? null : gbPerSecond / memory.read());
+        PrintWriter out = spec.commandLine().getOut();
+        if (output.isJson()) {
+            out.println(Output.json(result));
+            return;
+        }
+        out.printf("%s, %,d parameters, on %s: %s%n", model, result.parameters(), result.engine(), result.device());
+        out.printf(
+                "a token after %d others: median %.2f ms (min %.2f, max %.2f), %,.1f tokens/s%n",
+                sequence, tokenMs.median(), tokenMs.min(), tokenMs.max(), result.tokensPerSecond());
+        out.printf("%.1f GB/s of weights and cache", gbPerSecond);
+        if (memory != null) {
+            out.printf(", %.0f %% of the measured %.1f GB/s of reading", 100 * result.readShare(), memory.read());
+        }
+        out.println();
     }
 
     private void fill(Inputs inputs, int vocabulary) {
@@ -217,6 +325,11 @@ final class BenchCommand implements Callable<Integer> {
             out.printf(", %.0f %% of the measured peak of %.1f", 100 * r.peakShare(), r.peakGflops());
         }
         out.println(r.peakRssMib() == null ? "" : "; most memory %,.0f MiB".formatted(r.peakRssMib()));
+        if (r.memory() != null) {
+            out.printf(
+                    "memory: copies at %.1f GB/s, reads at %.1f%n",
+                    r.memory().copy(), r.memory().read());
+        }
         if (r.operations().isEmpty()) {
             return;
         }

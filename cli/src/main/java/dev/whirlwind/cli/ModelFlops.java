@@ -13,12 +13,17 @@ final class ModelFlops {
      * the head's included, embeddings as such not) and three times the forward attention.
      */
     static double step(ModelConfig config, int batch, int sequence) {
+        AttentionShape shape = config.attention(batch, sequence);
+        return 6.0 * matrices(config) * shape.rows() + 3.0 * config.layers() * attention(shape);
+    }
+
+    /** Parameters of the blocks' matrices and the head. */
+    static long matrices(ModelConfig config) {
         long matrices = (long) config.vocabularySize() * config.hiddenSize();
         for (ParameterLayout.Parameter p : new ParameterLayout(config).parameters()) {
             matrices += p.decayed() && p.stride() > 0 ? p.layers() * p.size() : 0;
         }
-        AttentionShape shape = config.attention(batch, sequence);
-        return 6.0 * matrices * shape.rows() + 3.0 * config.layers() * attention(shape);
+        return matrices;
     }
 
     /** Forward attention: scores and weighted values, 4 per head float and key that a query sees. */

@@ -44,8 +44,9 @@ final class TimedEngine implements Engine {
         this.engine = engine;
     }
 
-    /** Times operations from now on. */
+    /** Times operations from now on, and forgets what came before. */
     void start() {
+        sums.clear();
         timing = true;
     }
 

@@ -18,7 +18,8 @@ import jdk.incubator.vector.VectorSpecies;
  * vectors, 86 % with 8 or 12 rows of 2.
  */
 final class MicroKernel {
-    private static final boolean MANY_REGISTERS =
+    /** Whether there are 32 vector registers, not 16. */
+    static final boolean MANY_REGISTERS =
             Memory.LANES == 16 || System.getProperty("os.arch").equals("aarch64");
 
     /** Rows of a tile: with 32 registers 24 sums and 4 operands, with 16 registers 12 sums and 3 operands. */
