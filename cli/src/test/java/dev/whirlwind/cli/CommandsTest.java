@@ -78,6 +78,32 @@ class CommandsTest {
     }
 
     @Test
+    void benchOfGeneration() {
+        JsonNode json = Cli.run(
+                        "bench",
+                        "--generation",
+                        "--model",
+                        "byte-tiny",
+                        "--sequence",
+                        "3",
+                        "--steps",
+                        "4",
+                        "--engine",
+                        "cpu",
+                        "--json")
+                .succeeds()
+                .json();
+        double seconds = json.path("token_ms").path("median").doubleValue() * 1e-3;
+        assertThat(json.path("tokens_per_second").doubleValue()).isCloseTo(1 / seconds, within(1e-6 / seconds));
+        // The matrices of a tied model are all its parameters but 9 norms of 256; the cache holds 2 x 4 x 256 a token.
+        double floats = 3_229_952 - 9 * 256 + 2 * 4 * 256 * 5;
+        assertThat(json.path("gb_per_second").doubleValue() * seconds).isCloseTo(4e-9 * floats, within(1e-12));
+        assertThat(json.path("read_share").doubleValue()
+                        * json.path("memory").path("read").doubleValue())
+                .isCloseTo(json.path("gb_per_second").doubleValue(), within(1e-9));
+    }
+
+    @Test
     void bench() {
         JsonNode json = Cli.run(
                         "bench",
@@ -96,7 +122,8 @@ class CommandsTest {
                 .json();
         assertThat(json.propertyNames())
                 .startsWith("engine", "device", "model", "parameters", "batch", "sequence", "step_ms")
-                .contains("tokens_per_second", "gflops", "peak_gflops", "peak_rss_mib", "operations");
+                .contains("tokens_per_second", "gflops", "peak_gflops", "peak_rss_mib", "memory", "operations");
+        assertThat(json.path("memory").propertyNames()).containsExactly("copy", "read");
         JsonNode step = json.path("step_ms");
         assertThat(step.path("median").doubleValue())
                 .isBetween(step.path("min").doubleValue(), step.path("max").doubleValue());

@@ -56,9 +56,8 @@ final class Linear {
         }
     }
 
-    /** A few rows times a matrix, at the speed of memory: four rows of weights at a time against each row of x. */
+    /** A few rows times a matrix, at the speed of memory: weights are read once, in one stream. */
     private final class FewRows implements Workers.Task {
-        private static final int OUTPUTS_AT_A_TIME = 4;
         private static final int FLOATS_IN_A_TASK = 1 << 16;
 
         private long out;
@@ -78,64 +77,45 @@ final class Linear {
             this.rows = rows;
             this.inWidth = inWidth;
             this.outWidth = outWidth;
-            outputsInATask =
-                    Math.ceilDiv(Math.ceilDiv(FLOATS_IN_A_TASK, inWidth), OUTPUTS_AT_A_TIME) * OUTPUTS_AT_A_TIME;
+            outputsInATask = Math.ceilDiv(FLOATS_IN_A_TASK, inWidth);
             workers.run(Math.ceilDiv(outWidth, outputsInATask), this);
         }
 
         @Override
         public void run(int task, int worker) {
             int end = (int) Math.min(outWidth, (task + 1L) * outputsInATask);
-            for (int j = task * outputsInATask; j < end; j += OUTPUTS_AT_A_TIME) {
+            for (int j = task * outputsInATask; j < end; j++) {
+                float start = bias == 0 ? 0 : Memory.get(bias + 4L * j);
                 for (int i = 0; i < rows; i++) {
-                    dots(j, Math.min(OUTPUTS_AT_A_TIME, end - j), i);
+                    float dot = dot(x + 4L * i * inWidth, weight + 4L * j * inWidth, inWidth);
+                    Memory.set(out + 4L * ((long) i * outWidth + j), start + dot);
                 }
             }
         }
 
-        /** Outputs j .. j + count - 1 of row i. Rows of weights beyond count are not used, and may be any. */
-        private void dots(int j, int count, int i) {
-            long step = 4L * inWidth;
-            long row = x + i * step;
-            long w0 = weight + j * step;
-            long w1 = count > 1 ? w0 + step : w0;
-            long w2 = count > 2 ? w1 + step : w0;
-            long w3 = count > 3 ? w2 + step : w0;
+        /** Four sums at a time, because an addition takes about four cycles. */
+        private static float dot(long a, long b, int width) {
             FloatVector s0 = FloatVector.zero(SPECIES);
             FloatVector s1 = s0;
             FloatVector s2 = s0;
             FloatVector s3 = s0;
-            int whole = SPECIES.loopBound(inWidth);
-            for (int k = 0; k < whole; k += LANES) {
-                FloatVector v = fromMemorySegment(SPECIES, ALL, row + 4L * k, ORDER);
-                s0 = v.fma(fromMemorySegment(SPECIES, ALL, w0 + 4L * k, ORDER), s0);
-                s1 = v.fma(fromMemorySegment(SPECIES, ALL, w1 + 4L * k, ORDER), s1);
-                s2 = v.fma(fromMemorySegment(SPECIES, ALL, w2 + 4L * k, ORDER), s2);
-                s3 = v.fma(fromMemorySegment(SPECIES, ALL, w3 + 4L * k, ORDER), s3);
+            int k = 0;
+            for (; k <= width - 4 * LANES; k += 4 * LANES) {
+                FloatVector a0 = fromMemorySegment(SPECIES, ALL, a + 4L * k, ORDER);
+                FloatVector a1 = fromMemorySegment(SPECIES, ALL, a + 4L * (k + LANES), ORDER);
+                FloatVector a2 = fromMemorySegment(SPECIES, ALL, a + 4L * (k + 2 * LANES), ORDER);
+                FloatVector a3 = fromMemorySegment(SPECIES, ALL, a + 4L * (k + 3 * LANES), ORDER);
+                s0 = a0.fma(fromMemorySegment(SPECIES, ALL, b + 4L * k, ORDER), s0);
+                s1 = a1.fma(fromMemorySegment(SPECIES, ALL, b + 4L * (k + LANES), ORDER), s1);
+                s2 = a2.fma(fromMemorySegment(SPECIES, ALL, b + 4L * (k + 2 * LANES), ORDER), s2);
+                s3 = a3.fma(fromMemorySegment(SPECIES, ALL, b + 4L * (k + 3 * LANES), ORDER), s3);
             }
-            if (whole < inWidth) {
-                VectorMask<Float> mask = Memory.firstLanes(inWidth - whole);
-                FloatVector v = fromMemorySegment(SPECIES, ALL, row + 4L * whole, ORDER, mask);
-                s0 = v.fma(fromMemorySegment(SPECIES, ALL, w0 + 4L * whole, ORDER, mask), s0);
-                s1 = v.fma(fromMemorySegment(SPECIES, ALL, w1 + 4L * whole, ORDER, mask), s1);
-                s2 = v.fma(fromMemorySegment(SPECIES, ALL, w2 + 4L * whole, ORDER, mask), s2);
-                s3 = v.fma(fromMemorySegment(SPECIES, ALL, w3 + 4L * whole, ORDER, mask), s3);
+            for (; k < width; k += LANES) {
+                VectorMask<Float> mask = Memory.firstLanes(width - k);
+                s0 = fromMemorySegment(SPECIES, ALL, a + 4L * k, ORDER, mask)
+                        .fma(fromMemorySegment(SPECIES, ALL, b + 4L * k, ORDER, mask), s0);
             }
-            put(i, j, s0);
-            if (count > 1) {
-                put(i, j + 1, s1);
-            }
-            if (count > 2) {
-                put(i, j + 2, s2);
-            }
-            if (count > 3) {
-                put(i, j + 3, s3);
-            }
-        }
-
-        private void put(int i, int j, FloatVector sums) {
-            float sum = VectorMath.sum(sums);
-            Memory.set(out + 4L * ((long) i * outWidth + j), bias == 0 ? sum : sum + Memory.get(bias + 4L * j));
+            return VectorMath.sum(s0.add(s1).add(s2.add(s3)));
         }
     }
 
