@@ -38,21 +38,23 @@ def main():
     parser.add_argument("--engine", default="cpu")
     a = parser.parse_args()
     modes = a.modes.split(",")
-    print("| model | whirlwind tok/s | peak MiB | " + " | ".join(f"{m} tok/s | {m} MiB | ratio" for m in modes) + " |")
-    print("|---|---|---|" + "---|---|---|" * len(modes))
+    print("| model | whirlwind tok/s | peak MiB | --recompute tok/s | MiB | " + " | ".join(f"{m} tok/s | {m} MiB | ratio" for m in modes) + " |")
+    print("|---|---|---|---|---|" + "---|---|---|" * len(modes), flush=True)
     for case in a.cases.split(","):
         model, batch, sequence = CASES[case]
-        ours, peers = [], {m: [] for m in modes}
+        ours, recomputed, peers = [], [], {m: [] for m in modes}
+        bench = [str(ROOT / "whirlwind"), "bench", "--model", model, "--batch", str(batch), "--sequence", str(sequence),
+                 "--steps", str(a.steps), "--threads", str(a.threads), "--engine", a.engine, "--json"]
         for _ in range(a.rounds):
-            ours.append(run([str(ROOT / "whirlwind"), "bench", "--model", model, "--batch", str(batch), "--sequence",
-                             str(sequence), "--steps", str(a.steps), "--threads", str(a.threads), "--engine", a.engine,
-                             "--json"]))
+            ours.append(run(bench))
+            recomputed.append(run(bench + ["--recompute"]))
             for m in modes:
                 peers[m].append(run([sys.executable, str(HERE / "torch_step.py"), "--case", case, "--mode", m,
                                      "--steps", str(a.steps), "--threads", str(a.threads)]))
         def median(rows, key):
             return statistics.median(r[key] for r in rows)
-        row = [case, f"{median(ours, 'tokens_per_second'):.0f}", f"{median(ours, 'peak_rss_mib'):.0f}"]
+        row = [case, f"{median(ours, 'tokens_per_second'):.0f}", f"{median(ours, 'peak_rss_mib'):.0f}",
+               f"{median(recomputed, 'tokens_per_second'):.0f}", f"{median(recomputed, 'peak_rss_mib'):.0f}"]
         for m in modes:
             ratio = statistics.median(
                 o["tokens_per_second"] / p["tokens_per_second"] for o, p in zip(ours, peers[m]))
