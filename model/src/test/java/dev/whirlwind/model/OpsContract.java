@@ -4,7 +4,7 @@ import java.util.List;
 import org.junit.jupiter.api.TestInstance;
 
 /**
- * What every engine's operations must do, at odd sizes, on fresh random data: forward forms agree with {@link Reference},
+ * What every engine's operations must do, at odd sizes, on random data: forward forms agree with {@link Reference},
  * backward ones with central differences of it, to the tolerance of {@link Trial}, which also says what else is judged in
  * every run. Extend it and name the engine; failures tell how to repeat them.
  */
