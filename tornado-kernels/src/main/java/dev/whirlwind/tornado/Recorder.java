@@ -587,27 +587,51 @@ final class Recorder implements Ops {
                 direction);
     }
 
+    /** GPUs share keys and values among neighbouring queries, as far as a head fits their registers. */
+    private boolean isTiled(AttentionShape shape) {
+        return engine.isGpu() && shape.headDim() <= AttentionTiled.MAX_HEAD_DIM;
+    }
+
     @Override
     public void attention(Tensor out, Tensor lse, Tensor qkv, AttentionShape shape, Dropout dropout) {
         int lses = size(shape.rows(), shape.heads());
         Tensor apartLse = apart(lse, lses, out);
         int at = at(qkv, apartLse, out);
         stage.constant(dropout.site());
-        stage.call(
-                "attention",
-                Attention::wAttention,
-                at,
-                array(qkv),
-                array(apartLse),
-                array(out),
-                shape.batch(),
-                shape.sequence(),
-                shape.heads(),
-                shape.kvHeads(),
-                shape.headDim(),
-                shape.window(),
-                dropout.threshold(),
-                dropout.keptScale());
+        if (isTiled(shape)) {
+            stage.call(
+                    "attention",
+                    AttentionTiled::wAttentionTiled,
+                    at,
+                    new KernelContext(),
+                    array(qkv),
+                    array(apartLse),
+                    array(out),
+                    shape.sequence(),
+                    shape.heads(),
+                    shape.kvHeads(),
+                    shape.headDim(),
+                    shape.window(),
+                    dropout.threshold(),
+                    dropout.keptScale());
+            stage.grid(groups(shape.sequence()), shape.batch() * shape.heads() * GemmTiled.ITEMS);
+        } else {
+            stage.call(
+                    "attention",
+                    Attention::wAttention,
+                    at,
+                    array(qkv),
+                    array(apartLse),
+                    array(out),
+                    shape.batch(),
+                    shape.sequence(),
+                    shape.heads(),
+                    shape.kvHeads(),
+                    shape.headDim(),
+                    shape.window(),
+                    dropout.threshold(),
+                    dropout.keptScale());
+        }
         copy(apartLse, lse, lses);
     }
 
@@ -634,6 +658,45 @@ final class Recorder implements Ops {
                 shape.headDim());
         int at = at(qkv, dout, lse, delta, dqkv);
         stage.constant(dropout.site());
+        if (isTiled(shape)) {
+            stage.call(
+                    "attentionQueryBackward",
+                    AttentionTiled::wAttentionQueryBackwardTiled,
+                    at,
+                    new KernelContext(),
+                    array(qkv),
+                    array(dout),
+                    array(lse),
+                    array(delta),
+                    array(dqkv),
+                    shape.sequence(),
+                    shape.heads(),
+                    shape.kvHeads(),
+                    shape.headDim(),
+                    shape.window(),
+                    dropout.threshold(),
+                    dropout.keptScale());
+            stage.grid(groups(shape.sequence()), shape.batch() * shape.heads() * GemmTiled.ITEMS);
+            stage.call(
+                    "attentionKeyValueBackward",
+                    AttentionTiled::wAttentionKeyValueBackwardTiled,
+                    at,
+                    new KernelContext(),
+                    array(qkv),
+                    array(dout),
+                    array(lse),
+                    array(delta),
+                    array(dqkv),
+                    shape.sequence(),
+                    shape.heads(),
+                    shape.kvHeads(),
+                    shape.headDim(),
+                    shape.window(),
+                    dropout.threshold(),
+                    dropout.keptScale());
+            stage.grid(groups(shape.sequence()), shape.batch() * shape.kvHeads() * GemmTiled.ITEMS);
+            return;
+        }
         stage.call(
                 "attentionQueryBackward",
                 Attention::wAttentionQueryBackward,

@@ -20,18 +20,25 @@ public final class TornadoEngine extends KernelEngine {
     private final DeviceInfo info;
     private final Residency residency;
     private final IdentityHashMap<Stage, TornadoExecutionPlan> plans = new IdentityHashMap<>();
+    private final boolean gpu;
     private final long memory;
     private final long largest;
     private long allocated;
 
-    /** On a device that {@link Devices} found. */
+    /** On a device that {@link Devices} found; {@code -Dwhirlwind.kernels=cpu} or {@code gpu} overrules its kind. */
     public TornadoEngine(DeviceInfo info) {
-        this(info, info.memory());
+        this(
+                info,
+                info.memory(),
+                System.getProperty("whirlwind.kernels", info.isGpu() ? "gpu" : "cpu")
+                        .equals("gpu"));
     }
 
-    TornadoEngine(DeviceInfo info, long memory) {
+    /** Some memory only, or kernels for another kind of device. */
+    TornadoEngine(DeviceInfo info, long memory, boolean gpu) {
         this.info = info;
         this.memory = memory;
+        this.gpu = gpu;
         TornadoDevice device = Devices.device(info);
         largest = device.getPhysicalDevice().getDeviceMaxAllocationSize();
         residency = new Residency(device);
@@ -48,11 +55,9 @@ public final class TornadoEngine extends KernelEngine {
         return info.name() + " (" + info.backend() + ", " + info.kind() + ")";
     }
 
-    /** {@code -Dwhirlwind.kernels=cpu} or {@code gpu} overrules the device's kind. */
     @Override
     boolean isGpu() {
-        return System.getProperty("whirlwind.kernels", info.isGpu() ? "gpu" : "cpu")
-                .equals("gpu");
+        return gpu;
     }
 
     @Override

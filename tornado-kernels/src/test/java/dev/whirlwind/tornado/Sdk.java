@@ -14,6 +14,13 @@ final class Sdk {
         return new TornadoEngine(Devices.find(null));
     }
 
+    /** With the kernels for GPUs, on whatever device there is. */
+    static Engine engineForGpus() {
+        assumeDevice();
+        DeviceInfo info = Devices.find(null);
+        return new TornadoEngine(info, info.memory(), true);
+    }
+
     static void assumeDevice() {
         String problem = null;
         try {

@@ -1,0 +1,461 @@
+package dev.whirlwind.tornado;
+
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.math.TornadoMath;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/**
+ * {@link Attention} for GPUs (FlashAttention-2, arXiv 2307.08691): a group of 16 x 16 work items owns 64 queries (forward,
+ * dq) or 64 keys (dk, dv) of a head, and meets the other side in tiles of 64. A tile's scores are one matrix product, what
+ * they weigh another, and both go through local memory as in {@link GemmTiled}. Nothing is added to by two groups.
+ *
+ * <p>Work item (x, z) computes the scores of rows 4 z to 4 z + 3 and columns 4 x to 4 x + 3, so that dropout's random bits,
+ * four elements a block, are mostly used by the one who draws them; of the weighted sums it has columns x, x + 16, ...
+ * Operands of the first product lie in {@code tile} in transposed slices of 16 by 64, row 4 n + m at place 16 m + n so that
+ * neighbours read neighbours, in strides of 65 so that they write to different banks; the weights follow in their place.
+ * The loops are written out in each kernel since TornadoVM addresses local memory wrongly in a helper.
+ */
+final class AttentionTiled {
+    /** A work item keeps the sums of 4 rows and headDim / 16 columns in registers; wider heads take the plain form. */
+    static final int MAX_HEAD_DIM = 128;
+
+    private AttentionTiled() {}
+
+    /** out = softmax(q k^T / sqrt(headDim)) v, lse = log of the sum of exp(scores). */
+    static void wAttentionTiled(
+            IntArray c,
+            int at,
+            KernelContext context,
+            FloatArray qkv,
+            FloatArray lse,
+            FloatArray out,
+            int sequence,
+            int heads,
+            int kvHeads,
+            int headDim,
+            int window,
+            int threshold,
+            float keptScale) {
+        float[] tile = context.allocateFloatLocalArray(4160);
+        float[] rows = context.allocateFloatLocalArray(2048);
+        int site = c.get(at + 3);
+        int x = context.localIdx;
+        int z = context.localIdy;
+        int bh = context.groupIdy;
+        int b = bh / heads;
+        int h = bh % heads;
+        int firstQuery = context.groupIdx * 64;
+        int width = (heads + 2 * kvHeads) * headDim;
+        int queries = c.get(at) + (b * sequence + firstQuery) * width + h * headDim;
+        float scale = 1f / TornadoMath.sqrt(headDim);
+        float[] scores = new float[16];
+        float[] sums = new float[32];
+        float[] max = new float[4];
+        float[] denominator = new float[4];
+        int[] bits = new int[4];
+        for (int i = 0; i < 32; i++) {
+            sums[i] = 0f;
+        }
+        for (int row = 0; row < 4; row++) {
+            max[row] = -1e30f;
+            denominator[row] = 0f;
+        }
+        for (int firstKey = wFirstKey(firstQuery, window); firstKey <= firstQuery; firstKey += 64) {
+            int keys = c.get(at) + (b * sequence + firstKey) * width + (heads + h / (heads / kvHeads)) * headDim;
+            for (int i = 0; i < 16; i++) {
+                scores[i] = 0f;
+            }
+            for (int depth = 0; depth < headDim; depth += 16) {
+                for (int i = 0; i < 4; i++) {
+                    int row = 4 * z + i;
+                    int place = x * 65 + 16 * i + z;
+                    boolean inside = depth + x < headDim;
+                    tile[place] = wRead(qkv, queries + row * width + depth + x, inside && row < sequence - firstQuery);
+                    tile[1040 + place] =
+                            wRead(qkv, keys + row * width + depth + x, inside && row < sequence - firstKey);
+                }
+                context.localBarrier();
+                for (int i = 0; i < 16; i++) {
+                    for (int row = 0; row < 4; row++) {
+                        float value0 = tile[i * 65 + 16 * row + z];
+                        for (int column = 0; column < 4; column++) {
+                            scores[row * 4 + column] += value0 * tile[1040 + i * 65 + 16 * column + x];
+                        }
+                    }
+                }
+                context.localBarrier();
+            }
+            for (int row = 0; row < 4; row++) {
+                float most = -1e30f;
+                for (int column = 0; column < 4; column++) {
+                    if (wSight(firstQuery + 4 * z + row, firstKey + 4 * x + column, sequence, window) >= 0) {
+                        most = TornadoMath.max(most, scores[row * 4 + column] * scale);
+                    }
+                }
+                rows[(4 * z + row) * 16 + x] = most;
+            }
+            context.localBarrier();
+            for (int row = 0; row < 4; row++) {
+                float newMax = max[row];
+                for (int i = 0; i < 16; i++) {
+                    newMax = TornadoMath.max(newMax, rows[(4 * z + row) * 16 + i]);
+                }
+                float shrink = TornadoMath.exp(max[row] - newMax);
+                max[row] = newMax;
+                denominator[row] *= shrink;
+                for (int j = 0; j < 8; j++) {
+                    sums[row * 8 + j] *= shrink;
+                }
+                for (int column = 0; column < 4; column++) {
+                    int t = firstQuery + 4 * z + row;
+                    int s = firstKey + 4 * x + column;
+                    float p = 0f;
+                    if (wSight(t, s, sequence, window) >= 0) {
+                        p = TornadoMath.exp(scores[row * 4 + column] * scale - newMax);
+                    }
+                    denominator[row] += p;
+                    if (threshold != 0) {
+                        long element = ((long) bh * sequence + t) * sequence + s;
+                        int word = (int) (element & 3);
+                        if (word == 0 || column == 0) {
+                            Random.wBlock(c, element >> 2, site, bits);
+                        }
+                        p *= Random.wKept(bits[word], threshold, keptScale);
+                    }
+                    tile[(4 * z + row) * 65 + 4 * x + column] = p;
+                }
+            }
+            context.localBarrier();
+            int values = keys + kvHeads * headDim;
+            for (int first = 0; first < 64; first += 16) {
+                for (int column = x; column < headDim; column += 16) {
+                    int row = first + z;
+                    rows[z * headDim + column] = wRead(qkv, values + row * width + column, row < sequence - firstKey);
+                }
+                context.localBarrier();
+                for (int i = 0; i < 16; i++) {
+                    for (int row = 0; row < 4; row++) {
+                        float weight = tile[(4 * z + row) * 65 + first + i];
+                        for (int j = 0; j < (headDim + 15) / 16; j++) {
+                            sums[row * 8 + j] += weight * rows[i * headDim + 16 * j + x];
+                        }
+                    }
+                }
+                context.localBarrier();
+            }
+        }
+        for (int row = 0; row < 4; row++) {
+            rows[(4 * z + row) * 16 + x] = denominator[row];
+        }
+        context.localBarrier();
+        for (int row = 0; row < 4; row++) {
+            int t = firstQuery + 4 * z + row;
+            float total = 0f;
+            for (int i = 0; i < 16; i++) {
+                total += rows[(4 * z + row) * 16 + i];
+            }
+            if (t < sequence) {
+                lse.set(c.get(at + 1) + bh * sequence + t, max[row] + TornadoMath.log(total));
+                int to = c.get(at + 2) + ((b * sequence + t) * heads + h) * headDim;
+                for (int j = 0; j < 8; j++) {
+                    if (x + 16 * j < headDim) {
+                        out.set(to + x + 16 * j, sums[row * 8 + j] / total);
+                    }
+                }
+            }
+        }
+    }
+
+    /** With P = exp(score - lse), dP = mask * (dout . v), dS = P (dP - delta) / sqrt(headDim): dq = sum of dS k. */
+    static void wAttentionQueryBackwardTiled(
+            IntArray c,
+            int at,
+            KernelContext context,
+            FloatArray qkv,
+            FloatArray dout,
+            FloatArray lse,
+            FloatArray delta,
+            FloatArray dqkv,
+            int sequence,
+            int heads,
+            int kvHeads,
+            int headDim,
+            int window,
+            int threshold,
+            float keptScale) {
+        float[] tile = context.allocateFloatLocalArray(4160);
+        float[] rows = context.allocateFloatLocalArray(2048);
+        int site = c.get(at + 5);
+        int x = context.localIdx;
+        int z = context.localIdy;
+        int bh = context.groupIdy;
+        int b = bh / heads;
+        int h = bh % heads;
+        int firstQuery = context.groupIdx * 64;
+        int width = (heads + 2 * kvHeads) * headDim;
+        int query = (b * sequence + firstQuery) * width + h * headDim;
+        int queries = c.get(at) + query;
+        int gradients = c.get(at + 1) + ((b * sequence + firstQuery) * heads + h) * headDim;
+        int queriesLeft = sequence - firstQuery;
+        float scale = 1f / TornadoMath.sqrt(headDim);
+        float[] scores = new float[16];
+        float[] dp = new float[16];
+        float[] sums = new float[32];
+        int[] bits = new int[4];
+        for (int i = 0; i < 32; i++) {
+            sums[i] = 0f;
+        }
+        for (int firstKey = wFirstKey(firstQuery, window); firstKey <= firstQuery; firstKey += 64) {
+            int keys = c.get(at) + (b * sequence + firstKey) * width + (heads + h / (heads / kvHeads)) * headDim;
+            int values = keys + kvHeads * headDim;
+            int keysLeft = sequence - firstKey;
+            for (int i = 0; i < 16; i++) {
+                scores[i] = 0f;
+                dp[i] = 0f;
+            }
+            for (int depth = 0; depth < headDim; depth += 16) {
+                for (int i = 0; i < 4; i++) {
+                    int row = 4 * z + i;
+                    int place = x * 65 + 16 * i + z;
+                    boolean inside = depth + x < headDim;
+                    tile[place] = wRead(qkv, queries + row * width + depth + x, inside && row < queriesLeft);
+                    tile[1040 + place] = wRead(qkv, keys + row * width + depth + x, inside && row < keysLeft);
+                    tile[2080 + place] =
+                            wRead(dout, gradients + row * heads * headDim + depth + x, inside && row < queriesLeft);
+                    tile[3120 + place] = wRead(qkv, values + row * width + depth + x, inside && row < keysLeft);
+                }
+                context.localBarrier();
+                for (int i = 0; i < 16; i++) {
+                    for (int row = 0; row < 4; row++) {
+                        float value0 = tile[i * 65 + 16 * row + z];
+                        float value1 = tile[2080 + i * 65 + 16 * row + z];
+                        for (int column = 0; column < 4; column++) {
+                            scores[row * 4 + column] += value0 * tile[1040 + i * 65 + 16 * column + x];
+                            dp[row * 4 + column] += value1 * tile[3120 + i * 65 + 16 * column + x];
+                        }
+                    }
+                }
+                context.localBarrier();
+            }
+            for (int row = 0; row < 4; row++) {
+                for (int column = 0; column < 4; column++) {
+                    int t = firstQuery + 4 * z + row;
+                    int s = firstKey + 4 * x + column;
+                    float mask = 1f;
+                    if (threshold != 0) {
+                        long element = ((long) bh * sequence + t) * sequence + s;
+                        int word = (int) (element & 3);
+                        if (word == 0 || column == 0) {
+                            Random.wBlock(c, element >> 2, site, bits);
+                        }
+                        mask = Random.wKept(bits[word], threshold, keptScale);
+                    }
+                    float ds = 0f;
+                    if (wSight(t, s, sequence, window) >= 0) {
+                        int place = bh * sequence + t;
+                        float p = TornadoMath.exp(scores[row * 4 + column] * scale - lse.get(c.get(at + 2) + place));
+                        ds = p * (dp[row * 4 + column] * mask - delta.get(c.get(at + 3) + place)) * scale;
+                    }
+                    tile[(4 * z + row) * 65 + 4 * x + column] = ds;
+                }
+            }
+            context.localBarrier();
+            for (int first = 0; first < 64; first += 16) {
+                for (int column = x; column < headDim; column += 16) {
+                    int row = first + z;
+                    rows[z * headDim + column] = wRead(qkv, keys + row * width + column, row < keysLeft);
+                }
+                context.localBarrier();
+                for (int i = 0; i < 16; i++) {
+                    for (int row = 0; row < 4; row++) {
+                        float weight = tile[(4 * z + row) * 65 + first + i];
+                        for (int j = 0; j < (headDim + 15) / 16; j++) {
+                            sums[row * 8 + j] += weight * rows[i * headDim + 16 * j + x];
+                        }
+                    }
+                }
+                context.localBarrier();
+            }
+        }
+        for (int row = 0; row < 4; row++) {
+            for (int j = 0; j < 8; j++) {
+                if (4 * z + row < queriesLeft && x + 16 * j < headDim) {
+                    dqkv.set(c.get(at + 4) + query + (4 * z + row) * width + x + 16 * j, sums[row * 8 + j]);
+                }
+            }
+        }
+    }
+
+    /** dk = sum over the group's heads and the later queries of dS q, dv = sum of mask * P dout; rows are keys here. */
+    static void wAttentionKeyValueBackwardTiled(
+            IntArray c,
+            int at,
+            KernelContext context,
+            FloatArray qkv,
+            FloatArray dout,
+            FloatArray lse,
+            FloatArray delta,
+            FloatArray dqkv,
+            int sequence,
+            int heads,
+            int kvHeads,
+            int headDim,
+            int window,
+            int threshold,
+            float keptScale) {
+        float[] tile = context.allocateFloatLocalArray(4160);
+        float[] rows = context.allocateFloatLocalArray(2048);
+        int site = c.get(at + 5);
+        int x = context.localIdx;
+        int z = context.localIdy;
+        int b = context.groupIdy / kvHeads;
+        int g = context.groupIdy % kvHeads;
+        int firstKey = context.groupIdx * 64;
+        int width = (heads + 2 * kvHeads) * headDim;
+        int key = (b * sequence + firstKey) * width + (heads + g) * headDim;
+        int keys = c.get(at) + key;
+        int values = keys + kvHeads * headDim;
+        int keysLeft = sequence - firstKey;
+        float scale = 1f / TornadoMath.sqrt(headDim);
+        float[] scores = new float[16];
+        float[] dp = new float[16];
+        float[] dk = new float[32];
+        float[] dv = new float[32];
+        int[] bits = new int[4];
+        for (int i = 0; i < 32; i++) {
+            dk[i] = 0f;
+            dv[i] = 0f;
+        }
+        int end = window == 0 ? sequence : TornadoMath.min(sequence, firstKey + 63 + window);
+        for (int h = g * (heads / kvHeads); h < (g + 1) * (heads / kvHeads); h++) {
+            for (int firstQuery = firstKey; firstQuery < end; firstQuery += 64) {
+                int bh = b * heads + h;
+                int queries = c.get(at) + (b * sequence + firstQuery) * width + h * headDim;
+                int gradients = c.get(at + 1) + ((b * sequence + firstQuery) * heads + h) * headDim;
+                int queriesLeft = sequence - firstQuery;
+                for (int i = 0; i < 16; i++) {
+                    scores[i] = 0f;
+                    dp[i] = 0f;
+                }
+                for (int depth = 0; depth < headDim; depth += 16) {
+                    for (int i = 0; i < 4; i++) {
+                        int row = 4 * z + i;
+                        int place = x * 65 + 16 * i + z;
+                        boolean inside = depth + x < headDim;
+                        tile[place] = wRead(qkv, keys + row * width + depth + x, inside && row < keysLeft);
+                        tile[1040 + place] = wRead(qkv, queries + row * width + depth + x, inside && row < queriesLeft);
+                        tile[2080 + place] = wRead(qkv, values + row * width + depth + x, inside && row < keysLeft);
+                        tile[3120 + place] =
+                                wRead(dout, gradients + row * heads * headDim + depth + x, inside && row < queriesLeft);
+                    }
+                    context.localBarrier();
+                    for (int i = 0; i < 16; i++) {
+                        for (int row = 0; row < 4; row++) {
+                            float value0 = tile[i * 65 + 16 * row + z];
+                            float value1 = tile[2080 + i * 65 + 16 * row + z];
+                            for (int column = 0; column < 4; column++) {
+                                scores[row * 4 + column] += value0 * tile[1040 + i * 65 + 16 * column + x];
+                                dp[row * 4 + column] += value1 * tile[3120 + i * 65 + 16 * column + x];
+                            }
+                        }
+                    }
+                    context.localBarrier();
+                }
+                for (int row = 0; row < 4; row++) {
+                    for (int column = 0; column < 4; column++) {
+                        int t = firstQuery + 4 * x + column;
+                        int s = firstKey + 4 * z + row;
+                        float dropped = 0f;
+                        float ds = 0f;
+                        if (wSight(t, s, sequence, window) >= 0) {
+                            float mask = 1f;
+                            if (threshold != 0) {
+                                long element = ((long) bh * sequence + t) * sequence + s;
+                                Random.wBlock(c, element >> 2, site, bits);
+                                mask = Random.wKept(bits[(int) (element & 3)], threshold, keptScale);
+                            }
+                            int place = bh * sequence + t;
+                            float p =
+                                    TornadoMath.exp(scores[row * 4 + column] * scale - lse.get(c.get(at + 2) + place));
+                            ds = p * (dp[row * 4 + column] * mask - delta.get(c.get(at + 3) + place)) * scale;
+                            dropped = p * mask;
+                        }
+                        tile[(4 * z + row) * 65 + 4 * x + column] = dropped;
+                        scores[row * 4 + column] = ds;
+                    }
+                }
+                context.localBarrier();
+                for (int first = 0; first < 64; first += 16) {
+                    for (int column = x; column < headDim; column += 16) {
+                        int row = first + z;
+                        rows[z * headDim + column] =
+                                wRead(dout, gradients + row * heads * headDim + column, row < queriesLeft);
+                    }
+                    context.localBarrier();
+                    for (int i = 0; i < 16; i++) {
+                        for (int row = 0; row < 4; row++) {
+                            float weight = tile[(4 * z + row) * 65 + first + i];
+                            for (int j = 0; j < (headDim + 15) / 16; j++) {
+                                dv[row * 8 + j] += weight * rows[i * headDim + 16 * j + x];
+                            }
+                        }
+                    }
+                    context.localBarrier();
+                }
+                for (int i = 0; i < 16; i++) {
+                    tile[(4 * z + i / 4) * 65 + 4 * x + i % 4] = scores[i];
+                }
+                context.localBarrier();
+                for (int first = 0; first < 64; first += 16) {
+                    for (int column = x; column < headDim; column += 16) {
+                        int row = first + z;
+                        rows[z * headDim + column] = wRead(qkv, queries + row * width + column, row < queriesLeft);
+                    }
+                    context.localBarrier();
+                    for (int i = 0; i < 16; i++) {
+                        for (int row = 0; row < 4; row++) {
+                            float weight = tile[(4 * z + row) * 65 + first + i];
+                            for (int j = 0; j < (headDim + 15) / 16; j++) {
+                                dk[row * 8 + j] += weight * rows[i * headDim + 16 * j + x];
+                            }
+                        }
+                    }
+                    context.localBarrier();
+                }
+            }
+        }
+        for (int row = 0; row < 4; row++) {
+            for (int j = 0; j < 8; j++) {
+                if (4 * z + row < keysLeft && x + 16 * j < headDim) {
+                    int to = c.get(at + 4) + key + (4 * z + row) * width + x + 16 * j;
+                    dqkv.set(to, dk[row * 8 + j]);
+                    dqkv.set(to + kvHeads * headDim, dv[row * 8 + j]);
+                }
+            }
+        }
+    }
+
+    /** First key of the first tile that any of 64 queries sees. */
+    private static int wFirstKey(int firstQuery, int window) {
+        return window == 0 ? 0 : TornadoMath.max(0, firstQuery - window + 1) / 64 * 64;
+    }
+
+    /**
+     * Negative unless query t sees key s. A number, as TornadoVM turns one part of a condition of three around where it comes
+     * a second time.
+     */
+    private static int wSight(int t, int s, int sequence, int window) {
+        int sight = TornadoMath.min(t - s, sequence - 1 - t);
+        return window == 0 ? sight : TornadoMath.min(sight, s + window - 1 - t);
+    }
+
+    /** 0 beyond the end. */
+    private static float wRead(FloatArray a, int place, boolean inside) {
+        float value = 0f;
+        if (inside) {
+            value = a.get(place);
+        }
+        return value;
+    }
+}

@@ -1,0 +1,90 @@
+package dev.whirlwind.tornado;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.offset;
+
+import dev.whirlwind.model.AttentionShape;
+import dev.whirlwind.model.Dropout;
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.Program;
+import dev.whirlwind.model.Tensor;
+import java.lang.foreign.ValueLayout;
+import java.util.Random;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** The form of attention for GPUs, on whatever device there is, against the plain form in plain Java. */
+class TiledAttentionTest {
+    @BeforeAll
+    static void needsDevice() {
+        Sdk.assumeDevice();
+    }
+
+    /** Sequences end within a tile, at its end and beyond; heads that share keys; windows; heads too wide for tiles. */
+    @ParameterizedTest
+    @CsvSource({
+        "2, 7, 2, 1, 20, 0, 0.3",
+        "1, 130, 4, 2, 64, 0, 0",
+        "1, 64, 2, 2, 16, 0, 0.1",
+        "1, 193, 2, 1, 6, 70, 0.3",
+        "1, 65, 3, 1, 128, 1, 0",
+        "1, 67, 2, 1, 144, 0, 0.3"
+    })
+    void agreesWithLoops(int batch, int sequence, int heads, int kvHeads, int headDim, int window, float dropout) {
+        AttentionShape shape = new AttentionShape(batch, sequence, heads, kvHeads, headDim, window);
+        Dropout site = dropout == 0 ? Dropout.NONE : new Dropout(dropout, Dropout.ATTENTION);
+        float[] expected = run(new LoopsEngine(), shape, site);
+        float[] actual = run(Sdk.engineForGpus(), shape, site);
+        for (int i = 0; i < expected.length; i++) {
+            float limit = 2e-5f * (1 + Math.abs(expected[i]));
+            assertThat(actual[i]).as("element %d", i).isCloseTo(expected[i], offset(limit));
+        }
+    }
+
+    /** Output, log-sum-exp and gradients. */
+    private static float[] run(Engine engine, AttentionShape s, Dropout dropout) {
+        try (engine) {
+            Random random = new Random(s.hashCode());
+            Tensor qkv = tensor(engine, s.rows() * s.qkvWidth(), random);
+            Tensor dout = tensor(engine, s.rows() * s.outWidth(), random);
+            Tensor out = tensor(engine, s.rows() * s.outWidth(), random);
+            Tensor lse = tensor(engine, s.rows() * s.heads(), random);
+            Tensor delta = tensor(engine, s.rows() * s.heads(), random);
+            Tensor dqkv = tensor(engine, s.rows() * s.qkvWidth(), random);
+            Inputs inputs = new Inputs(s.rows());
+            inputs.seed = 0x123456789abcdefL;
+            inputs.step = 77;
+            Program program = ops -> {
+                ops.attention(out, lse, qkv, s, dropout);
+                ops.attentionBackward(dqkv, dout, out, lse, qkv, delta, s, dropout);
+            };
+            engine.run(program, inputs, 0);
+            Tensor[] results = {out, lse, dqkv};
+            int length = 0;
+            for (Tensor t : results) {
+                length += Math.toIntExact(t.buffer().length());
+            }
+            float[] all = new float[length];
+            int at = 0;
+            for (Tensor t : results) {
+                float[] values = engine.host(
+                                new Tensor(t.buffer(), 0, 0), t.buffer().length())
+                        .toArray(ValueLayout.JAVA_FLOAT);
+                System.arraycopy(values, 0, all, at, values.length);
+                at += values.length;
+            }
+            return all;
+        }
+    }
+
+    /** With room around it, which must stay as it was. */
+    private static Tensor tensor(Engine engine, int length, Random random) {
+        Tensor tensor = new Tensor(engine.allocate("x", length + 200L), 100, 0);
+        for (int i = 0; i < length + 200; i++) {
+            tensor.buffer().segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) random.nextGaussian());
+        }
+        return tensor;
+    }
+}
