@@ -65,3 +65,13 @@ whirlwind_built_flags() {
   done
   printf '%s\n' "--add-modules=$whirlwind_modules" "--enable-native-access=${whirlwind_native#,}"
 }
+
+# Says why Java does not start with an SDK's flags, "$@", and returns 1; else says nothing. Java reads all modules at its
+# start, and ends there with an SDK made for another version.
+whirlwind_tornado_misfit() {
+  whirlwind_said=$("$JAVA_HOME/bin/java" "$@" -version 2>&1) && return 0
+  printf '%s\n' "the TornadoVM SDK in $(whirlwind_tornado_home) does not fit the JDK in $JAVA_HOME" \
+      "($(printf '%s\n' "$whirlwind_said" | sed -n 's/^Caused by: //; s/^java\.lang\.module\.//; $p'));" \
+      "install an SDK whose name has jdk25, or set TORNADOVM_HOME to one" | tr '\n' ' ' | sed 's/ $//'
+  return 1
+}

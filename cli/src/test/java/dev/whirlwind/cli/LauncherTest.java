@@ -129,6 +129,22 @@ class LauncherTest {
         assertThat(result.succeeds().out()).contains("Usage: whirlwind");
     }
 
+    /** Java ends before Main with modules made for a newer one, as with those that are missing. */
+    @Test
+    void saysThatAnSdkDoesNotFit() throws Exception {
+        Path sdk = temp.resolve("other sdk");
+        Files.createDirectories(sdk.resolve("share/java/tornado"));
+        Cli.write(sdk.resolve("tornado-argfile"), "--add-modules tornado.runtime\n");
+        Map<String, String> environment = Map.of("TORNADOVM_HOME", sdk.toString());
+        for (int i = 0; i < 2; i++) {
+            start(temp, environment, "a house/whirlwind", "bench", "--model", "byte-tiny", "--engine", "tornado")
+                    .fails("SDK in " + sdk + " does not fit the JDK in ", "tornado.runtime", "TORNADOVM_HOME");
+        }
+        Cli.Result devices =
+                start(temp, environment, "a house/whirlwind", "devices").succeeds();
+        assertThat(devices.out()).contains("cpu            usable", "tornado        not usable  the TornadoVM SDK");
+    }
+
     /** A limit on the size of files makes the system refuse a write as a full disk does. */
     @Test
     void aFullDiskLeavesNoPartOfAModel() throws Exception {

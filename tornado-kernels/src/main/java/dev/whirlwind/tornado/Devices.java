@@ -24,8 +24,15 @@ public final class Devices {
 
     /** All devices, in TornadoVM's order; an error says what is missing. */
     public static List<DeviceInfo> list() {
+        List<DeviceInfo> devices = NativeOutput.silenced(() -> list(runtime()));
+        if (devices.isEmpty()) {
+            throw Failures.atStart(new IllegalStateException("the drivers that are installed have none"));
+        }
+        return devices;
+    }
+
+    private static List<DeviceInfo> list(TornadoRuntime runtime) {
         List<DeviceInfo> devices = new ArrayList<>();
-        TornadoRuntime runtime = runtime();
         for (int b = 0; b < runtime.getNumBackends(); b++) {
             TornadoBackend backend = runtime.getBackend(b);
             for (int d = 0; d < backend.getNumDevices(); d++) {
@@ -40,9 +47,6 @@ public final class Devices {
                                 : device.getDeviceType() == TornadoDeviceType.GPU ? "gpu" : "accelerator",
                         device.getPhysicalDevice().getDeviceGlobalMemorySize()));
             }
-        }
-        if (devices.isEmpty()) {
-            throw noDriver(null);
         }
         return devices;
     }
@@ -69,6 +73,11 @@ public final class Devices {
     }
 
     private static TornadoRuntime runtime() {
+        // Why the launcher left out an SDK that it found.
+        String problem = System.getProperty("whirlwind.tornado.problem");
+        if (problem != null) {
+            throw new UserException(problem);
+        }
         if (ModuleLayer.boot().findModule("tornado.runtime").isEmpty()) {
             throw new UserException("no TornadoVM SDK found; install one (sdk install tornadovm), set TORNADOVM_HOME "
                     + "to it, and start with ./whirlwind");
@@ -76,14 +85,7 @@ public final class Devices {
         try {
             return TornadoRuntimeProvider.getTornadoRuntime();
         } catch (RuntimeException | Error e) {
-            throw noDriver(e);
+            throw Failures.atStart(e);
         }
-    }
-
-    private static UserException noDriver(Throwable cause) {
-        return new UserException(
-                "TornadoVM finds no device; install a driver (on Debian pocl-opencl-icd makes the CPU an OpenCL device)"
-                        + (cause == null ? "" : ": " + cause),
-                cause);
     }
 }

@@ -129,11 +129,13 @@ final class Residency {
                 .task("canary", Transfers::wCanary, out, CANARY)
                 .transferToHost(DataTransferMode.EVERY_EXECUTION, out)
                 .snapshot();
-        try (TornadoExecutionPlan plan = new TornadoExecutionPlan(graph)) {
-            plan.withDevice(this.device).execute();
-        } catch (TornadoExecutionPlanException e) {
-            throw new UserException("the first kernel failed on " + device + ": " + e.getMessage(), e);
-        }
+        NativeOutput.silenced(() -> {
+            try (TornadoExecutionPlan plan = new TornadoExecutionPlan(graph)) {
+                return plan.withDevice(this.device).execute();
+            } catch (TornadoExecutionPlanException | RuntimeException | Error e) {
+                throw Failures.on(device, "in the first kernel ", e);
+            }
+        });
         for (int i = 0; i < CANARY; i++) {
             if (out.get(i) != 3 * i + 1) {
                 throw new UserException(device + " computes wrongly: element " + i + " of the first kernel's result is "

@@ -94,7 +94,7 @@ public final class TornadoEngine extends KernelEngine {
         } catch (UserException e) {
             throw e;
         } catch (RuntimeException | Error e) {
-            throw failure(e, culprit(stage));
+            throw Failures.on(info.name(), culprit(stage), e);
         }
     }
 
@@ -128,23 +128,6 @@ public final class TornadoEngine extends KernelEngine {
             }
         }
         return residency.plan(graph.persistOnDevice(residency.resident()).snapshot(), grids);
-    }
-
-    /** TornadoVM's messages name the task and kernel, in several lines with colours and a stack trace. */
-    private UserException failure(Throwable e, String where) {
-        StringBuilder message = new StringBuilder();
-        for (Throwable cause = e; cause != null; cause = cause.getCause()) {
-            String text = String.valueOf(cause.getMessage()).replaceAll("\u001B\\[[0-9;]*m", "");
-            int trace = text.indexOf("Stacktrace:");
-            text = (trace < 0 ? text : text.substring(0, trace)).strip().replaceAll("\\s+", " ");
-            if (message.indexOf(text) < 0) {
-                message.append(message.isEmpty() ? "" : ": ").append(text);
-            }
-        }
-        return new UserException(
-                "TornadoVM failed " + where + "on " + info.name() + ": " + message
-                        + " (try --engine cpu; --verbose shows more)",
-                e);
     }
 
     @Override
