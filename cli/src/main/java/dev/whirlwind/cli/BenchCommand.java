@@ -12,6 +12,7 @@ import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.tornado.TornadoEngine;
 import dev.whirlwind.training.Optimizer;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -118,6 +119,7 @@ final class BenchCommand implements Callable<Integer> {
             Double peakShare,
             Double peakRssMib,
             MemoryBenchmark.Result memory,
+            Double compileSeconds,
             List<TimedEngine.Row> operations) {}
 
     /**
@@ -208,6 +210,7 @@ final class BenchCommand implements Callable<Integer> {
                 cpu ? gflops / peak : null,
                 peakRssMib(),
                 cpu ? memory() : null,
+                opened instanceof TornadoEngine tornado ? tornado.compileSeconds() : null,
                 engine.rows(PROFILED));
     }
 
@@ -329,6 +332,9 @@ final class BenchCommand implements Callable<Integer> {
             out.printf(
                     "memory: copies at %.1f GB/s, reads at %.1f%n",
                     r.memory().copy(), r.memory().read());
+        }
+        if (r.compileSeconds() != null) {
+            out.printf("kernels compiled in %.1f s%n", r.compileSeconds());
         }
         if (r.operations().isEmpty()) {
             return;

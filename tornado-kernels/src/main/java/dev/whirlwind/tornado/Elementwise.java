@@ -5,17 +5,23 @@ import uk.ac.manchester.tornado.api.math.TornadoMath;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
-/** Operations on single elements. c.get(at), c.get(at + 1), ... are where the tensors start, in argument order. */
+/**
+ * Operations on single elements. c.get(at), c.get(at + 1), ... are where the tensors start, in argument order. A work item
+ * has a share of neighbours: many on CPUs, whose compilers make vectors of them, and one on GPUs.
+ */
 final class Elementwise {
     private Elementwise() {}
 
     /** out = a + b. */
-    static void wAdd(IntArray c, int at, FloatArray a, FloatArray b, FloatArray out, int n) {
+    static void wAdd(IntArray c, int at, FloatArray a, FloatArray b, FloatArray out, int n, int share) {
         int a0 = c.get(at);
         int b0 = c.get(at + 1);
         int out0 = c.get(at + 2);
-        for (@Parallel int i = 0; i < n; i++) {
-            out.set(out0 + i, a.get(a0 + i) + b.get(b0 + i));
+        for (@Parallel int block = 0; block < (n + share - 1) / share; block++) {
+            int end = TornadoMath.min(n, (block + 1) * share);
+            for (int i = block * share; i < end; i++) {
+                out.set(out0 + i, a.get(a0 + i) + b.get(b0 + i));
+            }
         }
     }
 
@@ -40,25 +46,31 @@ final class Elementwise {
      * out = 0.5 x (1 + tanh(u)), u = sqrt(2 / pi) (x + 0.044715 x^3), arXiv 1606.08415. 0.5 (1 + tanh(u)) is sigmoid(2 u),
      * which keeps its digits where tanh is near -1.
      */
-    static void wGelu(IntArray c, int at, FloatArray x, FloatArray out, int n) {
+    static void wGelu(IntArray c, int at, FloatArray x, FloatArray out, int n, int share) {
         int x0 = c.get(at);
         int out0 = c.get(at + 1);
-        for (@Parallel int i = 0; i < n; i++) {
-            float v = x.get(x0 + i);
-            out.set(out0 + i, v * wSigmoid(1.5957692f * (v + 0.044715f * v * v * v)));
+        for (@Parallel int block = 0; block < (n + share - 1) / share; block++) {
+            int end = TornadoMath.min(n, (block + 1) * share);
+            for (int i = block * share; i < end; i++) {
+                float v = x.get(x0 + i);
+                out.set(out0 + i, v * wSigmoid(1.5957692f * (v + 0.044715f * v * v * v)));
+            }
         }
     }
 
     /** With s = sigmoid(2 u): dx = dout * (s + x s (1 - s) 2 sqrt(2 / pi) (1 + 3 * 0.044715 x^2)). */
-    static void wGeluBackward(IntArray c, int at, FloatArray dout, FloatArray x, FloatArray dx, int n) {
+    static void wGeluBackward(IntArray c, int at, FloatArray dout, FloatArray x, FloatArray dx, int n, int share) {
         int dout0 = c.get(at);
         int x0 = c.get(at + 1);
         int dx0 = c.get(at + 2);
-        for (@Parallel int i = 0; i < n; i++) {
-            float v = x.get(x0 + i);
-            float s = wSigmoid(1.5957692f * (v + 0.044715f * v * v * v));
-            float slope = 1.5957692f * (1f + 0.134145f * v * v);
-            dx.set(dx0 + i, dout.get(dout0 + i) * (s + v * s * (1f - s) * slope));
+        for (@Parallel int block = 0; block < (n + share - 1) / share; block++) {
+            int end = TornadoMath.min(n, (block + 1) * share);
+            for (int i = block * share; i < end; i++) {
+                float v = x.get(x0 + i);
+                float s = wSigmoid(1.5957692f * (v + 0.044715f * v * v * v));
+                float slope = 1.5957692f * (1f + 0.134145f * v * v);
+                dx.set(dx0 + i, dout.get(dout0 + i) * (s + v * s * (1f - s) * slope));
+            }
         }
     }
 

@@ -47,8 +47,9 @@ final class Gemm {
     }
 
     /**
-     * y (+)= the sum over k of a(lane, k) b(j, k), plus bias[j]. a is packed; b's element (j, k) lies at j * bj + k * bk.
-     * y is row-major, and its columns are lanes or js. The number of lanes is a multiple of 16.
+     * y (+)= the sum over k of a(lane, k) b(j, k), plus bias[j]. a is packed, in panels of which k may be a part of the
+     * depth; b's element (j, k) lies at j * bj + k * bk. y is row-major, and its columns are lanes or js. The number of
+     * lanes is a multiple of 16.
      */
     static void wGemm(
             IntArray c,
@@ -60,6 +61,7 @@ final class Gemm {
             int lanes,
             int js,
             int k,
+            int panelDepth,
             int bj,
             int bk,
             int flags) {
@@ -120,7 +122,7 @@ final class Gemm {
                 Float16 s7 = new Float16(
                         start7, start7, start7, start7, start7, start7, start7, start7, start7, start7, start7, start7,
                         start7, start7, start7, start7);
-                int from = a0 + tile * 16 * k;
+                int from = a0 + tile * 16 * panelDepth;
                 for (int i = 0; i < k; i++) {
                     Float16 v = new Float16(
                             a.get(from + 0),

@@ -48,11 +48,22 @@ final class Head {
             float loss = 0f;
             if (target >= 0) {
                 float max = wMax(logits, row, vocabulary);
-                float sum = wSumOfExp(logits, row, vocabulary, max);
-                loss = TornadoMath.log(sum) + max - logits.get(row + target);
+                float right = logits.get(row + target);
+                float sum = 0f;
+                for (int block = 0; block < vocabulary; block += 512) {
+                    float blockSum = 0f;
+                    int end = TornadoMath.min(vocabulary, block + 512);
+                    for (int i = block; i < end; i++) {
+                        float e = TornadoMath.exp(logits.get(row + i) - max);
+                        logits.set(row + i, e);
+                        blockSum += e;
+                    }
+                    sum += blockSum;
+                }
+                loss = TornadoMath.log(sum) + max - right;
                 float factor = lossScale / sum;
                 for (int i = 0; i < vocabulary; i++) {
-                    logits.set(row + i, TornadoMath.exp(logits.get(row + i) - max) * factor);
+                    logits.set(row + i, logits.get(row + i) * factor);
                 }
                 logits.set(row + target, logits.get(row + target) - lossScale);
             } else {

@@ -19,6 +19,7 @@ final class Optimizer {
             FloatArray m,
             FloatArray v,
             int n,
+            int share,
             float beta1,
             float beta2,
             float eps,
@@ -31,16 +32,19 @@ final class Optimizer {
         float bias1 = floats.get(Cursor.BIAS_CORRECTION_1);
         float bias2 = floats.get(Cursor.BIAS_CORRECTION_2);
         float scale = floats.get(Cursor.GRADIENT_SCALE);
-        for (@Parallel int i = 0; i < n; i++) {
-            float g = gradient.get(gradient0 + i) * scale;
-            float newM = beta1 * m.get(m0 + i) + (1f - beta1) * g;
-            float newV = beta2 * v.get(v0 + i) + (1f - beta2) * g * g;
-            float step = learningRate / bias1 * newM / (TornadoMath.sqrt(newV / bias2) + eps);
-            float p = parameter.get(parameter0 + i);
-            parameter.set(parameter0 + i, p - p * (learningRate * weightDecay) - step);
-            m.set(m0 + i, newM);
-            v.set(v0 + i, newV);
-            gradient.set(gradient0 + i, 0f);
+        for (@Parallel int block = 0; block < (n + share - 1) / share; block++) {
+            int end = TornadoMath.min(n, (block + 1) * share);
+            for (int i = block * share; i < end; i++) {
+                float g = gradient.get(gradient0 + i) * scale;
+                float newM = beta1 * m.get(m0 + i) + (1f - beta1) * g;
+                float newV = beta2 * v.get(v0 + i) + (1f - beta2) * g * g;
+                float step = learningRate / bias1 * newM / (TornadoMath.sqrt(newV / bias2) + eps);
+                float p = parameter.get(parameter0 + i);
+                parameter.set(parameter0 + i, p - p * (learningRate * weightDecay) - step);
+                m.set(m0 + i, newM);
+                v.set(v0 + i, newV);
+                gradient.set(gradient0 + i, 0f);
+            }
         }
     }
 
@@ -48,24 +52,36 @@ final class Optimizer {
      * partials[p] = the sum of squares of its share of x, summed in blocks so that float keeps its digits. Shares are
      * stretches of memory on CPUs ({@code stretch} = length of a share) and interleaved on GPUs ({@code stretch} = 1).
      */
-    static void wSumOfSquares(
-            IntArray c, int at, FloatArray x, FloatArray partials, int n, int parts, int share, int stretch) {
+    static void wSumOfSquares(IntArray c, int at, FloatArray x, FloatArray partials, int n, int parts, int stretch) {
         int x0 = c.get(at);
         int partials0 = c.get(at + 1);
         int step = stretch == 1 ? parts : 1;
         for (@Parallel int p = 0; p < parts; p++) {
             float total = 0f;
-            for (int block = 0; block < share; block += 256) {
+            int end = stretch == 1 ? n : TornadoMath.min(n, (p + 1) * stretch);
+            for (int block = p * stretch; block < end; block += 256 * step) {
                 float sum = 0f;
-                int end = TornadoMath.min(share, block + 256);
-                for (int i = block; i < end; i++) {
-                    int place = p * stretch + i * step;
-                    if (place < n) {
-                        float value = x.get(x0 + place);
-                        sum += value * value;
-                    }
+                float sum1 = 0f;
+                float sum2 = 0f;
+                float sum3 = 0f;
+                int last = TornadoMath.min(end, block + 256 * step);
+                int i = block;
+                // Four sums, as an addition waits for the one before it.
+                for (; i + 3 * step < last; i += 4 * step) {
+                    float value = x.get(x0 + i);
+                    float value1 = x.get(x0 + i + step);
+                    float value2 = x.get(x0 + i + 2 * step);
+                    float value3 = x.get(x0 + i + 3 * step);
+                    sum += value * value;
+                    sum1 += value1 * value1;
+                    sum2 += value2 * value2;
+                    sum3 += value3 * value3;
                 }
-                total += sum;
+                for (; i < last; i += step) {
+                    float value = x.get(x0 + i);
+                    sum += value * value;
+                }
+                total += sum + sum1 + (sum2 + sum3);
             }
             partials.set(partials0 + p, total);
         }

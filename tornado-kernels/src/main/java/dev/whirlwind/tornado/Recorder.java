@@ -18,6 +18,9 @@ final class Recorder implements Ops {
     /** Bound of the logits that are held at once. */
     private static final long LOGITS = 64 << 20 >> 2;
 
+    /** Depth of a product at which a panel takes 256 KiB, so that it stays in an L2 cache beside the other operand. */
+    private static final int DEPTH = 4096;
+
     private final KernelEngine engine;
     private final List<Stage> stages = new ArrayList<>();
     private Stage stage = new Stage();
@@ -53,6 +56,11 @@ final class Recorder implements Ops {
 
     private static FloatArray array(Tensor tensor) {
         return ((Memory) tensor.buffer()).array();
+    }
+
+    /** Neighbouring elements that a work item has: vectors for CPUs, while neighbours on GPUs read neighbours. */
+    private int share() {
+        return engine.isGpu() ? 1 : 1024;
     }
 
     private static int size(int rows, int width) {
@@ -355,20 +363,7 @@ final class Recorder implements Ops {
         int lanes = padded(rows);
         Tensor y = lanes == rows ? out : engine.scratch("padded rows", (long) lanes * outWidth);
         Tensor start = bias == null ? weight : bias;
-        stage.call(
-                "linear",
-                Gemm::wGemm,
-                at(panels, weight, start, y),
-                array(panels),
-                array(weight),
-                array(start),
-                array(y),
-                lanes,
-                outWidth,
-                inWidth,
-                inWidth,
-                1,
-                bias == null ? 0 : Gemm.BIAS);
+        gemm("linear", panels, weight, start, y, 0, lanes, outWidth, inWidth, inWidth, 1, bias == null ? 0 : Gemm.BIAS);
         copy(y, out, (long) rows * outWidth);
     }
 
@@ -524,26 +519,50 @@ final class Recorder implements Ops {
         boolean whole = lanes == columns;
         Tensor panels = pack(a, aPerRepeat, columns, k, 1, columns);
         Tensor to = whole ? y : engine.scratch("padded columns", (long) js * lanes);
-        int at = at(panels, b, b);
-        stage.moving(to, whole ? yPerRepeat : 0);
-        stage.call(
-                name,
-                Gemm::wGemm,
-                at,
-                array(panels),
-                array(b),
-                array(b),
-                array(to),
-                lanes,
-                js,
-                k,
-                bj,
-                bk,
-                whole ? flags : Gemm.LANES_ARE_COLUMNS);
+        int first = whole ? flags : Gemm.LANES_ARE_COLUMNS;
+        gemm(name, panels, b, b, to, whole ? yPerRepeat : 0, lanes, js, k, bj, bk, first);
         if (!whole) {
             int trimAt = at(to);
             stage.moving(y, yPerRepeat);
             stage.call("trim", Gemm::wTrim, trimAt, array(to), array(y), js, columns, lanes, flags);
+        }
+    }
+
+    /** Deep products, as the head's, are added up of parts, so that a part of a panel stays in a core's cache. */
+    private void gemm(
+            String name,
+            Tensor panels,
+            Tensor b,
+            Tensor bias,
+            Tensor y,
+            long yPerRepeat,
+            int lanes,
+            int js,
+            int k,
+            int bj,
+            int bk,
+            int flags) {
+        int parts = (k + DEPTH - 1) / DEPTH;
+        for (int part = 0; part < parts; part++) {
+            int from = (int) ((long) k * part / parts);
+            int to = (int) ((long) k * (part + 1) / parts);
+            int at = at(panels.skip(16L * from), b.skip((long) bk * from), bias);
+            stage.moving(y, yPerRepeat);
+            stage.call(
+                    name,
+                    Gemm::wGemm,
+                    at,
+                    array(panels),
+                    array(b),
+                    array(bias),
+                    array(y),
+                    lanes,
+                    js,
+                    to - from,
+                    k,
+                    bj,
+                    bk,
+                    part == 0 ? flags : (flags & Gemm.LANES_ARE_COLUMNS) | Gemm.ACCUMULATE);
         }
     }
 
@@ -762,7 +781,7 @@ final class Recorder implements Ops {
 
     @Override
     public void gelu(Tensor out, Tensor x, int rows, int width) {
-        stage.call("gelu", Elementwise::wGelu, at(x, out), array(x), array(out), size(rows, width));
+        stage.call("gelu", Elementwise::wGelu, at(x, out), array(x), array(out), size(rows, width), share());
     }
 
     @Override
@@ -774,7 +793,8 @@ final class Recorder implements Ops {
                 array(dout),
                 array(x),
                 array(dx),
-                size(rows, width));
+                size(rows, width),
+                share());
     }
 
     @Override
@@ -797,7 +817,7 @@ final class Recorder implements Ops {
 
     @Override
     public void add(Tensor out, Tensor a, Tensor b, int rows, int width) {
-        stage.call("add", Elementwise::wAdd, at(a, b, out), array(a), array(b), array(out), size(rows, width));
+        stage.call("add", Elementwise::wAdd, at(a, b, out), array(a), array(b), array(out), size(rows, width), share());
     }
 
     @Override
@@ -895,8 +915,7 @@ final class Recorder implements Ops {
                 array(partials),
                 (int) length,
                 PARTIALS,
-                share,
-                share);
+                engine.isGpu() ? 1 : share);
     }
 
     @Override
@@ -917,6 +936,7 @@ final class Recorder implements Ops {
                 array(apartM),
                 array(apartV),
                 Math.toIntExact(length),
+                share(),
                 settings.beta1(),
                 settings.beta2(),
                 settings.eps(),

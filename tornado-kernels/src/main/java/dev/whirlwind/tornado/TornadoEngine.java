@@ -24,6 +24,7 @@ public final class TornadoEngine extends KernelEngine {
     private final long memory;
     private final long largest;
     private long allocated;
+    private long compileNanos;
 
     /** On a device that {@link Devices} found; {@code -Dwhirlwind.kernels=cpu} or {@code gpu} overrules its kind. */
     public TornadoEngine(DeviceInfo info) {
@@ -85,17 +86,26 @@ public final class TornadoEngine extends KernelEngine {
     void run(Stage stage) {
         try {
             TornadoExecutionPlan plan = plans.get(stage);
-            if (plan == null) {
-                residency.settle();
-                plan = plan(stage.calls(), stage);
-                plans.put(stage, plan);
+            if (plan != null) {
+                plan.withGraph(1).execute();
+                return;
             }
+            long start = System.nanoTime();
+            residency.settle();
+            plan = plan(stage.calls(), stage);
+            plans.put(stage, plan);
             plan.withGraph(1).execute();
+            compileNanos += System.nanoTime() - start;
         } catch (UserException e) {
             throw e;
         } catch (RuntimeException | Error e) {
             throw Failures.on(info.name(), culprit(stage), e);
         }
+    }
+
+    /** Time that compiling took so far, with each kernel's first run. */
+    public double compileSeconds() {
+        return compileNanos * 1e-9;
     }
 
     /** Not all of TornadoVM's errors name the kernel: the first that fails alone, too. */
