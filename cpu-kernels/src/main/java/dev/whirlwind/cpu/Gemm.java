@@ -32,7 +32,7 @@ final class Gemm implements Workers.Task {
     private static final long A_BYTES = 1 << 16;
 
     /** What packing an element of B costs, or fetching one of A, in multiplications. */
-    private static final double FETCHING = 6;
+    private static final double FETCHING = 50;
 
     /** Waiting for the last task costs about this share of one. */
     private static final double IMBALANCE = 0.3;

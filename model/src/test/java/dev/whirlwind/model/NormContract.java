@@ -21,7 +21,7 @@ interface NormContract extends Trials {
             Tensor rstd = t.output("rstd", s.rows());
             t.each(ops -> ops.layerNorm(out, mean, rstd, x, weight, bias, s.rows(), s.width(), EPS), () -> {
                 double[] xs = t.before(x);
-                t.expectCancelled(mean, Reference.mean(xs, s.rows(), s.width()));
+                t.expect(mean, Reference.mean(xs, s.rows(), s.width()));
                 t.expect(rstd, Reference.layerNormRstd(xs, s.rows(), s.width(), EPS));
                 t.expect(out, Reference.layerNorm(xs, t.before(weight), t.before(bias), s.rows(), s.width(), EPS));
             });

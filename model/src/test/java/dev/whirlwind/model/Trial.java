@@ -16,9 +16,9 @@ import java.util.stream.IntStream;
 
 /**
  * Runs operations on a new engine with random data, always the same for a trial unless {@code -Dcontract.seed} says
- * otherwise, and judges what they left. Tensors lie at odd places, some
- * together in one buffer, some alone, some with a slice per layer, some without; all that an operation may not write
- * must keep its bits, and a second run on the same data must give the same bits.
+ * otherwise, and judges what they left. Tensors lie at odd places, some together in one buffer, some alone, some with a
+ * slice per layer, some without; all that an operation may not write must keep its bits, and a second run on the same
+ * data must give the same bits.
  */
 final class Trial implements AutoCloseable {
     /** What float arithmetic may be off by, relative to an element's own size plus the root mean square of its tensor. */
@@ -27,8 +27,11 @@ final class Trial implements AutoCloseable {
     /** What adding to a value in floats may be off by, relative to that value. */
     private static final double ADDITION = 1e-6;
 
-    /** What rounding leaves where terms cancel, of data whose size is 1: some float epsilons, in tolerances. */
-    private static final double FLOOR = 0.03;
+    /** What rounding leaves of a value whose terms, of size 1, cancel: some float epsilons. */
+    private static final double ROUNDING = 3e-7;
+
+    /** The same of a gradient, which differences are compared with. */
+    private static final double FLOOR = 1e-6;
 
     private static final int LAYERS = 3;
     private static final int SHARED = 1 << 20;
@@ -198,17 +201,12 @@ final class Trial implements AutoCloseable {
     }
 
     void expect(Tensor tensor, double[] expected, double tolerance) {
-        judge(tensor, after(tensor), expected, new double[expected.length], tolerance, tolerance * FLOOR);
-    }
-
-    /** As expected, but for what rounding leaves where values of size 1 cancel. */
-    void expectCancelled(Tensor tensor, double[] expected) {
-        judge(tensor, after(tensor), expected, new double[expected.length], TOLERANCE, FLOOR);
+        judge(tensor, after(tensor), expected, new double[expected.length], tolerance);
     }
 
     /** What was added to the tensor is as expected. */
     void expectAdded(Tensor tensor, double[] expected) {
-        judge(tensor, added(tensor), expected, before(tensor), TOLERANCE, TOLERANCE * FLOOR);
+        judge(tensor, added(tensor), expected, before(tensor), TOLERANCE);
     }
 
     void expectFinite(Tensor tensor) {
@@ -305,11 +303,11 @@ final class Trial implements AutoCloseable {
         return (loss.applyAsDouble(ahead) - loss.applyAsDouble(behind)) / (2 * STEP);
     }
 
-    private void judge(
-            Tensor tensor, double[] actual, double[] expected, double[] addedTo, double tolerance, double floor) {
+    private void judge(Tensor tensor, double[] actual, double[] expected, double[] addedTo, double tolerance) {
         double rms = norm(expected) / Math.sqrt(expected.length);
         for (int i = 0; i < expected.length; i++) {
-            double limit = tolerance * (Math.abs(expected[i]) + rms) + ADDITION * Math.abs(addedTo[i]) + floor;
+            double limit =
+                    tolerance * (Math.abs(expected[i]) + rms) + ADDITION * Math.abs(addedTo[i]) + ROUNDING;
             if (!(Math.abs(actual[i] - expected[i]) <= limit)) {
                 throw wrong(tensor, i, actual[i], expected[i]);
             }
