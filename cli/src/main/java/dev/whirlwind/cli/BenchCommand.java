@@ -129,6 +129,7 @@ final class BenchCommand implements Callable<Integer> {
      * @param gbPerSecond bytes of weights and cache that a token needs, times tokens per second, in 10^9
      * @param memory of the machine, measured in the same run; null for another device
      * @param readShare gbPerSecond / memory.read, or null
+     * @param operations of a token, sorted by time
      */
     record GenerationResult(
             String engine,
@@ -140,7 +141,8 @@ final class BenchCommand implements Callable<Integer> {
             double tokensPerSecond,
             double gbPerSecond,
             MemoryBenchmark.Result memory,
-            Double readShare) {}
+            Double readShare,
+            List<TimedEngine.Row> operations) {}
 
     @Override
     public Integer call() {
@@ -234,10 +236,12 @@ final class BenchCommand implements Callable<Integer> {
         return new StepMs(1e3 * median, 1e3 * sorted[0], 1e3 * sorted[sorted.length - 1]);
     }
 
-    private void generate(Engine engine, ModelConfig config, boolean preset) {
+    private void generate(Engine opened, ModelConfig config, boolean preset) {
+        TimedEngine engine = new TimedEngine(opened);
         Parameters weights = weights(engine, config, preset);
         int all = sequence + GENERATION_WARM_UP + steps;
-        Transformer transformer = Transformer.forGeneration(engine, weights, 1, new KeyValueCache(engine, config, all));
+        KeyValueCache cache = new KeyValueCache(engine, config, all + PROFILED);
+        Transformer transformer = Transformer.forGeneration(engine, weights, 1, cache);
         double[] seconds = new double[steps];
         for (int position = sequence; position < all; position++) {
             transformer.inputs().position = position;
@@ -247,12 +251,21 @@ final class BenchCommand implements Callable<Integer> {
                 seconds[position - all + steps] = (System.nanoTime() - start) * 1e-9;
             }
         }
+        boolean cpu = engine.name().equals("cpu");
+        for (int i = 0; cpu && i < PROFILED; i++) {
+            if (i <= 1) {
+                // The first is to warm up.
+                engine.start();
+            }
+            transformer.inputs().position = all + i;
+            transformer.logits();
+        }
         StepMs tokenMs = stepMs(seconds);
         // A token reads every matrix once, the head's included, one row of the embeddings, and the keys and values so
         // far.
         double cached = 2.0 * config.layers() * config.kvHeads() * config.headDim() * (sequence + steps / 2.0);
         double gbPerSecond = 4e-6 * (ModelFlops.matrices(config) + cached) / tokenMs.median();
-        MemoryBenchmark.Result memory = engine.name().equals("cpu") ? memory() : null;
+        MemoryBenchmark.Result memory = cpu ? memory() : null;
         GenerationResult result = new GenerationResult(
                 engine.name(),
                 engine.description(),
@@ -263,7 +276,8 @@ final class BenchCommand implements Callable<Integer> {
                 1e3 / tokenMs.median(),
                 gbPerSecond,
                 memory,
-                memory == null ? null : gbPerSecond / memory.read());
+                memory == null ? null : gbPerSecond / memory.read(),
+                engine.rows(PROFILED - 1));
         PrintWriter out = spec.commandLine().getOut();
         if (output.isJson()) {
             out.println(Output.json(result));
@@ -278,6 +292,7 @@ final class BenchCommand implements Callable<Integer> {
             out.printf(", %.0f %% of the measured %.1f GB/s of reading", 100 * result.readShare(), memory.read());
         }
         out.println();
+        print(result.operations(), "token");
     }
 
     private void fill(Inputs inputs, int vocabulary) {
@@ -336,12 +351,17 @@ final class BenchCommand implements Callable<Integer> {
         if (r.compileSeconds() != null) {
             out.printf("kernels compiled in %.1f s%n", r.compileSeconds());
         }
-        if (r.operations().isEmpty()) {
+        print(r.operations(), "step");
+    }
+
+    private void print(List<TimedEngine.Row> operations, String what) {
+        if (operations.isEmpty()) {
             return;
         }
+        PrintWriter out = spec.commandLine().getOut();
         out.println();
-        Table table = new Table("operation", "calls", "ms per step", "share", "GFLOP/s", "GB/s");
-        for (TimedEngine.Row row : r.operations()) {
+        Table table = new Table("operation", "calls", "ms per " + what, "share", "GFLOP/s", "GB/s");
+        for (TimedEngine.Row row : operations) {
             table.row(
                     row.operation(),
                     String.valueOf(row.calls()),
