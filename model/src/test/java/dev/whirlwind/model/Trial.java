@@ -306,8 +306,7 @@ final class Trial implements AutoCloseable {
     private void judge(Tensor tensor, double[] actual, double[] expected, double[] addedTo, double tolerance) {
         double rms = norm(expected) / Math.sqrt(expected.length);
         for (int i = 0; i < expected.length; i++) {
-            double limit =
-                    tolerance * (Math.abs(expected[i]) + rms) + ADDITION * Math.abs(addedTo[i]) + ROUNDING;
+            double limit = tolerance * (Math.abs(expected[i]) + rms) + ADDITION * Math.abs(addedTo[i]) + ROUNDING;
             if (!(Math.abs(actual[i] - expected[i]) <= limit)) {
                 throw wrong(tensor, i, actual[i], expected[i]);
             }
