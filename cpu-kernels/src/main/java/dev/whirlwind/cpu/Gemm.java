@@ -7,6 +7,7 @@ import static dev.whirlwind.cpu.Memory.SPECIES;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import java.lang.foreign.Arena;
+import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 
 /**
@@ -37,6 +38,7 @@ final class Gemm implements Workers.Task {
     /** Waiting for the last task costs about this share of one. */
     private static final double IMBALANCE = 0.3;
 
+    private static final long VECTOR = 4L * LANES;
     private static final long ZEROS =
             Memory.allocate(Arena.global(), MicroKernel.COLUMNS).address();
 
@@ -182,26 +184,16 @@ final class Gemm implements Workers.Task {
     }
 
     private void packB(int from, int depth, int column, int columns, long panels) {
-        int whole = columns / MicroKernel.COLUMNS * MicroKernel.COLUMNS;
         if (transposeB) {
             for (int j = 0; j < columns; j += MicroKernel.COLUMNS) {
                 long source = b + (column + j) * 4L * ldb + 4L * from;
-                int width = MicroKernel.width(columns - j);
-                Packing.transpose(
-                        source, 4L * ldb, depth, Math.min(width, columns - j), width, panel(panels, j, depth));
+                long panel = panels + j / MicroKernel.COLUMNS * Packing.panelStep(depth, MicroKernel.COLUMNS);
+                int count = Math.min(MicroKernel.COLUMNS, columns - j);
+                Packing.transpose(source, 4L * ldb, depth, count, MicroKernel.COLUMNS, panel);
             }
         } else {
-            long source = b + from * 4L * ldb + 4L * column;
-            Packing.copy(source, 4L * ldb, depth, whole, MicroKernel.COLUMNS, panels);
-            if (whole < columns) {
-                int width = MicroKernel.width(columns - whole);
-                Packing.copy(source + 4L * whole, 4L * ldb, depth, columns - whole, width, panel(panels, whole, depth));
-            }
+            Packing.copy(b + from * 4L * ldb + 4L * column, 4L * ldb, depth, columns, MicroKernel.COLUMNS, panels);
         }
-    }
-
-    private static long panel(long panels, int column, int depth) {
-        return panels + column / MicroKernel.COLUMNS * Packing.panelStep(depth, MicroKernel.COLUMNS);
     }
 
     private void multiplyRows(
@@ -211,53 +203,51 @@ final class Gemm implements Workers.Task {
         long nextRows = transposeA ? Packing.panelStep(depth, MicroKernel.ROWS) : MicroKernel.ROWS * rowStep;
         for (int i = 0; i < rows; i += MicroKernel.ROWS) {
             int count = Math.min(MicroKernel.ROWS, rows - i);
+            long panel = bPanels;
             for (int j = column; j < columnEnd; j += MicroKernel.COLUMNS) {
-                int width = MicroKernel.width(columnEnd - j);
-                long right = panel(bPanels, j - column, depth);
-                MicroKernel.multiply(left, rowStep, kStep, count, right, width, tile, depth);
-                finish(tile, row + i, count, j, width, Math.min(width, columnEnd - j), more);
+                MicroKernel.multiply(left, rowStep, kStep, count, panel, tile, depth);
+                finish(tile, row + i, count, j, Math.min(MicroKernel.COLUMNS, columnEnd - j), more);
+                panel += Packing.panelStep(depth, MicroKernel.COLUMNS);
             }
             left += nextRows;
         }
     }
 
-    private void finish(long tile, int row, int rows, int column, int width, int columns, boolean more) {
+    private void finish(long tile, int row, int rows, int column, int columns, boolean more) {
         long step = 4L * ldc;
         long target = c + row * step + 4L * column;
         if (more || accumulate) {
-            put(tile, width, target, step, target, step, rows, columns);
+            put(tile, target, step, target, step, rows, columns);
         } else if (bias != 0) {
-            put(tile, width, target, step, bias + 4L * column, 0, rows, columns);
+            put(tile, target, step, bias + 4L * column, 0, rows, columns);
         } else {
-            put(tile, width, target, step, ZEROS, 0, rows, columns);
+            put(tile, target, step, ZEROS, 0, rows, columns);
         }
     }
 
     /** target = tile + addend, by rows. */
-    private static void put(
-            long tile, int width, long target, long step, long addend, long addendStep, int rows, int columns) {
-        int whole = columns / LANES * LANES;
-        for (int i = 0; i < rows; i++) {
-            long from = tile + 4L * i * width;
-            long to = target + i * step;
-            long plus = addend + i * addendStep;
-            for (int j = 0; j < whole; j += LANES) {
-                fromMemorySegment(SPECIES, ALL, from + 4L * j, ORDER)
-                        .add(fromMemorySegment(SPECIES, ALL, plus + 4L * j, ORDER))
-                        .intoMemorySegment(ALL, to + 4L * j, ORDER);
+    private static void put(long tile, long target, long step, long addend, long addendStep, int rows, int columns) {
+        if (columns == MicroKernel.COLUMNS) {
+            for (int i = 0; i < rows; i++) {
+                FloatVector left = fromMemorySegment(SPECIES, ALL, tile + 2L * i * VECTOR, ORDER);
+                FloatVector right = fromMemorySegment(SPECIES, ALL, tile + (2L * i + 1) * VECTOR, ORDER);
+                FloatVector l = left.add(fromMemorySegment(SPECIES, ALL, addend + i * addendStep, ORDER));
+                FloatVector r = right.add(fromMemorySegment(SPECIES, ALL, addend + i * addendStep + VECTOR, ORDER));
+                l.intoMemorySegment(ALL, target + i * step, ORDER);
+                r.intoMemorySegment(ALL, target + i * step + VECTOR, ORDER);
             }
-        }
-        if (whole < columns) {
-            long at = 4L * whole;
-            putPart(tile + at, width, target + at, step, addend + at, addendStep, rows, columns - whole);
+        } else {
+            for (int j = 0; j < columns; j += LANES) {
+                putPart(tile + 4L * j, target + 4L * j, step, addend + 4L * j, addendStep, rows, columns - j);
+            }
         }
     }
 
     private static void putPart(
-            long tile, int width, long target, long step, long addend, long addendStep, int rows, int columns) {
+            long tile, long target, long step, long addend, long addendStep, int rows, int columns) {
         VectorMask<Float> mask = Memory.firstLanes(columns);
         for (int i = 0; i < rows; i++) {
-            fromMemorySegment(SPECIES, ALL, tile + 4L * i * width, ORDER)
+            fromMemorySegment(SPECIES, ALL, tile + 2L * i * VECTOR, ORDER)
                     .add(fromMemorySegment(SPECIES, ALL, addend + i * addendStep, ORDER, mask))
                     .intoMemorySegment(ALL, target + i * step, ORDER, mask);
         }

@@ -6,7 +6,9 @@ import static dev.whirlwind.cpu.Memory.ORDER;
 import static dev.whirlwind.cpu.Memory.SPECIES;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
+import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
@@ -32,7 +34,7 @@ final class Packing {
 
     /**
      * panel[p][k][j] = source[k][p * width + j], for all columns; rows of the source are step bytes apart. The source is
-     * read by whole rows, as memory likes it. Stores of whole vectors may write past the width: the next k sets it right.
+     * read by whole rows, as memory likes it. Stores of one or two whole vectors may write past the width: the next k sets it right.
      */
     static void copy(long source, long step, int depth, int columns, int width, long panels) {
         long panelStep = panelStep(depth, width);
@@ -48,10 +50,10 @@ final class Packing {
                 }
             } else {
                 for (int p = 0; p < whole; p++) {
-                    for (int j = 0; j < width; j += LANES) {
-                        fromMemorySegment(SPECIES, ALL, from + p * 4L * width + 4L * j, ORDER)
-                                .intoMemorySegment(ALL, to + p * panelStep + 4L * j, ORDER);
-                    }
+                    FloatVector left = fromMemorySegment(SPECIES, ALL, from + p * 4L * width, ORDER);
+                    FloatVector right = fromMemorySegment(SPECIES, ALL, from + p * 4L * width + VECTOR, ORDER);
+                    left.intoMemorySegment(ALL, to + p * panelStep, ORDER);
+                    right.intoMemorySegment(ALL, to + p * panelStep + VECTOR, ORDER);
                 }
             }
         }
@@ -61,10 +63,15 @@ final class Packing {
     }
 
     private static void copyPart(long source, long step, int depth, int columns, int width, long panel) {
+        VectorMask<Float> first = Memory.firstLanes(columns);
+        VectorMask<Float> second = Memory.firstLanes(Math.max(0, columns - LANES));
         for (int k = 0; k < depth; k++) {
-            for (int j = 0; j < width; j += LANES) {
-                fromMemorySegment(SPECIES, ALL, source + k * step + 4L * j, ORDER, Memory.firstLanes(columns - j))
-                        .intoMemorySegment(ALL, panel + k * 4L * width + 4L * j, ORDER);
+            long from = source + k * step;
+            long to = panel + k * 4L * width;
+            fromMemorySegment(SPECIES, ALL, from, ORDER, first).intoMemorySegment(ALL, to, ORDER);
+            if (width > LANES) {
+                fromMemorySegment(SPECIES, ALL, from + VECTOR, ORDER, second)
+                        .intoMemorySegment(ALL, to + VECTOR, ORDER);
             }
         }
     }

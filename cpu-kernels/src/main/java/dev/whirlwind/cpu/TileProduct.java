@@ -35,11 +35,6 @@ final class TileProduct {
             long c, long cRow, long a, long aRow, long aStep, long b, long bStep, int rows, int columns, int depth) {
         long end = 4L * columns;
         long j = 0;
-        for (; MicroKernel.MANY_REGISTERS && j + 4 * VECTOR <= end; j += 4 * VECTOR) {
-            for (int i = 0; i < rows; i += ROWS) {
-                fourVectors(c + i * cRow + j, cRow, a + i * aRow, aRow, aStep, b + j, bStep, depth);
-            }
-        }
         for (; j + 2 * VECTOR <= end; j += 2 * VECTOR) {
             for (int i = 0; i < rows; i += ROWS) {
                 twoVectors(c + i * cRow + j, cRow, a + i * aRow, aRow, aStep, b + j, bStep, depth);
@@ -50,67 +45,6 @@ final class TileProduct {
                 oneVector(c + i * cRow + j, cRow, a + i * aRow, aRow, aStep, b + j, bStep, depth);
             }
         }
-    }
-
-    private static void fourVectors(long c, long cRow, long a, long aRow, long aStep, long b, long bStep, int depth) {
-        FloatVector c0 = FloatVector.fromMemorySegment(SPECIES, ALL, c, ORDER);
-        FloatVector d0 = FloatVector.fromMemorySegment(SPECIES, ALL, c + VECTOR, ORDER);
-        FloatVector e0 = FloatVector.fromMemorySegment(SPECIES, ALL, c + 2 * VECTOR, ORDER);
-        FloatVector f0 = FloatVector.fromMemorySegment(SPECIES, ALL, c + 3 * VECTOR, ORDER);
-        FloatVector c1 = FloatVector.fromMemorySegment(SPECIES, ALL, c + cRow, ORDER);
-        FloatVector d1 = FloatVector.fromMemorySegment(SPECIES, ALL, c + cRow + VECTOR, ORDER);
-        FloatVector e1 = FloatVector.fromMemorySegment(SPECIES, ALL, c + cRow + 2 * VECTOR, ORDER);
-        FloatVector f1 = FloatVector.fromMemorySegment(SPECIES, ALL, c + cRow + 3 * VECTOR, ORDER);
-        FloatVector c2 = FloatVector.fromMemorySegment(SPECIES, ALL, c + 2 * cRow, ORDER);
-        FloatVector d2 = FloatVector.fromMemorySegment(SPECIES, ALL, c + 2 * cRow + VECTOR, ORDER);
-        FloatVector e2 = FloatVector.fromMemorySegment(SPECIES, ALL, c + 2 * cRow + 2 * VECTOR, ORDER);
-        FloatVector f2 = FloatVector.fromMemorySegment(SPECIES, ALL, c + 2 * cRow + 3 * VECTOR, ORDER);
-        FloatVector c3 = FloatVector.fromMemorySegment(SPECIES, ALL, c + 3 * cRow, ORDER);
-        FloatVector d3 = FloatVector.fromMemorySegment(SPECIES, ALL, c + 3 * cRow + VECTOR, ORDER);
-        FloatVector e3 = FloatVector.fromMemorySegment(SPECIES, ALL, c + 3 * cRow + 2 * VECTOR, ORDER);
-        FloatVector f3 = FloatVector.fromMemorySegment(SPECIES, ALL, c + 3 * cRow + 3 * VECTOR, ORDER);
-        for (int k = 0; k < depth; k++) {
-            FloatVector b0 = FloatVector.fromMemorySegment(SPECIES, ALL, b + k * bStep, ORDER);
-            FloatVector b1 = FloatVector.fromMemorySegment(SPECIES, ALL, b + k * bStep + VECTOR, ORDER);
-            FloatVector b2 = FloatVector.fromMemorySegment(SPECIES, ALL, b + k * bStep + 2 * VECTOR, ORDER);
-            FloatVector b3 = FloatVector.fromMemorySegment(SPECIES, ALL, b + k * bStep + 3 * VECTOR, ORDER);
-            FloatVector a0 = FloatVector.broadcast(SPECIES, ALL.get(FLOAT, a + k * aStep));
-            c0 = a0.fma(b0, c0);
-            d0 = a0.fma(b1, d0);
-            e0 = a0.fma(b2, e0);
-            f0 = a0.fma(b3, f0);
-            FloatVector a1 = FloatVector.broadcast(SPECIES, ALL.get(FLOAT, a + k * aStep + aRow));
-            c1 = a1.fma(b0, c1);
-            d1 = a1.fma(b1, d1);
-            e1 = a1.fma(b2, e1);
-            f1 = a1.fma(b3, f1);
-            FloatVector a2 = FloatVector.broadcast(SPECIES, ALL.get(FLOAT, a + k * aStep + 2 * aRow));
-            c2 = a2.fma(b0, c2);
-            d2 = a2.fma(b1, d2);
-            e2 = a2.fma(b2, e2);
-            f2 = a2.fma(b3, f2);
-            FloatVector a3 = FloatVector.broadcast(SPECIES, ALL.get(FLOAT, a + k * aStep + 3 * aRow));
-            c3 = a3.fma(b0, c3);
-            d3 = a3.fma(b1, d3);
-            e3 = a3.fma(b2, e3);
-            f3 = a3.fma(b3, f3);
-        }
-        c0.intoMemorySegment(ALL, c, ORDER);
-        d0.intoMemorySegment(ALL, c + VECTOR, ORDER);
-        e0.intoMemorySegment(ALL, c + 2 * VECTOR, ORDER);
-        f0.intoMemorySegment(ALL, c + 3 * VECTOR, ORDER);
-        c1.intoMemorySegment(ALL, c + cRow, ORDER);
-        d1.intoMemorySegment(ALL, c + cRow + VECTOR, ORDER);
-        e1.intoMemorySegment(ALL, c + cRow + 2 * VECTOR, ORDER);
-        f1.intoMemorySegment(ALL, c + cRow + 3 * VECTOR, ORDER);
-        c2.intoMemorySegment(ALL, c + 2 * cRow, ORDER);
-        d2.intoMemorySegment(ALL, c + 2 * cRow + VECTOR, ORDER);
-        e2.intoMemorySegment(ALL, c + 2 * cRow + 2 * VECTOR, ORDER);
-        f2.intoMemorySegment(ALL, c + 2 * cRow + 3 * VECTOR, ORDER);
-        c3.intoMemorySegment(ALL, c + 3 * cRow, ORDER);
-        d3.intoMemorySegment(ALL, c + 3 * cRow + VECTOR, ORDER);
-        e3.intoMemorySegment(ALL, c + 3 * cRow + 2 * VECTOR, ORDER);
-        f3.intoMemorySegment(ALL, c + 3 * cRow + 3 * VECTOR, ORDER);
     }
 
     private static void twoVectors(long c, long cRow, long a, long aRow, long aStep, long b, long bStep, int depth) {
