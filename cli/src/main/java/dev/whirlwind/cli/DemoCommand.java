@@ -31,7 +31,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "demo",
         description = {
-            "Shows the main job in about five minutes, on text that every JDK brings: pre-trains a small model on the"
+            "Shows the main job in a few minutes, on text that every JDK brings: pre-trains a small model on the"
                     + " English of the JDK's Javadoc, continues it on the JDK's Java code with a part of the English mixed"
                     + " in, and measures both before and after.",
             "The same seed, engine and machine give the same figures again."
