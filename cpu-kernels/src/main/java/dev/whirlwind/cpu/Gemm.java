@@ -4,6 +4,7 @@ import static dev.whirlwind.cpu.Memory.ALL;
 import static dev.whirlwind.cpu.Memory.LANES;
 import static dev.whirlwind.cpu.Memory.ORDER;
 import static dev.whirlwind.cpu.Memory.SPECIES;
+import static jdk.incubator.vector.FloatVector.fromArray;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import java.lang.foreign.Arena;
@@ -14,23 +15,26 @@ import jdk.incubator.vector.VectorMask;
  * Matrix multiplication, blocked for the caches and packed (Goto and van de Geijn, 2008; Van Zee and van de Geijn, BLIS,
  * 2015). The result is cut into tiles, one task each. A task goes through k in blocks; for each it packs its columns of B
  * to stay in the second-level cache, then takes its rows of A through {@link MicroKernel}, a few at a time. Rows that lie
- * contiguous are read where they are; those of a transposed A are packed, too, because they would touch a page each.
+ * contiguous are copied as they are needed; a transposed A is transposed first, some rows at a time.
  *
  * <p>Every element of the result is the sum over blocks of k, in order, of sums in order: tiles and threads do not change
  * its bits. Addresses are {@link Memory}'s; leading dimensions count floats. Not for use by several threads at a time.
  */
 final class Gemm implements Workers.Task {
-    /** Most of k at a time: so many elements of {@link MicroKernel#ROWS} rows fill a first-level cache. */
-    private static final int DEPTH = 1024;
-
-    /** The same with a transposed A: less, so that the rows of A and B that are packed are read in longer pieces. */
+    /** Most of k at a time with a transposed A: less, so that the rows of A and B that are packed are read in longer pieces. */
     private static final int DEPTH_TRANSPOSED = 256;
 
-    /** Memory for what a task packs of B at a time: most of a second-level cache of 1 MiB. */
-    private static final long B_BYTES = 800 << 10;
+    /** Memory for a block of k of what a task packs of B: most of a second-level cache of 1 MiB. */
+    private static final long B_BLOCK_BYTES = 800 << 10;
+
+    /**
+     * Memory for all blocks of B that a task packs at a time. With a transposed A it packs as many as fit, so that results,
+     * gradients of weights in memory, are read and written once for many blocks.
+     */
+    private static final long B_BYTES = 3 << 20;
 
     /** Memory for what a task packs of a transposed A at a time. */
-    private static final long A_BYTES = 1 << 16;
+    private static final long A_BYTES = 1 << 17;
 
     /** What packing an element of B costs, or fetching one of A, in multiplications. */
     private static final double FETCHING = 50;
@@ -42,11 +46,14 @@ final class Gemm implements Workers.Task {
     private static final long ZEROS =
             Memory.allocate(Arena.global(), MicroKernel.COLUMNS).address();
 
-    private static final long TILE_BYTES = 4L * MicroKernel.ROWS * MicroKernel.COLUMNS;
-    private static final long SCRATCH_BYTES = TILE_BYTES + B_BYTES + A_BYTES;
+    private static final long SCRATCH_BYTES = B_BYTES + A_BYTES;
 
     private final Workers workers;
     private final long scratch;
+
+    // For each worker: rows of A, and the product of these and a panel of B.
+    private final float[][] aRows;
+    private final float[][] tiles;
 
     private long c;
     private long a;
@@ -71,6 +78,8 @@ final class Gemm implements Workers.Task {
     Gemm(Workers workers, Arena arena) {
         this.workers = workers;
         scratch = Memory.allocate(arena, workers.threads() * SCRATCH_BYTES / 4).address();
+        aRows = new float[workers.threads()][MicroKernel.ROWS * MicroKernel.ROW_STEP];
+        tiles = new float[workers.threads()][MicroKernel.ROWS * MicroKernel.COLUMNS];
     }
 
     /** C [m, n] = A [m, k] * B^T, with B [n, k]; plus the row {@code bias} [n] where not 0; or C += where accumulate. */
@@ -110,7 +119,7 @@ final class Gemm implements Workers.Task {
         this.n = n;
         this.k = k;
         this.accumulate = accumulate;
-        blocks = Math.ceilDiv(k, transposeA ? DEPTH_TRANSPOSED : DEPTH);
+        blocks = Math.ceilDiv(k, transposeA ? DEPTH_TRANSPOSED : MicroKernel.DEPTH);
         chooseTiles();
         workers.run(Math.ceilDiv(m, tileRows) * tilesAcross, this);
     }
@@ -119,7 +128,7 @@ final class Gemm implements Workers.Task {
     private void chooseTiles() {
         double best = Double.POSITIVE_INFINITY;
         int depth = blocks == 1 ? k : k / blocks + LANES;
-        int mostColumns = most(B_BYTES, depth, MicroKernel.COLUMNS);
+        int mostColumns = most(B_BLOCK_BYTES, depth, MicroKernel.COLUMNS);
         for (int across = Math.ceilDiv(n, mostColumns); ; across++) {
             int columns = roundUp(Math.ceilDiv(n, across), MicroKernel.COLUMNS);
             for (int down = 1; ; down++) {
@@ -154,26 +163,36 @@ final class Gemm implements Workers.Task {
 
     @Override
     public void run(int task, int worker) {
-        long tile = scratch + worker * SCRATCH_BYTES;
-        long bPanels = tile + TILE_BYTES;
-        long aPanels = bPanels + B_BYTES;
+        long bPanels = scratch + worker * SCRATCH_BYTES;
+        long aTransposed = bPanels + B_BYTES;
         int row = task / tilesAcross * tileRows;
         int column = task % tilesAcross * tileColumns;
         int rowEnd = Math.min(m, row + tileRows);
-        int columnEnd = Math.min(n, column + tileColumns);
-        for (int block = 0; block < blocks; block++) {
-            int from = start(block);
-            int depth = start(block + 1) - from;
-            packB(from, depth, column, columnEnd - column, bPanels);
-            int step = transposeA ? most(A_BYTES, depth, MicroKernel.ROWS) : rowEnd - row;
+        int columns = Math.min(n, column + tileColumns) - column;
+        int width = blocks == 1 ? roundUp(k, LANES) : roundUp(k / blocks + LANES, LANES);
+        long blockBytes = Math.ceilDiv(columns, MicroKernel.COLUMNS) * Packing.panelStep(width, MicroKernel.COLUMNS);
+        int blocksAtATime = transposeA ? (int) Math.max(1, B_BYTES / blockBytes) : 1;
+        int step = transposeA ? (int) (A_BYTES / (4L * width)) / LANES * LANES : rowEnd - row;
+        for (int first = 0; first < blocks; first += blocksAtATime) {
+            int last = Math.min(blocks, first + blocksAtATime);
+            for (int block = first; block < last; block++) {
+                packB(block, column, columns, bPanels + (block - first) * blockBytes);
+            }
             for (int i = row; i < rowEnd; i += step) {
                 int rows = Math.min(step, rowEnd - i);
-                long left = a + i * 4L * lda + 4L * from;
-                if (transposeA) {
-                    Packing.copy(a + from * 4L * lda + 4L * i, 4L * lda, depth, rows, MicroKernel.ROWS, aPanels);
-                    left = aPanels;
+                for (int block = first; block < last; block++) {
+                    long left = a + i * 4L * lda + 4L * start(block);
+                    long leftStep = 4L * lda;
+                    int depth = start(block + 1) - start(block);
+                    if (transposeA) {
+                        long source = a + start(block) * 4L * lda + 4L * i;
+                        left = aTransposed;
+                        leftStep = 4L * width;
+                        Packing.transpose(source, 4L * lda, rows, depth, width, left);
+                    }
+                    long panels = bPanels + (block - first) * blockBytes;
+                    multiplyRows(left, leftStep, i, rows, panels, column, columns, block, worker);
                 }
-                multiplyRows(left, i, rows, bPanels, column, columnEnd, depth, block > 0, tile);
             }
         }
     }
@@ -183,7 +202,9 @@ final class Gemm implements Workers.Task {
         return block == blocks ? k : (int) ((long) k * block / blocks) / LANES * LANES;
     }
 
-    private void packB(int from, int depth, int column, int columns, long panels) {
+    private void packB(int block, int column, int columns, long panels) {
+        int from = start(block);
+        int depth = start(block + 1) - from;
         if (transposeB) {
             for (int j = 0; j < columns; j += MicroKernel.COLUMNS) {
                 long source = b + (column + j) * 4L * ldb + 4L * from;
@@ -197,23 +218,25 @@ final class Gemm implements Workers.Task {
     }
 
     private void multiplyRows(
-            long left, int row, int rows, long bPanels, int column, int columnEnd, int depth, boolean more, long tile) {
-        long rowStep = transposeA ? 4 : 4L * lda;
-        long kStep = transposeA ? 4L * MicroKernel.ROWS : 4;
-        long nextRows = transposeA ? Packing.panelStep(depth, MicroKernel.ROWS) : MicroKernel.ROWS * rowStep;
+            long left, long leftStep, int row, int rows, long panels, int column, int columns, int block, int worker) {
+        int depth = start(block + 1) - start(block);
+        float[] aRow = aRows[worker];
+        float[] tile = tiles[worker];
         for (int i = 0; i < rows; i += MicroKernel.ROWS) {
             int count = Math.min(MicroKernel.ROWS, rows - i);
-            long panel = bPanels;
-            for (int j = column; j < columnEnd; j += MicroKernel.COLUMNS) {
-                MicroKernel.multiply(left, rowStep, kStep, count, panel, tile, depth);
-                finish(tile, row + i, count, j, Math.min(MicroKernel.COLUMNS, columnEnd - j), more);
+            for (int r = 0; r < count; r++) {
+                Memory.copy(left + (i + r) * leftStep, aRow, r * MicroKernel.ROW_STEP, depth);
+            }
+            long panel = panels;
+            for (int j = 0; j < columns; j += MicroKernel.COLUMNS) {
+                MicroKernel.multiply(aRow, panel, tile, depth);
+                finish(tile, row + i, count, column + j, Math.min(MicroKernel.COLUMNS, columns - j), block > 0);
                 panel += Packing.panelStep(depth, MicroKernel.COLUMNS);
             }
-            left += nextRows;
         }
     }
 
-    private void finish(long tile, int row, int rows, int column, int columns, boolean more) {
+    private void finish(float[] tile, int row, int rows, int column, int columns, boolean more) {
         long step = 4L * ldc;
         long target = c + row * step + 4L * column;
         if (more || accumulate) {
@@ -226,11 +249,11 @@ final class Gemm implements Workers.Task {
     }
 
     /** target = tile + addend, by rows. */
-    private static void put(long tile, long target, long step, long addend, long addendStep, int rows, int columns) {
+    private static void put(float[] tile, long target, long step, long addend, long addendStep, int rows, int columns) {
         if (columns == MicroKernel.COLUMNS) {
             for (int i = 0; i < rows; i++) {
-                FloatVector left = fromMemorySegment(SPECIES, ALL, tile + 2L * i * VECTOR, ORDER);
-                FloatVector right = fromMemorySegment(SPECIES, ALL, tile + (2L * i + 1) * VECTOR, ORDER);
+                FloatVector left = fromArray(SPECIES, tile, 2 * i * LANES);
+                FloatVector right = fromArray(SPECIES, tile, (2 * i + 1) * LANES);
                 FloatVector l = left.add(fromMemorySegment(SPECIES, ALL, addend + i * addendStep, ORDER));
                 FloatVector r = right.add(fromMemorySegment(SPECIES, ALL, addend + i * addendStep + VECTOR, ORDER));
                 l.intoMemorySegment(ALL, target + i * step, ORDER);
@@ -238,16 +261,16 @@ final class Gemm implements Workers.Task {
             }
         } else {
             for (int j = 0; j < columns; j += LANES) {
-                putPart(tile + 4L * j, target + 4L * j, step, addend + 4L * j, addendStep, rows, columns - j);
+                putPart(tile, j, target + 4L * j, step, addend + 4L * j, addendStep, rows, columns - j);
             }
         }
     }
 
     private static void putPart(
-            long tile, long target, long step, long addend, long addendStep, int rows, int columns) {
+            float[] tile, int at, long target, long step, long addend, long addendStep, int rows, int columns) {
         VectorMask<Float> mask = Memory.firstLanes(columns);
         for (int i = 0; i < rows; i++) {
-            fromMemorySegment(SPECIES, ALL, tile + 2L * i * VECTOR, ORDER)
+            fromArray(SPECIES, tile, at + i * MicroKernel.COLUMNS)
                     .add(fromMemorySegment(SPECIES, ALL, addend + i * addendStep, ORDER, mask))
                     .intoMemorySegment(ALL, target + i * step, ORDER, mask);
         }

@@ -98,6 +98,11 @@ final class Memory {
         MemorySegment.copy(ALL, from, ALL, to, floats * Float.BYTES);
     }
 
+    /** Copies floats into a part of an array. */
+    static void copy(long from, float[] to, int at, int floats) {
+        MemorySegment.copy(ALL, ValueLayout.JAVA_FLOAT_UNALIGNED, from, to, at, floats);
+    }
+
     /** Fills with zeros. */
     static void zero(long address, long floats) {
         ALL.asSlice(address, floats * Float.BYTES).fill((byte) 0);
