@@ -22,7 +22,6 @@ final class Attention {
     private static final double ONE_PASS_SHARE = 5.0 / 7;
 
     private final Workers workers;
-    private final Scratch scratch;
     private final Mask mask = new Mask();
     private final AttentionTile[] tiles;
     private final Workers.Task forward = this::forward;
@@ -45,9 +44,8 @@ final class Attention {
     private long qkvStep;
     private long outStep;
 
-    Attention(Workers workers, Scratch scratch) {
+    Attention(Workers workers) {
         this.workers = workers;
-        this.scratch = scratch;
         tiles = new AttentionTile[workers.threads()];
         for (int i = 0; i < tiles.length; i++) {
             tiles[i] = new AttentionTile();
@@ -65,10 +63,8 @@ final class Attention {
         tilesPerHead = Math.ceilDiv(shape.sequence(), AttentionTile.SIZE);
         qkvStep = 4L * shape.qkvWidth();
         outStep = 4L * shape.outWidth();
-        long floats = AttentionTile.floats(shape.headDim());
-        long address = scratch.reserve(floats * tiles.length);
-        for (int i = 0; i < tiles.length; i++) {
-            tiles[i].place(address + 4 * floats * i, shape.headDim());
+        for (AttentionTile tile : tiles) {
+            tile.place(shape.headDim());
         }
     }
 
@@ -97,14 +93,14 @@ final class Attention {
             tile.score(shape);
             tile.softmax();
             if (drops) {
-                drop(tile.scores, batch, head, query, key, rows);
+                drop(tile, tile.scores, batch, head, query, key, rows);
             }
             tile.addToQueries(tile.scores, tile.values);
         }
         for (int r = 0; r < rows; r++) {
             float total = tile.total(r);
             long to = out + outStep * ((long) batch * shape.sequence() + query + r) + 4L * head * shape.headDim();
-            AttentionTile.scale(tile.sums + r * tile.headStep, to, 1 / total, shape.headDim());
+            tile.unloadSums(r, 1 / total, to);
             Memory.set(lse + 4 * place(batch, head, query + r), (float) (tile.maximum(r) + Math.log(total)));
         }
     }
@@ -179,7 +175,7 @@ final class Attention {
                     addQueryGradients(tile, batch, head, queryTile, keyTile);
                 }
                 if (drops) {
-                    drop(tile.scores, batch, head, queryTile * AttentionTile.SIZE, key, rows);
+                    drop(tile, tile.scores, batch, head, queryTile * AttentionTile.SIZE, key, rows);
                 }
                 tile.addToKeys(tile.dvalues, tile.scores, tile.dout);
             }
@@ -228,7 +224,7 @@ final class Attention {
         tile.score(shape);
         tile.gradeProbabilities();
         if (drops) {
-            drop(tile.dscores, batch, head, query, key, rows);
+            drop(tile, tile.dscores, batch, head, query, key, rows);
         }
         for (int r = 0; r < rows; r++) {
             long place = 4 * place(batch, head, query + r);
@@ -244,10 +240,10 @@ final class Attention {
         tile.unload(tile.sums, rows, shape.scale(), to, qkvStep, keyTile > firstKeyTile(queryTile));
     }
 
-    private void drop(long matrix, int batch, int head, int query, int key, int rows) {
+    private void drop(AttentionTile tile, int matrix, int batch, int head, int query, int key, int rows) {
         for (int r = 0; r < rows; r++) {
             long element = place(batch, head, query + r) * shape.sequence() + key;
-            AttentionTile.drop(matrix + r * AttentionTile.SCORE_STEP, mask.kept(element), keptScale);
+            tile.drop(matrix, r, mask.kept(element), keptScale);
         }
     }
 

@@ -4,58 +4,60 @@ import static dev.whirlwind.cpu.Memory.ALL;
 import static dev.whirlwind.cpu.Memory.LANES;
 import static dev.whirlwind.cpu.Memory.ORDER;
 import static dev.whirlwind.cpu.Memory.SPECIES;
+import static jdk.incubator.vector.FloatVector.fromArray;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.whirlwind.model.AttentionShape;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 
 /**
- * One worker's tile of {@link Attention}: up to SIZE queries against up to SIZE keys, with copies of their rows that lie
- * close together and start on vectors. Rows of scores are SIZE floats apart, rows of heads {@link #headStep} bytes; what
- * lies between head_dim and the step is never used, nor are rows beyond the sequence.
+ * One worker's tile of {@link Attention}: up to SIZE queries against up to SIZE keys, with copies of their rows. All
+ * matrices are cut into blocks of SIZE x SIZE floats in one array: scores are one block, the rows of a head one for each
+ * SIZE of head_dim, the last filled up to whole vectors. What lies there, or in rows beyond the sequence, is never used.
  */
 final class AttentionTile {
-    /** Queries, and keys, of a tile: a matrix of 64 x 64 takes 16 KiB, and a tile stays in the L2 cache. */
-    static final int SIZE = 64;
+    /** Queries, and keys, of a tile: a block takes 16 KiB, and a tile stays in the second-level cache. */
+    static final int SIZE = TileProduct.STEP;
+
+    private static final int BLOCK = SIZE * SIZE;
 
     /** Queries that are worked on together where the causal mask hides part of a tile: see {@link #reach}. */
     private static final int BAND = 16;
-
-    /** Bytes from one row of scores to the next. */
-    static final long SCORE_STEP = 4L * SIZE;
 
     /** A score that is not seen: so low that its exponential is 0, but unlike infinity it can be subtracted from itself. */
     private static final float MASKED = -1e30f;
 
     private static final int MATRICES = 9;
 
-    // Addresses of SIZE rows of head_dim; those with T hold head_dim rows of SIZE.
-    long queries;
-    long dout;
-    long keys;
-    long keysT;
-    long values;
-    long valuesT;
-    long dkeys;
-    long dvalues;
+    private float[] floats = {};
+
+    // Places of SIZE rows of head_dim; those with T hold head_dim rows of SIZE.
+    int queries;
+    int dout;
+    int keys;
+    int keysT;
+    int values;
+    int valuesT;
+    int dkeys;
+    int dvalues;
 
     /** The output in forward, gradients of the queries in backward. */
-    long sums;
+    int sums;
 
-    // Scores, then probabilities; gradients of the scores.
-    long scores;
-    long dscores;
+    // Places of the scores, then probabilities; of the gradients of the scores.
+    int scores;
+    int dscores;
 
     // One for each query: maximum so far, factor to bring sums to the new maximum; and lanes of sums.
-    private long maxima;
-    private long factors;
-    private long totals;
+    private int maxima;
+    private int factors;
+    private int totals;
 
     private int headDim;
-    private int paddedDim;
-    long headStep;
+    private int blocks;
 
     private int query;
     private int rows;
@@ -63,67 +65,114 @@ final class AttentionTile {
     private int keyCount;
     private int band;
 
-    /** Floats that a tile needs. */
-    static long floats(int headDim) {
-        return matrix(headDim) * MATRICES + 2L * SIZE * SIZE + 2L * SIZE + (long) SIZE * LANES;
-    }
-
-    private static long matrix(int headDim) {
-        return (long) SIZE * pad(headDim);
-    }
-
-    private static int pad(int headDim) {
-        return Math.ceilDiv(headDim, LANES) * LANES;
-    }
-
-    /** Lays the tile out from an address on. */
-    void place(long address, int headDim) {
+    /** Lays the tile out. */
+    void place(int headDim) {
         this.headDim = headDim;
-        paddedDim = pad(headDim);
-        headStep = 4L * paddedDim;
-        long bytes = 4 * matrix(headDim);
-        queries = address;
-        dout = queries + bytes;
-        keys = dout + bytes;
-        keysT = keys + bytes;
-        values = keysT + bytes;
-        valuesT = values + bytes;
-        dkeys = valuesT + bytes;
-        dvalues = dkeys + bytes;
-        sums = dvalues + bytes;
-        scores = sums + bytes;
-        dscores = scores + SIZE * SCORE_STEP;
-        maxima = dscores + SIZE * SCORE_STEP;
-        factors = maxima + 4 * SIZE;
-        totals = factors + 4 * SIZE;
-    }
-
-    /** Rows of a head, times a factor, into a matrix of this tile. */
-    void load(long from, long fromStep, int rows, float factor, long to) {
-        for (int r = 0; r < rows; r++) {
-            scale(from + r * fromStep, to + r * headStep, factor, headDim);
+        blocks = Math.ceilDiv(headDim, SIZE);
+        int matrix = blocks * BLOCK;
+        queries = 0;
+        dout = queries + matrix;
+        keys = dout + matrix;
+        keysT = keys + matrix;
+        values = keysT + matrix;
+        valuesT = values + matrix;
+        dkeys = valuesT + matrix;
+        dvalues = dkeys + matrix;
+        sums = dvalues + matrix;
+        scores = MATRICES * matrix;
+        dscores = scores + BLOCK;
+        maxima = dscores + BLOCK;
+        factors = maxima + SIZE;
+        totals = factors + SIZE;
+        int size = totals + SIZE * LANES;
+        if (floats.length < size) {
+            floats = new float[size];
         }
     }
 
-    /** Rows of a head into a transposed matrix of this tile. */
-    void loadTransposed(long from, long fromStep, int rows, long to) {
-        Packing.transpose(from, fromStep, headDim, rows, SIZE, to);
+    /** Floats of a block's rows. */
+    private int width(int block) {
+        return Math.min(SIZE, headDim - block * SIZE);
     }
 
-    /** A matrix of this tile, times a factor, to rows of a head: added, or stored where that is the first. */
-    void unload(long from, int rows, float factor, long to, long toStep, boolean add) {
-        for (int r = 0; r < rows; r++) {
-            if (add) {
-                addScaled(from + r * headStep, to + r * toStep, factor, headDim);
-            } else {
-                scale(from + r * headStep, to + r * toStep, factor, headDim);
+    /** The same, filled up to whole vectors. */
+    private int wholeWidth(int block) {
+        return Math.ceilDiv(width(block), LANES) * LANES;
+    }
+
+    /** Rows of a head, times a factor, into a matrix of this tile. */
+    void load(long from, long fromStep, int rows, float factor, int to) {
+        for (int block = 0; block < blocks; block++) {
+            for (int r = 0; r < rows; r++) {
+                long source = from + r * fromStep + 4L * block * SIZE;
+                load(source, floats, to + block * BLOCK + r * SIZE, factor, width(block));
             }
         }
     }
 
+    private static void load(long from, float[] to, int at, float factor, int width) {
+        int full = SPECIES.loopBound(width);
+        for (int c = 0; c < full; c += LANES) {
+            fromMemorySegment(SPECIES, ALL, from + 4L * c, ORDER).mul(factor).intoArray(to, at + c);
+        }
+        for (int c = full; c < width; c++) {
+            to[at + c] = Memory.get(from + 4L * c) * factor;
+        }
+    }
+
+    /** Rows of a head into a transposed matrix of this tile. */
+    void loadTransposed(long from, long fromStep, int rows, int to) {
+        Packing.transpose(from, fromStep, headDim, rows, SIZE, floats, to, SIZE);
+    }
+
+    /** A matrix of this tile, times a factor, to rows of a head: added, or stored where that is the first. */
+    void unload(int from, int rows, float factor, long to, long toStep, boolean add) {
+        for (int r = 0; r < rows; r++) {
+            unloadRow(from, r, factor, to + r * toStep, add);
+        }
+    }
+
+    /** A row of {@link #sums}, times a factor, to a row of a head. */
+    void unloadSums(int row, float factor, long to) {
+        unloadRow(sums, row, factor, to, false);
+    }
+
+    private void unloadRow(int from, int row, float factor, long to, boolean add) {
+        for (int block = 0; block < blocks; block++) {
+            int source = from + block * BLOCK + row * SIZE;
+            long target = to + 4L * block * SIZE;
+            if (add) {
+                addScaled(floats, source, target, factor, width(block));
+            } else {
+                storeScaled(floats, source, target, factor, width(block));
+            }
+        }
+    }
+
+    private static void storeScaled(float[] from, int at, long to, float factor, int width) {
+        int full = SPECIES.loopBound(width);
+        for (int c = 0; c < full; c += LANES) {
+            fromArray(SPECIES, from, at + c).mul(factor).intoMemorySegment(ALL, to + 4L * c, ORDER);
+        }
+        for (int c = full; c < width; c++) {
+            Memory.set(to + 4L * c, from[at + c] * factor);
+        }
+    }
+
+    private static void addScaled(float[] from, int at, long to, float factor, int width) {
+        int full = SPECIES.loopBound(width);
+        for (int c = 0; c < full; c += LANES) {
+            FloatVector v = fromArray(SPECIES, from, at + c).mul(factor);
+            v.add(fromMemorySegment(SPECIES, ALL, to + 4L * c, ORDER)).intoMemorySegment(ALL, to + 4L * c, ORDER);
+        }
+        for (int c = full; c < width; c++) {
+            Memory.set(to + 4L * c, Memory.get(to + 4L * c) + from[at + c] * factor);
+        }
+    }
+
     /** Matrix of this tile = 0. */
-    void clear(long matrix) {
-        Memory.zero(matrix, matrix(headDim));
+    void clear(int matrix) {
+        Arrays.fill(floats, matrix, matrix + blocks * BLOCK, 0);
     }
 
     /** Which queries and keys the methods that follow are about. */
@@ -137,78 +186,65 @@ final class AttentionTile {
 
     /** Scores; those of the future, or out of the window, are MASKED. */
     void score(AttentionShape shape) {
-        Memory.zero(scores, (long) SIZE * SIZE);
+        Arrays.fill(floats, scores, scores + BLOCK, 0);
         if (query == key || key < shape.firstKey(query + rows - 1)) {
             for (int r = 0; r < rows; r++) {
-                long row = scores + r * SCORE_STEP;
-                hide(row, 0, Math.clamp(shape.firstKey(query + r) - key, 0, SIZE));
-                hide(row, query + r + 1 - key, reach(r));
+                hide(r, 0, Math.clamp(shape.firstKey(query + r) - key, 0, SIZE));
+                hide(r, query + r + 1 - key, reach(r));
             }
         }
         multiply(scores, queries, keysT);
     }
 
-    private static void hide(long row, int from, int to) {
-        for (int c = from; c < to; c++) {
-            Memory.set(row + 4L * c, MASKED);
+    private void hide(int row, int from, int to) {
+        if (from < to) {
+            Arrays.fill(floats, scores + row * SIZE + from, scores + row * SIZE + to, MASKED);
         }
     }
 
     /** Gradients of the probabilities: dout values^T, into dscores. */
     void gradeProbabilities() {
-        Memory.zero(dscores, (long) SIZE * SIZE);
+        Arrays.fill(floats, dscores, dscores + BLOCK, 0);
         multiply(dscores, dout, valuesT);
     }
 
     /** result [queries, keys] += a [queries, head_dim] * b [head_dim, keys]. */
-    private void multiply(long result, long a, long b) {
+    private void multiply(int result, int a, int b) {
         for (int r = 0; r < rows; r += band) {
-            TileProduct.add(
-                    result + r * SCORE_STEP,
-                    SCORE_STEP,
-                    a + r * headStep,
-                    headStep,
-                    4,
-                    b,
-                    SCORE_STEP,
-                    whole(Math.min(band, rows - r)),
-                    Math.ceilDiv(Math.min(keyCount, reach(r)), LANES) * LANES,
-                    headDim);
+            int count = whole(Math.min(band, rows - r));
+            int columns = Math.ceilDiv(Math.min(keyCount, reach(r)), LANES) * LANES;
+            for (int block = 0; block < blocks; block++) {
+                int left = a + block * BLOCK + r * SIZE;
+                TileProduct.add(
+                        floats, result + r * SIZE, left, false, b + block * BLOCK, count, columns, width(block));
+            }
         }
     }
 
     /** sums += matrix * rowsOfKeys, where the matrix [queries, keys] is scores or dscores. */
-    void addToQueries(long matrix, long rowsOfKeys) {
+    void addToQueries(int matrix, int rowsOfKeys) {
         for (int r = 0; r < rows; r += band) {
-            TileProduct.add(
-                    sums + r * headStep,
-                    headStep,
-                    matrix + r * SCORE_STEP,
-                    SCORE_STEP,
-                    4,
-                    rowsOfKeys,
-                    headStep,
-                    whole(Math.min(band, rows - r)),
-                    paddedDim,
-                    Math.min(keyCount, reach(r)));
+            int count = whole(Math.min(band, rows - r));
+            int depth = Math.min(keyCount, reach(r));
+            for (int block = 0; block < blocks; block++) {
+                int result = sums + block * BLOCK + r * SIZE;
+                int right = rowsOfKeys + block * BLOCK;
+                TileProduct.add(floats, result, matrix + r * SIZE, false, right, count, wholeWidth(block), depth);
+            }
         }
     }
 
     /** result += matrix^T * rowsOfQueries, where the matrix [queries, keys] is scores or dscores. */
-    void addToKeys(long result, long matrix, long rowsOfQueries) {
+    void addToKeys(int result, int matrix, int rowsOfQueries) {
         for (int c = 0; c < keyCount; c += band) {
             int first = query == key ? c : 0;
-            TileProduct.add(
-                    result + c * headStep,
-                    headStep,
-                    matrix + first * SCORE_STEP + 4L * c,
-                    4,
-                    SCORE_STEP,
-                    rowsOfQueries + first * headStep,
-                    headStep,
-                    whole(Math.min(band, keyCount - c)),
-                    paddedDim,
-                    rows - first);
+            int count = whole(Math.min(band, keyCount - c));
+            for (int block = 0; block < blocks; block++) {
+                int to = result + block * BLOCK + c * SIZE;
+                int left = matrix + first * SIZE + c;
+                int right = rowsOfQueries + block * BLOCK + first * SIZE;
+                TileProduct.add(floats, to, left, true, right, count, wholeWidth(block), rows - first);
+            }
         }
     }
 
@@ -228,11 +264,9 @@ final class AttentionTile {
     /** No keys seen yet. */
     void beginSoftmax() {
         clear(sums);
-        Memory.zero(totals, (long) SIZE * LANES);
-        for (int r = 0; r < SIZE; r++) {
-            Memory.set(maxima + 4L * r, MASKED);
-            Memory.set(factors + 4L * r, MASKED);
-        }
+        Arrays.fill(floats, totals, totals + SIZE * LANES, 0);
+        Arrays.fill(floats, maxima, maxima + SIZE, MASKED);
+        Arrays.fill(floats, factors, factors + SIZE, MASKED);
     }
 
     /**
@@ -241,105 +275,94 @@ final class AttentionTile {
      */
     void softmax() {
         for (int r = 0; r < rows; r++) {
-            float max = Math.max(Memory.get(maxima + 4L * r), rowMaximum(scores + r * SCORE_STEP, reach(r)));
-            Memory.set(factors + 4L * r, max);
+            floats[factors + r] = Math.max(floats[maxima + r], rowMaximum(floats, scores + r * SIZE, reach(r)));
         }
-        newMaxima(maxima, factors);
+        newMaxima(floats, maxima, factors);
         for (int r = 0; r < rows; r++) {
-            float factor = Memory.get(factors + 4L * r);
+            float factor = floats[factors + r];
             if (factor != 1) {
-                scale(sums + r * headStep, sums + r * headStep, factor, paddedDim);
+                scaleSums(r, factor);
             }
-            long row = scores + r * SCORE_STEP;
-            VectorMath.exponentials(row, Memory.get(maxima + 4L * r), reach(r));
-            addLanes(totals + 4L * r * LANES, factor, row, reach(r));
+            int row = scores + r * SIZE;
+            VectorMath.exponentials(floats, row, floats[maxima + r], reach(r));
+            addLanes(floats, totals + r * LANES, factor, row, reach(r));
         }
     }
 
-    private static float rowMaximum(long row, int width) {
-        FloatVector max = fromMemorySegment(SPECIES, ALL, row, ORDER);
+    private static float rowMaximum(float[] m, int row, int width) {
+        FloatVector max = fromArray(SPECIES, m, row);
         for (int c = LANES; c < width; c += LANES) {
-            max = max.max(fromMemorySegment(SPECIES, ALL, row + 4L * c, ORDER));
+            max = max.max(fromArray(SPECIES, m, row + c));
         }
         return max.reduceLanes(VectorOperators.MAX);
     }
 
     /** factors holds the new maxima: they go to maxima, and exp(old - new) to factors. */
-    private static void newMaxima(long maxima, long factors) {
+    private static void newMaxima(float[] m, int maxima, int factors) {
         for (int r = 0; r < SIZE; r += LANES) {
-            FloatVector old = fromMemorySegment(SPECIES, ALL, maxima + 4L * r, ORDER);
-            FloatVector now = fromMemorySegment(SPECIES, ALL, factors + 4L * r, ORDER);
-            now.intoMemorySegment(ALL, maxima + 4L * r, ORDER);
-            old.sub(now).intoMemorySegment(ALL, factors + 4L * r, ORDER);
+            FloatVector old = fromArray(SPECIES, m, maxima + r);
+            FloatVector now = fromArray(SPECIES, m, factors + r);
+            now.intoArray(m, maxima + r);
+            old.sub(now).intoArray(m, factors + r);
         }
-        VectorMath.exponentials(factors, 0, SIZE);
+        VectorMath.exponentials(m, factors, 0, SIZE);
+    }
+
+    private void scaleSums(int row, float factor) {
+        for (int block = 0; block < blocks; block++) {
+            scale(floats, sums + block * BLOCK + row * SIZE, factor, wholeWidth(block));
+        }
+    }
+
+    private static void scale(float[] m, int at, float factor, int width) {
+        for (int c = 0; c < width; c += LANES) {
+            fromArray(SPECIES, m, at + c).mul(factor).intoArray(m, at + c);
+        }
     }
 
     /** total = total * factor + the row's lanes. */
-    private static void addLanes(long total, float factor, long row, int width) {
-        FloatVector sum = fromMemorySegment(SPECIES, ALL, total, ORDER).mul(factor);
+    private static void addLanes(float[] m, int total, float factor, int row, int width) {
+        FloatVector sum = fromArray(SPECIES, m, total).mul(factor);
         for (int c = 0; c < width; c += LANES) {
-            sum = sum.add(fromMemorySegment(SPECIES, ALL, row + 4L * c, ORDER));
+            sum = sum.add(fromArray(SPECIES, m, row + c));
         }
-        sum.intoMemorySegment(ALL, total, ORDER);
+        sum.intoArray(m, total);
     }
 
-    /** Zeroes the floats of a row whose bit in {@code kept} is 0, and scales the others. */
-    static void drop(long row, long kept, float keptScale) {
+    /** Zeroes the floats of a row of scores or dscores whose bit in {@code kept} is 0, and scales the others. */
+    void drop(int matrix, int row, long kept, float keptScale) {
+        drop(floats, matrix + row * SIZE, kept, keptScale);
+    }
+
+    private static void drop(float[] m, int row, long kept, float keptScale) {
         for (int c = 0; c < SIZE; c += LANES) {
             VectorMask<Float> lanes = VectorMask.fromLong(SPECIES, kept >>> c);
-            FloatVector scaled =
-                    fromMemorySegment(SPECIES, ALL, row + 4L * c, ORDER).mul(keptScale);
-            FloatVector.zero(SPECIES).blend(scaled, lanes).intoMemorySegment(ALL, row + 4L * c, ORDER);
+            FloatVector scaled = fromArray(SPECIES, m, row + c).mul(keptScale);
+            FloatVector.zero(SPECIES).blend(scaled, lanes).intoArray(m, row + c);
         }
     }
 
     /** The sum of a query's exponentials. */
     float total(int row) {
-        return VectorMath.sum(fromMemorySegment(SPECIES, ALL, totals + 4L * row * LANES, ORDER));
+        return VectorMath.sum(fromArray(SPECIES, floats, totals + row * LANES));
     }
 
     float maximum(int row) {
-        return Memory.get(maxima + 4L * row);
+        return floats[maxima + row];
     }
 
     /** A row of scores S becomes P = exp(S - lse), its gradients dP become dS = P (dP - delta). */
     void gradeScores(int row, float lse, float delta) {
-        VectorMath.exponentials(scores + row * SCORE_STEP, lse, reach(row));
-        differences(scores + row * SCORE_STEP, dscores + row * SCORE_STEP, delta, reach(row));
+        VectorMath.exponentials(floats, scores + row * SIZE, lse, reach(row));
+        differences(floats, scores + row * SIZE, dscores + row * SIZE, delta, reach(row));
     }
 
-    private static void differences(long p, long d, float delta, int width) {
+    private static void differences(float[] m, int p, int d, float delta, int width) {
         for (int c = 0; c < width; c += LANES) {
-            fromMemorySegment(SPECIES, ALL, d + 4L * c, ORDER)
+            fromArray(SPECIES, m, d + c)
                     .sub(delta)
-                    .mul(fromMemorySegment(SPECIES, ALL, p + 4L * c, ORDER))
-                    .intoMemorySegment(ALL, d + 4L * c, ORDER);
-        }
-    }
-
-    /** to = from * factor. */
-    static void scale(long from, long to, float factor, int width) {
-        int full = SPECIES.loopBound(width);
-        for (int c = 0; c < full; c += LANES) {
-            fromMemorySegment(SPECIES, ALL, from + 4L * c, ORDER)
-                    .mul(factor)
-                    .intoMemorySegment(ALL, to + 4L * c, ORDER);
-        }
-        for (int c = full; c < width; c++) {
-            Memory.set(to + 4L * c, Memory.get(from + 4L * c) * factor);
-        }
-    }
-
-    private static void addScaled(long from, long to, float factor, int width) {
-        int full = SPECIES.loopBound(width);
-        for (int c = 0; c < full; c += LANES) {
-            FloatVector v =
-                    fromMemorySegment(SPECIES, ALL, from + 4L * c, ORDER).mul(factor);
-            v.add(fromMemorySegment(SPECIES, ALL, to + 4L * c, ORDER)).intoMemorySegment(ALL, to + 4L * c, ORDER);
-        }
-        for (int c = full; c < width; c++) {
-            Memory.set(to + 4L * c, Memory.get(to + 4L * c) + Memory.get(from + 4L * c) * factor);
+                    .mul(fromArray(SPECIES, m, p + c))
+                    .intoArray(m, d + c);
         }
     }
 }

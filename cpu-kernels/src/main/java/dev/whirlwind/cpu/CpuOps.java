@@ -41,9 +41,9 @@ final class CpuOps implements Ops {
         layerNorm = new LayerNorm(workers, sums);
         rmsNorm = new RmsNorm(workers, sums);
         headNorm = new HeadNorm(workers, sums);
-        linear = new Linear(workers, arena);
+        linear = new Linear(workers);
         rope = new Rope(workers);
-        attention = new Attention(workers, scratch);
+        attention = new Attention(workers);
         cachedAttention = new CachedAttention(workers, scratch);
         gelu = new Gelu(workers, scratch);
         swiglu = new Swiglu(workers, scratch);

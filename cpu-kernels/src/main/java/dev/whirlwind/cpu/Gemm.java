@@ -24,17 +24,17 @@ final class Gemm implements Workers.Task {
     /** Most of k at a time with a transposed A: less, so that the rows of A and B that are packed are read in longer pieces. */
     private static final int DEPTH_TRANSPOSED = 256;
 
-    /** Memory for a block of k of what a task packs of B: most of a second-level cache of 1 MiB. */
-    private static final long B_BLOCK_BYTES = 800 << 10;
+    /** Most floats of a block of k of what a task packs of B: most of a second-level cache of 1 MiB. */
+    private static final int B_BLOCK = 200 << 10;
 
     /**
-     * Memory for all blocks of B that a task packs at a time. With a transposed A it packs as many as fit, so that results,
-     * gradients of weights in memory, are read and written once for many blocks.
+     * Most floats of all blocks of B that a task packs at a time. With a transposed A it packs as many as fit, so that
+     * results, gradients of weights in memory, are read and written once for many blocks.
      */
-    private static final long B_BYTES = 3 << 20;
+    private static final int B_FLOATS = 768 << 10;
 
-    /** Memory for what a task packs of a transposed A at a time. */
-    private static final long A_BYTES = 1 << 17;
+    /** Rows of a transposed A that are transposed at a time. */
+    private static final int A_ROWS = 128 / MicroKernel.ROWS * MicroKernel.ROWS;
 
     /** What packing an element of B costs, or fetching one of A, in multiplications. */
     private static final double FETCHING = 50;
@@ -46,13 +46,11 @@ final class Gemm implements Workers.Task {
     private static final long ZEROS =
             Memory.allocate(Arena.global(), MicroKernel.COLUMNS).address();
 
-    private static final long SCRATCH_BYTES = B_BYTES + A_BYTES;
-
     private final Workers workers;
-    private final long scratch;
 
-    // For each worker: rows of A, and the product of these and a panel of B.
+    // For each worker: some rows of A, panels of B, and the product of 8 rows and a panel.
     private final float[][] aRows;
+    private final float[][] bPanels;
     private final float[][] tiles;
 
     private long c;
@@ -74,11 +72,10 @@ final class Gemm implements Workers.Task {
     private int tileColumns;
     private int tilesAcross;
 
-    /** Takes scratch memory for every worker from the arena. */
-    Gemm(Workers workers, Arena arena) {
+    Gemm(Workers workers) {
         this.workers = workers;
-        scratch = Memory.allocate(arena, workers.threads() * SCRATCH_BYTES / 4).address();
-        aRows = new float[workers.threads()][MicroKernel.ROWS * MicroKernel.ROW_STEP];
+        aRows = new float[workers.threads()][A_ROWS * MicroKernel.ROW_STEP];
+        bPanels = new float[workers.threads()][B_FLOATS];
         tiles = new float[workers.threads()][MicroKernel.ROWS * MicroKernel.COLUMNS];
     }
 
@@ -128,7 +125,7 @@ final class Gemm implements Workers.Task {
     private void chooseTiles() {
         double best = Double.POSITIVE_INFINITY;
         int depth = blocks == 1 ? k : k / blocks + LANES;
-        int mostColumns = most(B_BLOCK_BYTES, depth, MicroKernel.COLUMNS);
+        int mostColumns = B_BLOCK / (depth * MicroKernel.COLUMNS) * MicroKernel.COLUMNS;
         for (int across = Math.ceilDiv(n, mostColumns); ; across++) {
             int columns = roundUp(Math.ceilDiv(n, across), MicroKernel.COLUMNS);
             for (int down = 1; ; down++) {
@@ -152,47 +149,46 @@ final class Gemm implements Workers.Task {
         tilesAcross = Math.ceilDiv(n, tileColumns);
     }
 
-    /** How many rows or columns fit as panels of a width into so much memory. */
-    private static int most(long bytes, int depth, int width) {
-        return (int) (bytes / Packing.panelStep(depth, width)) * width;
-    }
-
     private static int roundUp(int value, int multiple) {
         return Math.ceilDiv(value, multiple) * multiple;
     }
 
     @Override
     public void run(int task, int worker) {
-        long bPanels = scratch + worker * SCRATCH_BYTES;
-        long aTransposed = bPanels + B_BYTES;
         int row = task / tilesAcross * tileRows;
         int column = task % tilesAcross * tileColumns;
         int rowEnd = Math.min(m, row + tileRows);
         int columns = Math.min(n, column + tileColumns) - column;
-        int width = blocks == 1 ? roundUp(k, LANES) : roundUp(k / blocks + LANES, LANES);
-        long blockBytes = Math.ceilDiv(columns, MicroKernel.COLUMNS) * Packing.panelStep(width, MicroKernel.COLUMNS);
-        int blocksAtATime = transposeA ? (int) Math.max(1, B_BYTES / blockBytes) : 1;
-        int step = transposeA ? (int) (A_BYTES / (4L * width)) / LANES * LANES : rowEnd - row;
-        for (int first = 0; first < blocks; first += blocksAtATime) {
-            int last = Math.min(blocks, first + blocksAtATime);
-            for (int block = first; block < last; block++) {
-                packB(block, column, columns, bPanels + (block - first) * blockBytes);
+        int most = B_FLOATS / (MicroKernel.COLUMNS * Math.ceilDiv(columns, MicroKernel.COLUMNS));
+        int first = 0;
+        while (first < blocks) {
+            int last = first + 1;
+            while (transposeA && last < blocks && start(last + 1) - start(first) <= most) {
+                last++;
             }
-            for (int i = row; i < rowEnd; i += step) {
-                int rows = Math.min(step, rowEnd - i);
-                for (int block = first; block < last; block++) {
-                    long left = a + i * 4L * lda + 4L * start(block);
-                    long leftStep = 4L * lda;
+            multiply(row, rowEnd, column, columns, first, last, worker);
+            first = last;
+        }
+    }
+
+    /** Adds blocks of k up to last to a tile. */
+    private void multiply(int row, int rowEnd, int column, int columns, int first, int last, int worker) {
+        int panelsStep = MicroKernel.COLUMNS * Math.ceilDiv(columns, MicroKernel.COLUMNS);
+        for (int block = first; block < last; block++) {
+            packB(block, column, columns, bPanels[worker], (start(block) - start(first)) * panelsStep);
+        }
+        int step = transposeA ? A_ROWS : rowEnd - row;
+        for (int i = row; i < rowEnd; i += step) {
+            int rows = Math.min(step, rowEnd - i);
+            for (int block = first; block < last; block++) {
+                if (transposeA) {
                     int depth = start(block + 1) - start(block);
-                    if (transposeA) {
-                        long source = a + start(block) * 4L * lda + 4L * i;
-                        left = aTransposed;
-                        leftStep = 4L * width;
-                        Packing.transpose(source, 4L * lda, rows, depth, width, left);
-                    }
-                    long panels = bPanels + (block - first) * blockBytes;
-                    multiplyRows(left, leftStep, i, rows, panels, column, columns, block, worker);
+                    long source = a + start(block) * 4L * lda + 4L * i;
+                    int width = Math.ceilDiv(depth, LANES) * LANES;
+                    Packing.transpose(source, 4L * lda, rows, depth, width, aRows[worker], 0, MicroKernel.ROW_STEP);
                 }
+                int panels = (start(block) - start(first)) * panelsStep;
+                multiplyRows(i, rows, column, columns, block, panels, worker);
             }
         }
     }
@@ -202,37 +198,48 @@ final class Gemm implements Workers.Task {
         return block == blocks ? k : (int) ((long) k * block / blocks) / LANES * LANES;
     }
 
-    private void packB(int block, int column, int columns, long panels) {
+    private void packB(int block, int column, int columns, float[] panels, int at) {
         int from = start(block);
         int depth = start(block + 1) - from;
         if (transposeB) {
             for (int j = 0; j < columns; j += MicroKernel.COLUMNS) {
                 long source = b + (column + j) * 4L * ldb + 4L * from;
-                long panel = panels + j / MicroKernel.COLUMNS * Packing.panelStep(depth, MicroKernel.COLUMNS);
                 int count = Math.min(MicroKernel.COLUMNS, columns - j);
-                Packing.transpose(source, 4L * ldb, depth, count, MicroKernel.COLUMNS, panel);
+                Packing.transpose(
+                        source,
+                        4L * ldb,
+                        depth,
+                        count,
+                        MicroKernel.COLUMNS,
+                        panels,
+                        at + j * depth,
+                        MicroKernel.COLUMNS);
             }
         } else {
-            Packing.copy(b + from * 4L * ldb + 4L * column, 4L * ldb, depth, columns, MicroKernel.COLUMNS, panels);
+            Packing.copy(b + from * 4L * ldb + 4L * column, 4L * ldb, depth, columns, panels, at);
         }
     }
 
-    private void multiplyRows(
-            long left, long leftStep, int row, int rows, long panels, int column, int columns, int block, int worker) {
+    private void multiplyRows(int row, int rows, int column, int columns, int block, int panels, int worker) {
         int depth = start(block + 1) - start(block);
-        float[] aRow = aRows[worker];
         float[] tile = tiles[worker];
         for (int i = 0; i < rows; i += MicroKernel.ROWS) {
             int count = Math.min(MicroKernel.ROWS, rows - i);
-            for (int r = 0; r < count; r++) {
-                Memory.copy(left + (i + r) * leftStep, aRow, r * MicroKernel.ROW_STEP, depth);
+            int at = i * MicroKernel.ROW_STEP;
+            if (!transposeA) {
+                at = 0;
+                copyRows(a + (row + i) * 4L * lda + 4L * start(block), count, depth, aRows[worker]);
             }
-            long panel = panels;
             for (int j = 0; j < columns; j += MicroKernel.COLUMNS) {
-                MicroKernel.multiply(aRow, panel, tile, depth);
+                MicroKernel.multiply(aRows[worker], at, bPanels[worker], panels + j * depth, tile, depth);
                 finish(tile, row + i, count, column + j, Math.min(MicroKernel.COLUMNS, columns - j), block > 0);
-                panel += Packing.panelStep(depth, MicroKernel.COLUMNS);
             }
+        }
+    }
+
+    private void copyRows(long source, int rows, int depth, float[] to) {
+        for (int r = 0; r < rows; r++) {
+            Memory.copy(source + r * 4L * lda, to, r * MicroKernel.ROW_STEP, depth);
         }
     }
 

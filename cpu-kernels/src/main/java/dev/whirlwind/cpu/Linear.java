@@ -6,7 +6,6 @@ import static dev.whirlwind.cpu.Memory.ORDER;
 import static dev.whirlwind.cpu.Memory.SPECIES;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
-import java.lang.foreign.Arena;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 
@@ -23,10 +22,9 @@ final class Linear {
     private final FewRows fewRows = new FewRows();
     private final ColumnSums columnSums = new ColumnSums();
 
-    /** Takes scratch memory from the arena. */
-    Linear(Workers workers, Arena arena) {
+    Linear(Workers workers) {
         this.workers = workers;
-        gemm = new Gemm(workers, arena);
+        gemm = new Gemm(workers);
     }
 
     /** The multiplication that the layers run on. */

@@ -1,7 +1,5 @@
 package dev.whirlwind.cpu;
 
-import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -10,7 +8,7 @@ import jdk.incubator.vector.VectorSpecies;
  * Geijn, Anatomy of High-Performance Matrix Multiplication, 2008).
  *
  * <p>What the compiler makes of it depends on its form. Every sum is a local variable and every call one that the
- * compiler must inline. A and the tile are Java arrays, whose elements cost it a quarter of the nodes that native
+ * compiler must inline. Operands are Java arrays, whose elements cost it a quarter of the nodes that native
  * memory's do, so that the method stays well below the number where it stops inlining ({@link Memory}); and the step from
  * row to row is a constant, so that one register addresses all of A and no bounds check stays in the loop. Measured on
  * AVX-512 (Zen 5): 97 to 100 % of the peak of pure multiply-adds; with addresses computed row by row it was 86 %.
@@ -30,30 +28,26 @@ final class MicroKernel {
 
     private static final VectorSpecies<Float> SPECIES = Memory.SPECIES;
     private static final int LANES = Memory.LANES;
-    private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
-    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
-    private static final long VECTOR = 4L * LANES;
-    private static final long B_STEP = 4L * COLUMNS;
 
     private MicroKernel() {}
 
     /**
      * tile[i][j] = sum over k of a[i][k] * b[k][j].
      *
-     * @param a [ROWS, ROW_STEP]
-     * @param b address of a packed panel, [depth, COLUMNS]
+     * @param a [ROWS, ROW_STEP] from aAt on
+     * @param b a packed panel, [depth, COLUMNS] from bAt on
      * @param tile [ROWS, COLUMNS]
-     * @param depth at most {@link #DEPTH}
+     * @param depth at most {@link #ROW_STEP}
      */
-    static void multiply(float[] a, long b, float[] tile, int depth) {
+    static void multiply(float[] a, int aAt, float[] b, int bAt, float[] tile, int depth) {
         if (ROWS == 8) {
-            rows8(a, b, tile, depth);
+            rows8(a, aAt, b, bAt, tile, depth);
         } else {
-            rows6(a, b, tile, depth);
+            rows6(a, aAt, b, bAt, tile, depth);
         }
     }
 
-    private static void rows8(float[] a, long b, float[] tile, int depth) {
+    private static void rows8(float[] a, int aAt, float[] b, int bAt, float[] tile, int depth) {
         FloatVector zero = FloatVector.zero(SPECIES);
         FloatVector c0 = zero;
         FloatVector d0 = zero;
@@ -72,30 +66,30 @@ final class MicroKernel {
         FloatVector c7 = zero;
         FloatVector d7 = zero;
         for (int k = 0; k < depth; k++) {
-            FloatVector left = FloatVector.fromMemorySegment(SPECIES, ALL, b + k * B_STEP, ORDER);
-            FloatVector right = FloatVector.fromMemorySegment(SPECIES, ALL, b + k * B_STEP + VECTOR, ORDER);
-            FloatVector a0 = FloatVector.broadcast(SPECIES, a[k]);
+            FloatVector left = FloatVector.fromArray(SPECIES, b, bAt + k * COLUMNS);
+            FloatVector right = FloatVector.fromArray(SPECIES, b, bAt + k * COLUMNS + LANES);
+            FloatVector a0 = FloatVector.broadcast(SPECIES, a[aAt + k]);
             c0 = a0.fma(left, c0);
             d0 = a0.fma(right, d0);
-            FloatVector a1 = FloatVector.broadcast(SPECIES, a[k + ROW_STEP]);
+            FloatVector a1 = FloatVector.broadcast(SPECIES, a[aAt + k + ROW_STEP]);
             c1 = a1.fma(left, c1);
             d1 = a1.fma(right, d1);
-            FloatVector a2 = FloatVector.broadcast(SPECIES, a[k + 2 * ROW_STEP]);
+            FloatVector a2 = FloatVector.broadcast(SPECIES, a[aAt + k + 2 * ROW_STEP]);
             c2 = a2.fma(left, c2);
             d2 = a2.fma(right, d2);
-            FloatVector a3 = FloatVector.broadcast(SPECIES, a[k + 3 * ROW_STEP]);
+            FloatVector a3 = FloatVector.broadcast(SPECIES, a[aAt + k + 3 * ROW_STEP]);
             c3 = a3.fma(left, c3);
             d3 = a3.fma(right, d3);
-            FloatVector a4 = FloatVector.broadcast(SPECIES, a[k + 4 * ROW_STEP]);
+            FloatVector a4 = FloatVector.broadcast(SPECIES, a[aAt + k + 4 * ROW_STEP]);
             c4 = a4.fma(left, c4);
             d4 = a4.fma(right, d4);
-            FloatVector a5 = FloatVector.broadcast(SPECIES, a[k + 5 * ROW_STEP]);
+            FloatVector a5 = FloatVector.broadcast(SPECIES, a[aAt + k + 5 * ROW_STEP]);
             c5 = a5.fma(left, c5);
             d5 = a5.fma(right, d5);
-            FloatVector a6 = FloatVector.broadcast(SPECIES, a[k + 6 * ROW_STEP]);
+            FloatVector a6 = FloatVector.broadcast(SPECIES, a[aAt + k + 6 * ROW_STEP]);
             c6 = a6.fma(left, c6);
             d6 = a6.fma(right, d6);
-            FloatVector a7 = FloatVector.broadcast(SPECIES, a[k + 7 * ROW_STEP]);
+            FloatVector a7 = FloatVector.broadcast(SPECIES, a[aAt + k + 7 * ROW_STEP]);
             c7 = a7.fma(left, c7);
             d7 = a7.fma(right, d7);
         }
@@ -117,7 +111,7 @@ final class MicroKernel {
         d7.intoArray(tile, 15 * LANES);
     }
 
-    private static void rows6(float[] a, long b, float[] tile, int depth) {
+    private static void rows6(float[] a, int aAt, float[] b, int bAt, float[] tile, int depth) {
         FloatVector zero = FloatVector.zero(SPECIES);
         FloatVector c0 = zero;
         FloatVector d0 = zero;
@@ -132,24 +126,24 @@ final class MicroKernel {
         FloatVector c5 = zero;
         FloatVector d5 = zero;
         for (int k = 0; k < depth; k++) {
-            FloatVector left = FloatVector.fromMemorySegment(SPECIES, ALL, b + k * B_STEP, ORDER);
-            FloatVector right = FloatVector.fromMemorySegment(SPECIES, ALL, b + k * B_STEP + VECTOR, ORDER);
-            FloatVector a0 = FloatVector.broadcast(SPECIES, a[k]);
+            FloatVector left = FloatVector.fromArray(SPECIES, b, bAt + k * COLUMNS);
+            FloatVector right = FloatVector.fromArray(SPECIES, b, bAt + k * COLUMNS + LANES);
+            FloatVector a0 = FloatVector.broadcast(SPECIES, a[aAt + k]);
             c0 = a0.fma(left, c0);
             d0 = a0.fma(right, d0);
-            FloatVector a1 = FloatVector.broadcast(SPECIES, a[k + ROW_STEP]);
+            FloatVector a1 = FloatVector.broadcast(SPECIES, a[aAt + k + ROW_STEP]);
             c1 = a1.fma(left, c1);
             d1 = a1.fma(right, d1);
-            FloatVector a2 = FloatVector.broadcast(SPECIES, a[k + 2 * ROW_STEP]);
+            FloatVector a2 = FloatVector.broadcast(SPECIES, a[aAt + k + 2 * ROW_STEP]);
             c2 = a2.fma(left, c2);
             d2 = a2.fma(right, d2);
-            FloatVector a3 = FloatVector.broadcast(SPECIES, a[k + 3 * ROW_STEP]);
+            FloatVector a3 = FloatVector.broadcast(SPECIES, a[aAt + k + 3 * ROW_STEP]);
             c3 = a3.fma(left, c3);
             d3 = a3.fma(right, d3);
-            FloatVector a4 = FloatVector.broadcast(SPECIES, a[k + 4 * ROW_STEP]);
+            FloatVector a4 = FloatVector.broadcast(SPECIES, a[aAt + k + 4 * ROW_STEP]);
             c4 = a4.fma(left, c4);
             d4 = a4.fma(right, d4);
-            FloatVector a5 = FloatVector.broadcast(SPECIES, a[k + 5 * ROW_STEP]);
+            FloatVector a5 = FloatVector.broadcast(SPECIES, a[aAt + k + 5 * ROW_STEP]);
             c5 = a5.fma(left, c5);
             d5 = a5.fma(right, d5);
         }

@@ -12,12 +12,13 @@ import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Copies parts of a matrix into panels for {@link MicroKernel}: for each k in turn, {@link MicroKernel#COLUMNS} elements
- * side by side. Panels are filled up with zeros.
+ * Copies parts of a matrix into arrays as {@link MicroKernel} takes them: panels hold for each k in turn {@link
+ * MicroKernel#COLUMNS} elements side by side, and are filled up with zeros.
  */
 final class Packing {
     private static final VectorSpecies<Integer> INTS =
             Memory.SPECIES.withLanes(int.class).check(int.class);
+    private static final int COLUMNS = MicroKernel.COLUMNS;
     private static final long VECTOR = 4L * LANES;
 
     /** The first halves of two vectors interleaved; the second halves. */
@@ -27,83 +28,66 @@ final class Packing {
 
     private Packing() {}
 
-    /** Bytes from one panel to the next that {@link #copy} writes: a store may run over its panel's end. */
-    static long panelStep(int depth, int width) {
-        return 4L * depth * width + VECTOR;
-    }
-
     /**
-     * panel[p][k][j] = source[k][p * width + j], for all columns; rows of the source are step bytes apart. The source is
-     * read by whole rows, as memory likes it. Stores of one or two whole vectors may write past the width: the next k sets it right.
+     * panel[p][k][j] = source[k][p * COLUMNS + j], for all columns; rows of the source are step bytes apart. The source is
+     * read by whole rows, as memory likes it.
      */
-    static void copy(long source, long step, int depth, int columns, int width, long panels) {
-        long panelStep = panelStep(depth, width);
-        int reach = Math.ceilDiv(width, LANES) * LANES;
-        int whole = columns < reach ? 0 : (columns - reach) / width + 1;
+    static void copy(long source, long step, int depth, int columns, float[] panels, int at) {
+        int panelStep = depth * COLUMNS;
+        int whole = columns / COLUMNS;
         for (int k = 0; k < depth; k++) {
             long from = source + k * step;
-            long to = panels + k * 4L * width;
-            if (reach == LANES) {
-                for (int p = 0; p < whole; p++) {
-                    fromMemorySegment(SPECIES, ALL, from + p * 4L * width, ORDER)
-                            .intoMemorySegment(ALL, to + p * panelStep, ORDER);
-                }
-            } else {
-                for (int p = 0; p < whole; p++) {
-                    FloatVector left = fromMemorySegment(SPECIES, ALL, from + p * 4L * width, ORDER);
-                    FloatVector right = fromMemorySegment(SPECIES, ALL, from + p * 4L * width + VECTOR, ORDER);
-                    left.intoMemorySegment(ALL, to + p * panelStep, ORDER);
-                    right.intoMemorySegment(ALL, to + p * panelStep + VECTOR, ORDER);
-                }
+            int to = at + k * COLUMNS;
+            for (int p = 0; p < whole; p++) {
+                FloatVector left = fromMemorySegment(SPECIES, ALL, from + p * 4L * COLUMNS, ORDER);
+                FloatVector right = fromMemorySegment(SPECIES, ALL, from + p * 4L * COLUMNS + VECTOR, ORDER);
+                left.intoArray(panels, to + p * panelStep);
+                right.intoArray(panels, to + p * panelStep + LANES);
             }
         }
-        for (int p = whole; p * width < columns; p++) {
-            copyPart(source + p * 4L * width, step, depth, columns - p * width, width, panels + p * panelStep);
+        if (whole * COLUMNS < columns) {
+            copyPart(source + whole * 4L * COLUMNS, step, depth, columns % COLUMNS, panels, at + whole * panelStep);
         }
     }
 
-    private static void copyPart(long source, long step, int depth, int columns, int width, long panel) {
+    private static void copyPart(long source, long step, int depth, int columns, float[] panel, int at) {
         VectorMask<Float> first = Memory.firstLanes(columns);
-        VectorMask<Float> second = Memory.firstLanes(Math.max(0, columns - LANES));
+        VectorMask<Float> second = Memory.firstLanes(columns - LANES);
         for (int k = 0; k < depth; k++) {
             long from = source + k * step;
-            long to = panel + k * 4L * width;
-            fromMemorySegment(SPECIES, ALL, from, ORDER, first).intoMemorySegment(ALL, to, ORDER);
-            if (width > LANES) {
-                fromMemorySegment(SPECIES, ALL, from + VECTOR, ORDER, second)
-                        .intoMemorySegment(ALL, to + VECTOR, ORDER);
-            }
+            int to = at + k * COLUMNS;
+            fromMemorySegment(SPECIES, ALL, from, ORDER, first).intoArray(panel, to);
+            fromMemorySegment(SPECIES, ALL, from + VECTOR, ORDER, second).intoArray(panel, to + LANES);
         }
     }
 
     /**
-     * panel[k][j] = source[j][k] for j below columns, 0 up to width, a multiple of the lanes; rows of the source are step
-     * bytes apart.
+     * to[at + k * toStep + j] = source[j][k] for j below columns, 0 from there up to width, a multiple of the lanes; rows of
+     * the source are step bytes apart.
      */
-    static void transpose(long source, long step, int depth, int columns, int width, long panel) {
-        long panelStep = 4L * width;
+    static void transpose(long source, long step, int depth, int columns, int width, float[] to, int at, int toStep) {
         for (int j = 0; j < width; j += LANES) {
             int rows = Math.clamp(columns - j, 0, LANES);
             int whole = 0;
             if (LANES == 16 && rows == LANES) {
                 whole = depth - depth % LANES;
-                transpose16(source + j * step, step, whole, panel + 4L * j, panelStep);
+                transpose16(source + j * step, step, whole, to, at + j, toStep);
             }
-            transposeByElement(source + j * step, step, whole, depth, rows, panel + 4L * j, panelStep);
+            transposeByElement(source + j * step, step, whole, depth, rows, to, at + j, toStep);
         }
     }
 
     private static void transposeByElement(
-            long source, long step, int from, int to, int rows, long panel, long panelStep) {
-        for (int k = from; k < to; k++) {
+            long source, long step, int from, int end, int rows, float[] to, int at, int toStep) {
+        for (int k = from; k < end; k++) {
             for (int i = 0; i < LANES; i++) {
-                Memory.set(panel + k * panelStep + 4L * i, i < rows ? Memory.get(source + i * step + 4L * k) : 0);
+                to[at + k * toStep + i] = i < rows ? Memory.get(source + i * step + 4L * k) : 0;
             }
         }
     }
 
     /** Blocks of 16 x 16: interleaving the rows of the upper half with those of the lower, four times, transposes. */
-    private static void transpose16(long source, long step, int depth, long panel, long panelStep) {
+    private static void transpose16(long source, long step, int depth, float[] to, int at, int toStep) {
         for (int k = 0; k < depth; k += 16) {
             IntVector r0 = IntVector.fromMemorySegment(INTS, ALL, source + 0 * step + k * 4L, ORDER);
             IntVector r1 = IntVector.fromMemorySegment(INTS, ALL, source + 1 * step + k * 4L, ORDER);
@@ -185,22 +169,22 @@ final class Packing {
             IntVector v13 = HIGH.selectFrom(u6, u14);
             IntVector v14 = LOW.selectFrom(u7, u15);
             IntVector v15 = HIGH.selectFrom(u7, u15);
-            v0.intoMemorySegment(ALL, panel + (k + 0) * panelStep, ORDER);
-            v1.intoMemorySegment(ALL, panel + (k + 1) * panelStep, ORDER);
-            v2.intoMemorySegment(ALL, panel + (k + 2) * panelStep, ORDER);
-            v3.intoMemorySegment(ALL, panel + (k + 3) * panelStep, ORDER);
-            v4.intoMemorySegment(ALL, panel + (k + 4) * panelStep, ORDER);
-            v5.intoMemorySegment(ALL, panel + (k + 5) * panelStep, ORDER);
-            v6.intoMemorySegment(ALL, panel + (k + 6) * panelStep, ORDER);
-            v7.intoMemorySegment(ALL, panel + (k + 7) * panelStep, ORDER);
-            v8.intoMemorySegment(ALL, panel + (k + 8) * panelStep, ORDER);
-            v9.intoMemorySegment(ALL, panel + (k + 9) * panelStep, ORDER);
-            v10.intoMemorySegment(ALL, panel + (k + 10) * panelStep, ORDER);
-            v11.intoMemorySegment(ALL, panel + (k + 11) * panelStep, ORDER);
-            v12.intoMemorySegment(ALL, panel + (k + 12) * panelStep, ORDER);
-            v13.intoMemorySegment(ALL, panel + (k + 13) * panelStep, ORDER);
-            v14.intoMemorySegment(ALL, panel + (k + 14) * panelStep, ORDER);
-            v15.intoMemorySegment(ALL, panel + (k + 15) * panelStep, ORDER);
+            v0.reinterpretAsFloats().intoArray(to, at + (k + 0) * toStep);
+            v1.reinterpretAsFloats().intoArray(to, at + (k + 1) * toStep);
+            v2.reinterpretAsFloats().intoArray(to, at + (k + 2) * toStep);
+            v3.reinterpretAsFloats().intoArray(to, at + (k + 3) * toStep);
+            v4.reinterpretAsFloats().intoArray(to, at + (k + 4) * toStep);
+            v5.reinterpretAsFloats().intoArray(to, at + (k + 5) * toStep);
+            v6.reinterpretAsFloats().intoArray(to, at + (k + 6) * toStep);
+            v7.reinterpretAsFloats().intoArray(to, at + (k + 7) * toStep);
+            v8.reinterpretAsFloats().intoArray(to, at + (k + 8) * toStep);
+            v9.reinterpretAsFloats().intoArray(to, at + (k + 9) * toStep);
+            v10.reinterpretAsFloats().intoArray(to, at + (k + 10) * toStep);
+            v11.reinterpretAsFloats().intoArray(to, at + (k + 11) * toStep);
+            v12.reinterpretAsFloats().intoArray(to, at + (k + 12) * toStep);
+            v13.reinterpretAsFloats().intoArray(to, at + (k + 13) * toStep);
+            v14.reinterpretAsFloats().intoArray(to, at + (k + 14) * toStep);
+            v15.reinterpretAsFloats().intoArray(to, at + (k + 15) * toStep);
         }
     }
 

@@ -1,105 +1,173 @@
 package dev.whirlwind.cpu;
 
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
-import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorSpecies;
 
 /**
- * Products of small matrices that lie in the caches as they are, for {@link Attention}: C += A B, where A may be stepped
- * through either way (so A^T needs no copy) and rows of B are whole vectors. Unlike {@link MicroKernel} nothing is
- * packed. (Measured at 64 x 64 x 64 on AVX-512: 112 GFLOP/s of a core's 115; 8 rows, or 4 vectors, are no faster.)
+ * Products of small matrices that lie in the caches, for {@link Attention}: C += A B or C += A^T B. All three lie in one
+ * array, rows {@link #STEP} floats apart. As in {@link MicroKernel} the step is a constant, which spares the loops their
+ * address arithmetic and bounds checks. (Measured at 64 x 64 x 64 on AVX-512: 240 GFLOP/s of a core's 270, with variable
+ * steps 176. 8 rows make 260, but so many vector operations are more than the compiler inlines for sure: {@link Memory}.)
  */
 final class TileProduct {
+    /** Floats from one row of any matrix to the next. */
+    static final int STEP = 64;
+
     /** The number of rows is a multiple of this. */
     static final int ROWS = 4;
 
     private static final VectorSpecies<Float> SPECIES = Memory.SPECIES;
-    private static final MemorySegment ALL = MemorySegment.NULL.reinterpret(Long.MAX_VALUE);
-    private static final ByteOrder ORDER = ByteOrder.nativeOrder();
-    private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
-    private static final long VECTOR = 4L * Memory.LANES;
+    private static final int LANES = Memory.LANES;
 
     private TileProduct() {}
 
     /**
-     * c[i][j] += sum over k of a[i][k] b[k][j]; steps count bytes.
+     * c[i][j] += sum over k of a[i][k] b[k][j]; where transposed, of a[k][i] b[k][j].
      *
-     * @param aRow from a[i][k] to a[i + 1][k]
-     * @param aStep from a[i][k] to a[i][k + 1]
-     * @param rows of C and A, a multiple of {@link #ROWS}
-     * @param columns of C and B, a multiple of the lanes
+     * @param m holds all matrices, from the places c, a and b on
+     * @param rows of C, a multiple of {@link #ROWS}
+     * @param columns of C and B, a multiple of the lanes, at most {@link #STEP}
      */
-    static void add(
-            long c, long cRow, long a, long aRow, long aStep, long b, long bStep, int rows, int columns, int depth) {
-        long end = 4L * columns;
-        long j = 0;
-        for (; j + 2 * VECTOR <= end; j += 2 * VECTOR) {
+    static void add(float[] m, int c, int a, boolean transposed, int b, int rows, int columns, int depth) {
+        int aRow = transposed ? 1 : STEP;
+        for (int j = 0; j < columns; j += 2 * LANES) {
             for (int i = 0; i < rows; i += ROWS) {
-                twoVectors(c + i * cRow + j, cRow, a + i * aRow, aRow, aStep, b + j, bStep, depth);
-            }
-        }
-        if (j < end) {
-            for (int i = 0; i < rows; i += ROWS) {
-                oneVector(c + i * cRow + j, cRow, a + i * aRow, aRow, aStep, b + j, bStep, depth);
+                if (j + LANES == columns) {
+                    oneVector(m, c + i * STEP + j, a + i * aRow, transposed, b + j, depth);
+                } else {
+                    twoVectors(m, c + i * STEP + j, a + i * aRow, transposed, b + j, depth);
+                }
             }
         }
     }
 
-    private static void twoVectors(long c, long cRow, long a, long aRow, long aStep, long b, long bStep, int depth) {
-        FloatVector c0 = FloatVector.fromMemorySegment(SPECIES, ALL, c, ORDER);
-        FloatVector d0 = FloatVector.fromMemorySegment(SPECIES, ALL, c + VECTOR, ORDER);
-        FloatVector c1 = FloatVector.fromMemorySegment(SPECIES, ALL, c + cRow, ORDER);
-        FloatVector d1 = FloatVector.fromMemorySegment(SPECIES, ALL, c + cRow + VECTOR, ORDER);
-        FloatVector c2 = FloatVector.fromMemorySegment(SPECIES, ALL, c + 2 * cRow, ORDER);
-        FloatVector d2 = FloatVector.fromMemorySegment(SPECIES, ALL, c + 2 * cRow + VECTOR, ORDER);
-        FloatVector c3 = FloatVector.fromMemorySegment(SPECIES, ALL, c + 3 * cRow, ORDER);
-        FloatVector d3 = FloatVector.fromMemorySegment(SPECIES, ALL, c + 3 * cRow + VECTOR, ORDER);
+    private static void twoVectors(float[] m, int c, int a, boolean transposed, int b, int depth) {
+        if (transposed) {
+            twoVectorsTransposed(m, c, a, b, depth);
+        } else {
+            twoVectors(m, c, a, b, depth);
+        }
+    }
+
+    private static void oneVector(float[] m, int c, int a, boolean transposed, int b, int depth) {
+        if (transposed) {
+            oneVectorTransposed(m, c, a, b, depth);
+        } else {
+            oneVector(m, c, a, b, depth);
+        }
+    }
+
+    private static void twoVectors(float[] m, int c, int a, int b, int depth) {
+        FloatVector c0 = FloatVector.fromArray(SPECIES, m, c);
+        FloatVector d0 = FloatVector.fromArray(SPECIES, m, c + LANES);
+        FloatVector c1 = FloatVector.fromArray(SPECIES, m, c + STEP);
+        FloatVector d1 = FloatVector.fromArray(SPECIES, m, c + STEP + LANES);
+        FloatVector c2 = FloatVector.fromArray(SPECIES, m, c + 2 * STEP);
+        FloatVector d2 = FloatVector.fromArray(SPECIES, m, c + 2 * STEP + LANES);
+        FloatVector c3 = FloatVector.fromArray(SPECIES, m, c + 3 * STEP);
+        FloatVector d3 = FloatVector.fromArray(SPECIES, m, c + 3 * STEP + LANES);
         for (int k = 0; k < depth; k++) {
-            FloatVector left = FloatVector.fromMemorySegment(SPECIES, ALL, b + k * bStep, ORDER);
-            FloatVector right = FloatVector.fromMemorySegment(SPECIES, ALL, b + k * bStep + VECTOR, ORDER);
-            FloatVector a0 = FloatVector.broadcast(SPECIES, ALL.get(FLOAT, a + k * aStep));
+            FloatVector left = FloatVector.fromArray(SPECIES, m, b + k * STEP);
+            FloatVector right = FloatVector.fromArray(SPECIES, m, b + k * STEP + LANES);
+            FloatVector a0 = FloatVector.broadcast(SPECIES, m[a + k]);
             c0 = a0.fma(left, c0);
             d0 = a0.fma(right, d0);
-            FloatVector a1 = FloatVector.broadcast(SPECIES, ALL.get(FLOAT, a + k * aStep + aRow));
+            FloatVector a1 = FloatVector.broadcast(SPECIES, m[a + k + STEP]);
             c1 = a1.fma(left, c1);
             d1 = a1.fma(right, d1);
-            FloatVector a2 = FloatVector.broadcast(SPECIES, ALL.get(FLOAT, a + k * aStep + 2 * aRow));
+            FloatVector a2 = FloatVector.broadcast(SPECIES, m[a + k + 2 * STEP]);
             c2 = a2.fma(left, c2);
             d2 = a2.fma(right, d2);
-            FloatVector a3 = FloatVector.broadcast(SPECIES, ALL.get(FLOAT, a + k * aStep + 3 * aRow));
+            FloatVector a3 = FloatVector.broadcast(SPECIES, m[a + k + 3 * STEP]);
             c3 = a3.fma(left, c3);
             d3 = a3.fma(right, d3);
         }
-        c0.intoMemorySegment(ALL, c, ORDER);
-        d0.intoMemorySegment(ALL, c + VECTOR, ORDER);
-        c1.intoMemorySegment(ALL, c + cRow, ORDER);
-        d1.intoMemorySegment(ALL, c + cRow + VECTOR, ORDER);
-        c2.intoMemorySegment(ALL, c + 2 * cRow, ORDER);
-        d2.intoMemorySegment(ALL, c + 2 * cRow + VECTOR, ORDER);
-        c3.intoMemorySegment(ALL, c + 3 * cRow, ORDER);
-        d3.intoMemorySegment(ALL, c + 3 * cRow + VECTOR, ORDER);
+        c0.intoArray(m, c);
+        d0.intoArray(m, c + LANES);
+        c1.intoArray(m, c + STEP);
+        d1.intoArray(m, c + STEP + LANES);
+        c2.intoArray(m, c + 2 * STEP);
+        d2.intoArray(m, c + 2 * STEP + LANES);
+        c3.intoArray(m, c + 3 * STEP);
+        d3.intoArray(m, c + 3 * STEP + LANES);
     }
 
-    private static void oneVector(long c, long cRow, long a, long aRow, long aStep, long b, long bStep, int depth) {
-        FloatVector c0 = FloatVector.fromMemorySegment(SPECIES, ALL, c, ORDER);
-        FloatVector c1 = FloatVector.fromMemorySegment(SPECIES, ALL, c + cRow, ORDER);
-        FloatVector c2 = FloatVector.fromMemorySegment(SPECIES, ALL, c + 2 * cRow, ORDER);
-        FloatVector c3 = FloatVector.fromMemorySegment(SPECIES, ALL, c + 3 * cRow, ORDER);
+    private static void twoVectorsTransposed(float[] m, int c, int a, int b, int depth) {
+        FloatVector c0 = FloatVector.fromArray(SPECIES, m, c);
+        FloatVector d0 = FloatVector.fromArray(SPECIES, m, c + LANES);
+        FloatVector c1 = FloatVector.fromArray(SPECIES, m, c + STEP);
+        FloatVector d1 = FloatVector.fromArray(SPECIES, m, c + STEP + LANES);
+        FloatVector c2 = FloatVector.fromArray(SPECIES, m, c + 2 * STEP);
+        FloatVector d2 = FloatVector.fromArray(SPECIES, m, c + 2 * STEP + LANES);
+        FloatVector c3 = FloatVector.fromArray(SPECIES, m, c + 3 * STEP);
+        FloatVector d3 = FloatVector.fromArray(SPECIES, m, c + 3 * STEP + LANES);
         for (int k = 0; k < depth; k++) {
-            FloatVector left = FloatVector.fromMemorySegment(SPECIES, ALL, b + k * bStep, ORDER);
-            c0 = FloatVector.broadcast(SPECIES, ALL.get(FLOAT, a + k * aStep)).fma(left, c0);
-            c1 = FloatVector.broadcast(SPECIES, ALL.get(FLOAT, a + k * aStep + aRow))
-                    .fma(left, c1);
-            c2 = FloatVector.broadcast(SPECIES, ALL.get(FLOAT, a + k * aStep + 2 * aRow))
-                    .fma(left, c2);
-            c3 = FloatVector.broadcast(SPECIES, ALL.get(FLOAT, a + k * aStep + 3 * aRow))
-                    .fma(left, c3);
+            FloatVector left = FloatVector.fromArray(SPECIES, m, b + k * STEP);
+            FloatVector right = FloatVector.fromArray(SPECIES, m, b + k * STEP + LANES);
+            FloatVector a0 = FloatVector.broadcast(SPECIES, m[a + k * STEP]);
+            c0 = a0.fma(left, c0);
+            d0 = a0.fma(right, d0);
+            FloatVector a1 = FloatVector.broadcast(SPECIES, m[a + k * STEP + 1]);
+            c1 = a1.fma(left, c1);
+            d1 = a1.fma(right, d1);
+            FloatVector a2 = FloatVector.broadcast(SPECIES, m[a + k * STEP + 2]);
+            c2 = a2.fma(left, c2);
+            d2 = a2.fma(right, d2);
+            FloatVector a3 = FloatVector.broadcast(SPECIES, m[a + k * STEP + 3]);
+            c3 = a3.fma(left, c3);
+            d3 = a3.fma(right, d3);
         }
-        c0.intoMemorySegment(ALL, c, ORDER);
-        c1.intoMemorySegment(ALL, c + cRow, ORDER);
-        c2.intoMemorySegment(ALL, c + 2 * cRow, ORDER);
-        c3.intoMemorySegment(ALL, c + 3 * cRow, ORDER);
+        c0.intoArray(m, c);
+        d0.intoArray(m, c + LANES);
+        c1.intoArray(m, c + STEP);
+        d1.intoArray(m, c + STEP + LANES);
+        c2.intoArray(m, c + 2 * STEP);
+        d2.intoArray(m, c + 2 * STEP + LANES);
+        c3.intoArray(m, c + 3 * STEP);
+        d3.intoArray(m, c + 3 * STEP + LANES);
+    }
+
+    private static void oneVector(float[] m, int c, int a, int b, int depth) {
+        FloatVector c0 = FloatVector.fromArray(SPECIES, m, c);
+        FloatVector c1 = FloatVector.fromArray(SPECIES, m, c + STEP);
+        FloatVector c2 = FloatVector.fromArray(SPECIES, m, c + 2 * STEP);
+        FloatVector c3 = FloatVector.fromArray(SPECIES, m, c + 3 * STEP);
+        for (int k = 0; k < depth; k++) {
+            FloatVector left = FloatVector.fromArray(SPECIES, m, b + k * STEP);
+            FloatVector a0 = FloatVector.broadcast(SPECIES, m[a + k]);
+            c0 = a0.fma(left, c0);
+            FloatVector a1 = FloatVector.broadcast(SPECIES, m[a + k + STEP]);
+            c1 = a1.fma(left, c1);
+            FloatVector a2 = FloatVector.broadcast(SPECIES, m[a + k + 2 * STEP]);
+            c2 = a2.fma(left, c2);
+            FloatVector a3 = FloatVector.broadcast(SPECIES, m[a + k + 3 * STEP]);
+            c3 = a3.fma(left, c3);
+        }
+        c0.intoArray(m, c);
+        c1.intoArray(m, c + STEP);
+        c2.intoArray(m, c + 2 * STEP);
+        c3.intoArray(m, c + 3 * STEP);
+    }
+
+    private static void oneVectorTransposed(float[] m, int c, int a, int b, int depth) {
+        FloatVector c0 = FloatVector.fromArray(SPECIES, m, c);
+        FloatVector c1 = FloatVector.fromArray(SPECIES, m, c + STEP);
+        FloatVector c2 = FloatVector.fromArray(SPECIES, m, c + 2 * STEP);
+        FloatVector c3 = FloatVector.fromArray(SPECIES, m, c + 3 * STEP);
+        for (int k = 0; k < depth; k++) {
+            FloatVector left = FloatVector.fromArray(SPECIES, m, b + k * STEP);
+            FloatVector a0 = FloatVector.broadcast(SPECIES, m[a + k * STEP]);
+            c0 = a0.fma(left, c0);
+            FloatVector a1 = FloatVector.broadcast(SPECIES, m[a + k * STEP + 1]);
+            c1 = a1.fma(left, c1);
+            FloatVector a2 = FloatVector.broadcast(SPECIES, m[a + k * STEP + 2]);
+            c2 = a2.fma(left, c2);
+            FloatVector a3 = FloatVector.broadcast(SPECIES, m[a + k * STEP + 3]);
+            c3 = a3.fma(left, c3);
+        }
+        c0.intoArray(m, c);
+        c1.intoArray(m, c + STEP);
+        c2.intoArray(m, c + 2 * STEP);
+        c3.intoArray(m, c + 3 * STEP);
     }
 }

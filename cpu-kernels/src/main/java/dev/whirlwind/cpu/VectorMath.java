@@ -117,6 +117,32 @@ final class VectorMath {
         }
     }
 
+    /**
+     * The same for a row in an array. This
+     * is {@link #exp} written out, for callers that hold so much code that the compiler would no longer inline it, and
+     * vectors passed to it would have to become objects ({@link Memory}).
+     */
+    static void exponentials(float[] m, int row, float shift, int width) {
+        FloatVector rounder = FloatVector.broadcast(SPECIES, ROUNDER);
+        FloatVector one = FloatVector.broadcast(SPECIES, 1f);
+        for (int c = 0; c < width; c += Memory.LANES) {
+            FloatVector x = FloatVector.fromArray(SPECIES, m, row + c).sub(shift);
+            FloatVector shifted = x.fma(FloatVector.broadcast(SPECIES, LOG2_E), rounder);
+            FloatVector n = shifted.sub(rounder);
+            FloatVector r = n.fma(FloatVector.broadcast(SPECIES, -LN2_HIGH), x);
+            r = n.fma(FloatVector.broadcast(SPECIES, -LN2_LOW), r);
+            FloatVector p = r.fma(FloatVector.broadcast(SPECIES, EXP_5), FloatVector.broadcast(SPECIES, EXP_4));
+            p = p.fma(r, FloatVector.broadcast(SPECIES, EXP_3));
+            p = p.fma(r, FloatVector.broadcast(SPECIES, EXP_2));
+            p = p.fma(r, FloatVector.broadcast(SPECIES, EXP_1));
+            p = p.fma(r, one).fma(r, one);
+            FloatVector scaled = p.reinterpretAsInts()
+                    .add(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, MANTISSA_BITS))
+                    .reinterpretAsFloats();
+            scaled.blend(0f, x.compare(VectorOperators.LT, EXP_SMALLEST)).intoArray(m, row + c);
+        }
+    }
+
     /** tanh x, within 3 units in the last place; NaN for NaN. */
     static FloatVector tanh(FloatVector x) {
         FloatVector square = x.mul(x);
