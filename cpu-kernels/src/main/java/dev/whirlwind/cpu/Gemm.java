@@ -40,7 +40,7 @@ final class Gemm implements Workers.Task {
     private static final double FETCHING = 50;
 
     /** Waiting for the last task costs about this share of one. */
-    private static final double IMBALANCE = 0.3;
+    private static final double IMBALANCE = 0.1;
 
     private static final long VECTOR = 4L * LANES;
     private static final long ZEROS =

@@ -4,6 +4,7 @@ import static dev.whirlwind.cpu.Memory.ALL;
 import static dev.whirlwind.cpu.Memory.LANES;
 import static dev.whirlwind.cpu.Memory.ORDER;
 import static dev.whirlwind.cpu.Memory.SPECIES;
+import static jdk.incubator.vector.FloatVector.fromArray;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import jdk.incubator.vector.FloatVector;
@@ -19,12 +20,13 @@ final class Linear {
 
     private final Workers workers;
     private final Gemm gemm;
-    private final FewRows fewRows = new FewRows();
+    private final FewRows fewRows;
     private final ColumnSums columnSums = new ColumnSums();
 
     Linear(Workers workers) {
         this.workers = workers;
         gemm = new Gemm(workers);
+        fewRows = new FewRows();
     }
 
     /** The multiplication that the layers run on. */
@@ -54,9 +56,10 @@ final class Linear {
         }
     }
 
-    /** A few rows times a matrix, at the speed of memory: weights are read once, in one stream. */
+    /** A few rows times a matrix, at the speed of memory: every weight is read once, four rows of them at a time. */
     private final class FewRows implements Workers.Task {
         private static final int FLOATS_IN_A_TASK = 1 << 16;
+        private static final int AT_A_TIME = 4;
 
         private long out;
         private long x;
@@ -67,6 +70,9 @@ final class Linear {
         private int outWidth;
         private int outputsInATask;
 
+        /** For each worker: lanes of sums. */
+        private final float[][] sums = new float[workers.threads()][AT_A_TIME * LANES];
+
         void run(long out, long x, long weight, long bias, int rows, int inWidth, int outWidth) {
             this.out = out;
             this.x = x;
@@ -75,45 +81,61 @@ final class Linear {
             this.rows = rows;
             this.inWidth = inWidth;
             this.outWidth = outWidth;
-            outputsInATask = Math.ceilDiv(FLOATS_IN_A_TASK, inWidth);
+            outputsInATask = Math.ceilDiv(FLOATS_IN_A_TASK, inWidth * AT_A_TIME) * AT_A_TIME;
             workers.run(Math.ceilDiv(outWidth, outputsInATask), this);
         }
 
         @Override
         public void run(int task, int worker) {
             int end = (int) Math.min(outWidth, (task + 1L) * outputsInATask);
-            for (int j = task * outputsInATask; j < end; j++) {
-                float start = bias == 0 ? 0 : Memory.get(bias + 4L * j);
+            for (int j = task * outputsInATask; j < end; j += AT_A_TIME) {
+                int count = Math.min(AT_A_TIME, end - j);
                 for (int i = 0; i < rows; i++) {
-                    float dot = dot(x + 4L * i * inWidth, weight + 4L * j * inWidth, inWidth);
-                    Memory.set(out + 4L * ((long) i * outWidth + j), start + dot);
+                    dots(x + 4L * i * inWidth, weight + 4L * j * inWidth, count, inWidth, sums[worker]);
+                    for (int d = 0; d < count; d++) {
+                        float start = bias == 0 ? 0 : Memory.get(bias + 4L * (j + d));
+                        float dot = VectorMath.sum(fromArray(SPECIES, sums[worker], d * LANES));
+                        float rest = rest(x + 4L * i * inWidth, weight + 4L * (j + d) * inWidth, inWidth);
+                        Memory.set(out + 4L * ((long) i * outWidth + j + d), start + (dot + rest));
+                    }
                 }
             }
         }
 
-        /** Four sums at a time, because an addition takes about four cycles. */
-        private static float dot(long a, long b, int width) {
+        /** The part of a dot product beyond whole vectors. */
+        private static float rest(long a, long b, int width) {
+            float sum = 0;
+            for (int k = SPECIES.loopBound(width); k < width; k++) {
+                sum = Math.fma(Memory.get(a + 4L * k), Memory.get(b + 4L * k), sum);
+            }
+            return sum;
+        }
+
+        /**
+         * Lanes of the dot products of a and each row of b, as far as vectors are whole; fewer than four rows are filled
+         * up with the last.
+         */
+        private static void dots(long a, long b, int count, int width, float[] sums) {
+            long b0 = b;
+            long b1 = b + 4L * Math.min(1, count - 1) * width;
+            long b2 = b + 4L * Math.min(2, count - 1) * width;
+            long b3 = b + 4L * Math.min(3, count - 1) * width;
             FloatVector s0 = FloatVector.zero(SPECIES);
             FloatVector s1 = s0;
             FloatVector s2 = s0;
             FloatVector s3 = s0;
-            int k = 0;
-            for (; k <= width - 4 * LANES; k += 4 * LANES) {
-                FloatVector a0 = fromMemorySegment(SPECIES, ALL, a + 4L * k, ORDER);
-                FloatVector a1 = fromMemorySegment(SPECIES, ALL, a + 4L * (k + LANES), ORDER);
-                FloatVector a2 = fromMemorySegment(SPECIES, ALL, a + 4L * (k + 2 * LANES), ORDER);
-                FloatVector a3 = fromMemorySegment(SPECIES, ALL, a + 4L * (k + 3 * LANES), ORDER);
-                s0 = a0.fma(fromMemorySegment(SPECIES, ALL, b + 4L * k, ORDER), s0);
-                s1 = a1.fma(fromMemorySegment(SPECIES, ALL, b + 4L * (k + LANES), ORDER), s1);
-                s2 = a2.fma(fromMemorySegment(SPECIES, ALL, b + 4L * (k + 2 * LANES), ORDER), s2);
-                s3 = a3.fma(fromMemorySegment(SPECIES, ALL, b + 4L * (k + 3 * LANES), ORDER), s3);
+            int full = SPECIES.loopBound(width);
+            for (int k = 0; k < full; k += LANES) {
+                FloatVector v = fromMemorySegment(SPECIES, ALL, a + 4L * k, ORDER);
+                s0 = v.fma(fromMemorySegment(SPECIES, ALL, b0 + 4L * k, ORDER), s0);
+                s1 = v.fma(fromMemorySegment(SPECIES, ALL, b1 + 4L * k, ORDER), s1);
+                s2 = v.fma(fromMemorySegment(SPECIES, ALL, b2 + 4L * k, ORDER), s2);
+                s3 = v.fma(fromMemorySegment(SPECIES, ALL, b3 + 4L * k, ORDER), s3);
             }
-            for (; k < width; k += LANES) {
-                VectorMask<Float> mask = Memory.firstLanes(width - k);
-                s0 = fromMemorySegment(SPECIES, ALL, a + 4L * k, ORDER, mask)
-                        .fma(fromMemorySegment(SPECIES, ALL, b + 4L * k, ORDER, mask), s0);
-            }
-            return VectorMath.sum(s0.add(s1).add(s2.add(s3)));
+            s0.intoArray(sums, 0);
+            s1.intoArray(sums, LANES);
+            s2.intoArray(sums, 2 * LANES);
+            s3.intoArray(sums, 3 * LANES);
         }
     }
 
