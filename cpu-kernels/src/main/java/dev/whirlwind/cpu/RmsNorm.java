@@ -17,6 +17,8 @@ import jdk.incubator.vector.FloatVector;
  * <p>backward, with g = dout weight: dx += rstd (g - n mean(g n)); dweight += sum of dout n over rows.
  */
 final class RmsNorm {
+    private static final long VECTOR = 4L * LANES;
+
     private final Workers workers;
     private final RowSums sums;
     private final Workers.Task forward = this::forward;
@@ -108,11 +110,19 @@ final class RmsNorm {
     static float sumOfProducts(long a, long b, int width) {
         int full = SPECIES.loopBound(width);
         FloatVector lanes = FloatVector.zero(SPECIES);
-        for (int c = 0; c < full; c += LANES) {
-            lanes = fromMemorySegment(SPECIES, ALL, a + 4L * c, ORDER)
-                    .fma(fromMemorySegment(SPECIES, ALL, b + 4L * c, ORDER), lanes);
+        FloatVector more = lanes;
+        int v = 0;
+        for (; v + LANES < full; v += 2 * LANES) {
+            FloatVector a0 = fromMemorySegment(SPECIES, ALL, a + 4L * v, ORDER);
+            FloatVector a1 = fromMemorySegment(SPECIES, ALL, a + 4L * v + VECTOR, ORDER);
+            lanes = a0.fma(fromMemorySegment(SPECIES, ALL, b + 4L * v, ORDER), lanes);
+            more = a1.fma(fromMemorySegment(SPECIES, ALL, b + 4L * v + VECTOR, ORDER), more);
         }
-        float sum = VectorMath.sum(lanes);
+        if (v < full) {
+            lanes = fromMemorySegment(SPECIES, ALL, a + 4L * v, ORDER)
+                    .fma(fromMemorySegment(SPECIES, ALL, b + 4L * v, ORDER), lanes);
+        }
+        float sum = VectorMath.sum(lanes.add(more));
         for (int c = full; c < width; c++) {
             sum = Math.fma(Memory.get(a + 4L * c), Memory.get(b + 4L * c), sum);
         }
