@@ -15,17 +15,21 @@ import jdk.incubator.vector.VectorSpecies;
  * How kernels address floats: by the absolute native address of a byte, a {@code long}, as
  * {@link MemorySegment#address()} gives it; element i of a tensor at {@code a} is at {@code a + 4 * i}. All loads and
  * stores go through one constant segment that spans the whole address space, so the compiler folds the check for
- * liveness away and leaves a compare at most of the bounds. (Measured on AVX-512: a GEMM micro-kernel runs at 97 % of the
- * peak of pure fused multiply-adds this way, no slower than with a segment and offset, and a kernel keeps one register
- * for each operand.) The price is that a wrong address is not an exception but a crash or a silent overwrite: the engine
- * checks sizes where it enters a kernel, and keeps the memory alive while kernels run.
+ * liveness away, and a kernel keeps one register for each operand. The price is that a wrong address is not an exception
+ * but a crash or a silent overwrite: the engine checks sizes where it enters a kernel, and keeps the memory alive while
+ * kernels run.
  *
- * <p>Once a compiled method holds some forty vector operations, those of methods inlined into it included, the compiler
- * inlines no more but what the JDK forces it to; a call that takes or gives a vector then turns it into an object. So
- * kernels are short, most of them one loop, and loops that may end up inlined side by side call the JDK's methods
- * directly rather than {@link #load} and {@link #store}. And all float vectors have one width: code that runs with a second
- * one, however rarely, blurs the compiler's profile of the JDK's methods, and it then boxes a vector here and there, in
- * the hottest loop as well.
+ * <p>The compiler stops inlining for sure at 18,000 nodes in a method, those of methods inlined into it included; a call
+ * that takes or gives a vector then turns it into an object, in some runs. A multiply-add takes 420 nodes, a load or store
+ * here 450, of a Java array 265; a vector made of a float here 760, of an array 107. So kernels are short, most of them one
+ * loop; loops that may end up inlined side by side call the JDK's methods directly rather than {@link #load} and {@link
+ * #store}; and those that hold most work on arrays. All float vectors have one width: code that runs with a second one,
+ * however rarely, blurs the compiler's profile of the JDK's methods, and it then boxes a vector here and there, in the
+ * hottest loop as well.
+ *
+ * <p>Before a loop, bounds checks of its vectors are compiled into arithmetic that costs as much as several iterations.
+ * Against the whole address space they prove nothing, so the launcher switches them off (VECTOR_ACCESS_OOB_CHECK=0); most
+ * tests run with them.
  */
 final class Memory {
     /** Forces the vectors' width for tests: 512, 256 or 128. */
