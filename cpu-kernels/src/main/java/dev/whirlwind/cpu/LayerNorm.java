@@ -171,8 +171,7 @@ final class LayerNorm {
             float s = Memory.get(rstd + 4L * r);
             float meanG = RmsNorm.sumOfProducts(dout + row, weight, width) / width;
             float meanGN = sumOfGN(dout + row, weight, x + row, m, s, width) / width;
-            addParameterGradients(dweight, dbias, dout + row, x + row, m, s, width);
-            addInputGradient(dx + row, dout + row, x + row, weight, m, s, meanG, meanGN, width);
+            addGradients(dx + row, dweight, dbias, dout + row, x + row, weight, m, s, meanG, meanGN, width);
         }
     }
 
@@ -194,8 +193,18 @@ final class LayerNorm {
         return sum;
     }
 
-    private static void addParameterGradients(
-            long dweight, long dbias, long dout, long x, float mean, float rstd, int width) {
+    private static void addGradients(
+            long dx,
+            long dweight,
+            long dbias,
+            long dout,
+            long x,
+            long weight,
+            float mean,
+            float rstd,
+            float meanG,
+            float meanGN,
+            int width) {
         int full = SPECIES.loopBound(width);
         for (int c = 0; c < full; c += LANES) {
             FloatVector n =
@@ -204,29 +213,16 @@ final class LayerNorm {
             d.fma(n, fromMemorySegment(SPECIES, ALL, dweight + 4L * c, ORDER))
                     .intoMemorySegment(ALL, dweight + 4L * c, ORDER);
             d.add(fromMemorySegment(SPECIES, ALL, dbias + 4L * c, ORDER)).intoMemorySegment(ALL, dbias + 4L * c, ORDER);
+            FloatVector g = d.mul(fromMemorySegment(SPECIES, ALL, weight + 4L * c, ORDER));
+            FloatVector add = g.sub(meanG).sub(n.mul(meanGN)).mul(rstd);
+            fromMemorySegment(SPECIES, ALL, dx + 4L * c, ORDER).add(add).intoMemorySegment(ALL, dx + 4L * c, ORDER);
         }
         for (int c = full; c < width; c++) {
             float n = (Memory.get(x + 4L * c) - mean) * rstd;
             float d = Memory.get(dout + 4L * c);
             Memory.set(dweight + 4L * c, Math.fma(d, n, Memory.get(dweight + 4L * c)));
             Memory.set(dbias + 4L * c, d + Memory.get(dbias + 4L * c));
-        }
-    }
-
-    private static void addInputGradient(
-            long dx, long dout, long x, long weight, float mean, float rstd, float meanG, float meanGN, int width) {
-        int full = SPECIES.loopBound(width);
-        for (int c = 0; c < full; c += LANES) {
-            FloatVector n =
-                    fromMemorySegment(SPECIES, ALL, x + 4L * c, ORDER).sub(mean).mul(rstd);
-            FloatVector g = fromMemorySegment(SPECIES, ALL, dout + 4L * c, ORDER)
-                    .mul(fromMemorySegment(SPECIES, ALL, weight + 4L * c, ORDER));
-            FloatVector d = g.sub(meanG).sub(n.mul(meanGN)).mul(rstd);
-            fromMemorySegment(SPECIES, ALL, dx + 4L * c, ORDER).add(d).intoMemorySegment(ALL, dx + 4L * c, ORDER);
-        }
-        for (int c = full; c < width; c++) {
-            float n = (Memory.get(x + 4L * c) - mean) * rstd;
-            float g = Memory.get(dout + 4L * c) * Memory.get(weight + 4L * c);
+            float g = d * Memory.get(weight + 4L * c);
             Memory.set(dx + 4L * c, Memory.get(dx + 4L * c) + (g - meanG - n * meanGN) * rstd);
         }
     }
