@@ -30,6 +30,9 @@ final class HeadLoss implements Workers.Task {
     private final Gemm gemm;
     private final Arena arena;
 
+    /** For each worker: a vector, which as an argument might become an object for each row ({@link Memory}). */
+    private final float[][] lanes;
+
     private long logits;
     private long capacity;
 
@@ -46,6 +49,7 @@ final class HeadLoss implements Workers.Task {
         this.workers = workers;
         this.gemm = gemm;
         this.arena = arena;
+        lanes = new float[workers.threads()][LANES];
     }
 
     /**
@@ -143,7 +147,7 @@ final class HeadLoss implements Workers.Task {
         for (int from = 0; from < vocabulary; from += FLOATS_IN_A_SUM) {
             int count = Math.min(FLOATS_IN_A_SUM, vocabulary - from);
             VectorMath.exponentials(row + 4L * from, max, count);
-            sum += sum(row + 4L * from, count);
+            sum += sum(row + 4L * from, count, lanes[worker]);
         }
         Memory.set(loss, (float) (Math.log(sum) + ((double) max - atTarget)));
         if (gradient) {
@@ -168,7 +172,7 @@ final class HeadLoss implements Workers.Task {
         return max;
     }
 
-    private static float sum(long x, int count) {
+    private static float sum(long x, int count, float[] lanes) {
         FloatVector sum0 = FloatVector.zero(SPECIES);
         FloatVector sum1 = sum0;
         int whole = count - count % (2 * LANES);
@@ -176,7 +180,8 @@ final class HeadLoss implements Workers.Task {
             sum0 = sum0.add(fromMemorySegment(SPECIES, ALL, x + 4L * i, ORDER));
             sum1 = sum1.add(fromMemorySegment(SPECIES, ALL, x + 4L * i + VECTOR, ORDER));
         }
-        float sum = VectorMath.sum(sum0.add(sum1));
+        sum0.add(sum1).intoArray(lanes, 0);
+        float sum = VectorMath.sum(lanes);
         for (int i = whole; i < count; i++) {
             sum += Memory.get(x + 4L * i);
         }

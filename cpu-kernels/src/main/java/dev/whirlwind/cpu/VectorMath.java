@@ -67,6 +67,16 @@ final class VectorMath {
         return sum.add(sum.rearrange(BY_1)).lane(0);
     }
 
+    /** The same sum of an array's floats, as many as a vector's, which it overwrites. */
+    static float sum(float[] lanes) {
+        for (int half = Memory.LANES / 2; half > 0; half /= 2) {
+            for (int i = 0; i < half; i++) {
+                lanes[i] += lanes[i + half];
+            }
+        }
+        return lanes[0];
+    }
+
     /** e^x, within 2 units in the last place; 0 below -87.33, infinite above 88.72, NaN for NaN. */
     static FloatVector exp(FloatVector x) {
         // x = n ln 2 + r with |r| <= ln 2 / 2; e^x = 2^n e^r.
