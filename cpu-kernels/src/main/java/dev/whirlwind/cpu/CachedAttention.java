@@ -7,6 +7,7 @@ import static dev.whirlwind.cpu.Memory.SPECIES;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.whirlwind.model.AttentionShape;
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -16,8 +17,10 @@ import jdk.incubator.vector.FloatVector;
  */
 final class CachedAttention {
     private final Workers workers;
-    private final Scratch scratch;
     private final Workers.Task attend = this::attend;
+
+    /** For each worker: of every place. */
+    private final float[][] probabilities;
 
     // The call in progress; addresses.
     private long out;
@@ -25,12 +28,10 @@ final class CachedAttention {
     private long qkv;
     private AttentionShape shape;
     private int position;
-    private long probabilities;
-    private int places;
 
-    CachedAttention(Workers workers, Scratch scratch) {
+    CachedAttention(Workers workers) {
         this.workers = workers;
-        this.scratch = scratch;
+        probabilities = new float[workers.threads()][0];
     }
 
     void run(long out, long cache, long qkv, AttentionShape shape, int position) {
@@ -44,9 +45,17 @@ final class CachedAttention {
             long row = qkv + 4 * ((long) r * shape.qkvWidth() + shape.keyOffset());
             Memory.copy(row, cache + 4L * (position + r) * width, width);
         }
-        places = position + shape.sequence() + LANES;
-        probabilities = scratch.reserve((long) places * workers.threads());
+        reserve(position + shape.sequence());
         workers.run(shape.sequence() * shape.kvHeads(), attend);
+    }
+
+    /** Room for the places and some more, in whole vectors. */
+    private void reserve(int places) {
+        int vectors = Math.ceilDiv(places, LANES) + 1;
+        if (probabilities[0].length < vectors * LANES) {
+            int length = (vectors + vectors / 2) * LANES;
+            Arrays.setAll(probabilities, worker -> new float[length]);
+        }
     }
 
     private void attend(int task, int worker) {
@@ -59,24 +68,24 @@ final class CachedAttention {
         int count = position + row + 1 - first;
         long keys = cache + step * first + 4L * kvHead * headDim;
         long values = keys + 4L * shape.kvHeads() * headDim;
-        long p = probabilities + 4L * places * worker;
+        float[] p = probabilities[worker];
         for (int h = kvHead * group; h < (kvHead + 1) * group; h++) {
             long query = qkv + 4 * ((long) row * shape.qkvWidth() + (long) h * headDim);
             float max = Float.NEGATIVE_INFINITY;
             for (int s = 0; s < count; s++) {
                 float score = RmsNorm.sumOfProducts(query, keys + step * s, headDim) * shape.scale();
-                Memory.set(p + 4L * s, score);
+                p[s] = score;
                 max = Math.max(max, score);
             }
-            VectorMath.exponentials(p, max, count);
-            float total = LayerNorm.sum(p, count);
+            VectorMath.exponentials(p, 0, max, count);
+            float total = VectorMath.sum(p, count);
             long to = out + 4 * ((long) row * shape.outWidth() + (long) h * headDim);
             weigh(to, p, 1 / total, values, step, count, headDim);
         }
     }
 
     /** to = factor * sum over s of p[s] values[s]. */
-    private static void weigh(long to, long p, float factor, long values, long step, int count, int width) {
+    private static void weigh(long to, float[] p, float factor, long values, long step, int count, int width) {
         int c = 0;
         for (; c + LANES <= width; c += LANES) {
             weighVector(to + 4L * c, p, factor, values + 4L * c, step, count);
@@ -84,16 +93,16 @@ final class CachedAttention {
         for (; c < width; c++) {
             float sum = 0;
             for (int s = 0; s < count; s++) {
-                sum = Math.fma(Memory.get(p + 4L * s), Memory.get(values + step * s + 4L * c), sum);
+                sum = Math.fma(p[s], Memory.get(values + step * s + 4L * c), sum);
             }
             Memory.set(to + 4L * c, sum * factor);
         }
     }
 
-    private static void weighVector(long to, long p, float factor, long values, long step, int count) {
-        FloatVector sum = fromMemorySegment(SPECIES, ALL, values, ORDER).mul(Memory.get(p));
+    private static void weighVector(long to, float[] p, float factor, long values, long step, int count) {
+        FloatVector sum = fromMemorySegment(SPECIES, ALL, values, ORDER).mul(p[0]);
         for (int s = 1; s < count; s++) {
-            FloatVector weight = FloatVector.broadcast(SPECIES, Memory.get(p + 4L * s));
+            FloatVector weight = FloatVector.broadcast(SPECIES, p[s]);
             sum = weight.fma(fromMemorySegment(SPECIES, ALL, values + step * s, ORDER), sum);
         }
         sum.mul(factor).intoMemorySegment(ALL, to, ORDER);

@@ -44,7 +44,7 @@ final class CpuOps implements Ops {
         linear = new Linear(workers);
         rope = new Rope(workers);
         attention = new Attention(workers);
-        cachedAttention = new CachedAttention(workers, scratch);
+        cachedAttention = new CachedAttention(workers);
         gelu = new Gelu(workers, scratch);
         swiglu = new Swiglu(workers, scratch);
         elementwise = new Elementwise(workers);

@@ -30,8 +30,8 @@ final class HeadLoss implements Workers.Task {
     private final Gemm gemm;
     private final Arena arena;
 
-    /** For each worker: a vector, which as an argument might become an object for each row ({@link Memory}). */
-    private final float[][] lanes;
+    /** For each worker: exponentials of part of a row. */
+    private final float[][] exponentials;
 
     private long logits;
     private long capacity;
@@ -49,7 +49,7 @@ final class HeadLoss implements Workers.Task {
         this.workers = workers;
         this.gemm = gemm;
         this.arena = arena;
-        lanes = new float[workers.threads()][LANES];
+        exponentials = new float[workers.threads()][FLOATS_IN_A_SUM + LANES];
     }
 
     /**
@@ -143,11 +143,16 @@ final class HeadLoss implements Workers.Task {
         }
         float max = max(row, vocabulary);
         float atTarget = Memory.get(row + 4L * target);
+        float[] part = exponentials[worker];
         double sum = 0;
         for (int from = 0; from < vocabulary; from += FLOATS_IN_A_SUM) {
             int count = Math.min(FLOATS_IN_A_SUM, vocabulary - from);
-            VectorMath.exponentials(row + 4L * from, max, count);
-            sum += sum(row + 4L * from, count, lanes[worker]);
+            Memory.copy(row + 4L * from, part, 0, count);
+            VectorMath.exponentials(part, 0, max, count);
+            if (gradient) {
+                Memory.copy(part, row + 4L * from, count);
+            }
+            sum += VectorMath.sum(part, count);
         }
         Memory.set(loss, (float) (Math.log(sum) + ((double) max - atTarget)));
         if (gradient) {
@@ -170,22 +175,6 @@ final class HeadLoss implements Workers.Task {
             max = Math.max(max, Memory.get(x + 4L * i));
         }
         return max;
-    }
-
-    private static float sum(long x, int count, float[] lanes) {
-        FloatVector sum0 = FloatVector.zero(SPECIES);
-        FloatVector sum1 = sum0;
-        int whole = count - count % (2 * LANES);
-        for (int i = 0; i < whole; i += 2 * LANES) {
-            sum0 = sum0.add(fromMemorySegment(SPECIES, ALL, x + 4L * i, ORDER));
-            sum1 = sum1.add(fromMemorySegment(SPECIES, ALL, x + 4L * i + VECTOR, ORDER));
-        }
-        sum0.add(sum1).intoArray(lanes, 0);
-        float sum = VectorMath.sum(lanes);
-        for (int i = whole; i < count; i++) {
-            sum += Memory.get(x + 4L * i);
-        }
-        return sum;
     }
 
     private static void scale(long x, int count, float factor) {

@@ -107,6 +107,11 @@ final class Memory {
         MemorySegment.copy(ALL, ValueLayout.JAVA_FLOAT_UNALIGNED, from, to, at, floats);
     }
 
+    /** Copies the first floats of an array. */
+    static void copy(float[] from, long to, int floats) {
+        MemorySegment.copy(from, 0, ALL, ValueLayout.JAVA_FLOAT_UNALIGNED, to, floats);
+    }
+
     /** Fills with zeros. */
     static void zero(long address, long floats) {
         ALL.asSlice(address, floats * Float.BYTES).fill((byte) 0);

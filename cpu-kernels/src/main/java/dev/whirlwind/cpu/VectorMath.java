@@ -1,5 +1,6 @@
 package dev.whirlwind.cpu;
 
+import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
@@ -67,14 +68,30 @@ final class VectorMath {
         return sum.add(sum.rearrange(BY_1)).lane(0);
     }
 
-    /** The same sum of an array's floats, as many as a vector's, which it overwrites. */
-    static float sum(float[] lanes) {
+    /**
+     * The sum of the first {@code count} floats. The array is whole vectors long, one more than the floats need: what lies
+     * beyond them is lost. (No vector is handed on, because it might become an object: {@link Memory}.)
+     */
+    static float sum(float[] x, int count) {
+        Arrays.fill(x, count, Math.ceilDiv(count, Memory.LANES) * Memory.LANES, 0);
+        FloatVector sum0 = FloatVector.zero(SPECIES);
+        FloatVector sum1 = sum0;
+        int i = 0;
+        for (; i + Memory.LANES < count; i += 2 * Memory.LANES) {
+            sum0 = sum0.add(FloatVector.fromArray(SPECIES, x, i));
+            sum1 = sum1.add(FloatVector.fromArray(SPECIES, x, i + Memory.LANES));
+        }
+        if (i < count) {
+            sum0 = sum0.add(FloatVector.fromArray(SPECIES, x, i));
+        }
+        int at = x.length - Memory.LANES;
+        sum0.add(sum1).intoArray(x, at);
         for (int half = Memory.LANES / 2; half > 0; half /= 2) {
-            for (int i = 0; i < half; i++) {
-                lanes[i] += lanes[i + half];
+            for (int lane = 0; lane < half; lane++) {
+                x[at + lane] += x[at + lane + half];
             }
         }
-        return lanes[0];
+        return x[at];
     }
 
     /** e^x, within 2 units in the last place; 0 below -87.33, infinite above 88.72, NaN for NaN. */
@@ -100,37 +117,9 @@ final class VectorMath {
     }
 
     /**
-     * A row of floats x becomes exp(x - shift), for differences of at most 88; width is rounded up to whole vectors. This
-     * is {@link #exp} written out, for callers that hold so much code that the compiler would no longer inline it, and
-     * vectors passed to it would have to become objects ({@link Memory}).
-     */
-    static void exponentials(long row, float shift, int width) {
-        FloatVector rounder = FloatVector.broadcast(SPECIES, ROUNDER);
-        FloatVector one = FloatVector.broadcast(SPECIES, 1f);
-        for (int c = 0; c < width; c += Memory.LANES) {
-            FloatVector x = FloatVector.fromMemorySegment(SPECIES, Memory.ALL, row + 4L * c, Memory.ORDER)
-                    .sub(shift);
-            FloatVector shifted = x.fma(FloatVector.broadcast(SPECIES, LOG2_E), rounder);
-            FloatVector n = shifted.sub(rounder);
-            FloatVector r = n.fma(FloatVector.broadcast(SPECIES, -LN2_HIGH), x);
-            r = n.fma(FloatVector.broadcast(SPECIES, -LN2_LOW), r);
-            FloatVector p = r.fma(FloatVector.broadcast(SPECIES, EXP_5), FloatVector.broadcast(SPECIES, EXP_4));
-            p = p.fma(r, FloatVector.broadcast(SPECIES, EXP_3));
-            p = p.fma(r, FloatVector.broadcast(SPECIES, EXP_2));
-            p = p.fma(r, FloatVector.broadcast(SPECIES, EXP_1));
-            p = p.fma(r, one).fma(r, one);
-            FloatVector scaled = p.reinterpretAsInts()
-                    .add(shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, MANTISSA_BITS))
-                    .reinterpretAsFloats();
-            scaled.blend(0f, x.compare(VectorOperators.LT, EXP_SMALLEST))
-                    .intoMemorySegment(Memory.ALL, row + 4L * c, Memory.ORDER);
-        }
-    }
-
-    /**
-     * The same for a row in an array. This
-     * is {@link #exp} written out, for callers that hold so much code that the compiler would no longer inline it, and
-     * vectors passed to it would have to become objects ({@link Memory}).
+     * Floats x of an array, from {@code row} on, become exp(x - shift), for differences of at most 88; width is rounded up
+     * to whole vectors. This is {@link #exp} written out, for callers that hold so much code that the compiler would no
+     * longer inline it, and vectors passed to it would have to become objects ({@link Memory}).
      */
     static void exponentials(float[] m, int row, float shift, int width) {
         FloatVector rounder = FloatVector.broadcast(SPECIES, ROUNDER);
