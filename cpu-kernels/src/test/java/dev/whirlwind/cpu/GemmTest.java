@@ -44,7 +44,10 @@ class GemmTest {
                 new int[] {9, 1, 17},
                 new int[] {129, 1030, 255},
                 new int[] {64, 64, 256},
-                new int[] {333, 40, 1});
+                new int[] {333, 40, 1},
+                // Several steps of rows and blocks of k; more blocks than are packed at a time.
+                new int[] {300, 50, 1100},
+                new int[] {20, 400, 4500});
         return Stream.concat(chosen, odd);
     }
 
