@@ -30,8 +30,6 @@ final class AttentionTile {
     /** A score that is not seen: so low that its exponential is 0, but unlike infinity it can be subtracted from itself. */
     private static final float MASKED = -1e30f;
 
-    private static final int MATRICES = 9;
-
     private float[] floats = {};
 
     // Places of SIZE rows of head_dim; those with T hold head_dim rows of SIZE.
@@ -79,7 +77,7 @@ final class AttentionTile {
         dkeys = valuesT + matrix;
         dvalues = dkeys + matrix;
         sums = dvalues + matrix;
-        scores = MATRICES * matrix;
+        scores = sums + matrix;
         dscores = scores + BLOCK;
         maxima = dscores + BLOCK;
         factors = maxima + SIZE;

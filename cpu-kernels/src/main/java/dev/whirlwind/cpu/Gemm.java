@@ -159,7 +159,7 @@ final class Gemm implements Workers.Task {
         int column = task % tilesAcross * tileColumns;
         int rowEnd = Math.min(m, row + tileRows);
         int columns = Math.min(n, column + tileColumns) - column;
-        int most = B_FLOATS / (MicroKernel.COLUMNS * Math.ceilDiv(columns, MicroKernel.COLUMNS));
+        int most = B_FLOATS / roundUp(columns, MicroKernel.COLUMNS);
         int first = 0;
         while (first < blocks) {
             int last = first + 1;
@@ -171,9 +171,9 @@ final class Gemm implements Workers.Task {
         }
     }
 
-    /** Adds blocks of k up to last to a tile. */
+    /** Adds blocks first .. last - 1 of k to a tile. */
     private void multiply(int row, int rowEnd, int column, int columns, int first, int last, int worker) {
-        int panelsStep = MicroKernel.COLUMNS * Math.ceilDiv(columns, MicroKernel.COLUMNS);
+        int panelsStep = roundUp(columns, MicroKernel.COLUMNS);
         for (int block = first; block < last; block++) {
             packB(block, column, columns, bPanels[worker], (start(block) - start(first)) * panelsStep);
         }
@@ -184,7 +184,7 @@ final class Gemm implements Workers.Task {
                 if (transposeA) {
                     int depth = start(block + 1) - start(block);
                     long source = a + start(block) * 4L * lda + 4L * i;
-                    int width = Math.ceilDiv(depth, LANES) * LANES;
+                    int width = roundUp(depth, LANES);
                     Packing.transpose(source, 4L * lda, rows, depth, width, aRows[worker], 0, MicroKernel.ROW_STEP);
                 }
                 int panels = (start(block) - start(first)) * panelsStep;

@@ -74,7 +74,7 @@ final class LayerNorm {
         }
     }
 
-    static float sum(long x, int width) {
+    private static float sum(long x, int width) {
         int full = SPECIES.loopBound(width);
         FloatVector lanes = FloatVector.zero(SPECIES);
         FloatVector more = lanes;

@@ -28,8 +28,8 @@ import jdk.incubator.vector.VectorSpecies;
  * hottest loop as well.
  *
  * <p>Before a loop, bounds checks of its vectors are compiled into arithmetic that costs as much as several iterations.
- * Against the whole address space they prove nothing, so the launcher switches them off (VECTOR_ACCESS_OOB_CHECK=0); most
- * tests run with them.
+ * Against the whole address space they prove nothing, so the launcher switches them off (VECTOR_ACCESS_OOB_CHECK=0); this
+ * module's tests run with them, but at 128 bits.
  */
 final class Memory {
     /** Forces the vectors' width for tests: 512, 256 or 128. */
