@@ -22,8 +22,8 @@ import jdk.incubator.vector.VectorSpecies;
  * <p>The compiler stops inlining for sure at 18,000 nodes in a method, those of methods inlined into it included; a call
  * that takes or gives a vector then turns it into an object, in some runs. A multiply-add takes 420 nodes, a load or store
  * here 450, of a Java array 265; a vector made of a float here 760, of an array 107. So kernels are short, most of them one
- * loop; loops that may end up inlined side by side call the JDK's methods directly rather than {@link #load} and {@link
- * #store}; and those that hold most work on arrays. All float vectors have one width: code that runs with a second one,
+ * loop; they call the JDK's methods directly rather than helpers of our own, which may not be inlined; and those that hold
+ * most work on arrays. All float vectors have one width: code that runs with a second one,
  * however rarely, blurs the compiler's profile of the JDK's methods, and it then boxes a vector here and there, in the
  * hottest loop as well.
  *
@@ -62,29 +62,6 @@ final class Memory {
 
     static void set(long address, float value) {
         ALL.set(ValueLayout.JAVA_FLOAT_UNALIGNED, address, value);
-    }
-
-    static FloatVector load(long address) {
-        return FloatVector.fromMemorySegment(SPECIES, ALL, address, ORDER);
-    }
-
-    static void store(FloatVector vector, long address) {
-        vector.intoMemorySegment(ALL, address, ORDER);
-    }
-
-    /** The lanes of the mask; the others are zero and their memory is not touched. */
-    static FloatVector load(long address, VectorMask<Float> mask) {
-        return FloatVector.fromMemorySegment(SPECIES, ALL, address, ORDER, mask);
-    }
-
-    /** Stores the lanes of the mask only. */
-    static void store(FloatVector vector, long address, VectorMask<Float> mask) {
-        vector.intoMemorySegment(ALL, address, ORDER, mask);
-    }
-
-    /** A vector with the float at the address in every lane. */
-    static FloatVector broadcast(long address) {
-        return FloatVector.broadcast(SPECIES, get(address));
     }
 
     /** The mask of the first {@code count} lanes, for the end of a row; all lanes for more, none for less than 1. */
