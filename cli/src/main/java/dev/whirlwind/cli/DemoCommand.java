@@ -1,10 +1,10 @@
 package dev.whirlwind.cli;
 
-import dev.whirlwind.data.ByteTokenizer;
 import dev.whirlwind.data.EvaluationWindows.Convention;
 import dev.whirlwind.data.JdkCorpus;
 import dev.whirlwind.data.TokenDataset;
-import dev.whirlwind.data.Tokenizer;
+import dev.whirlwind.data.tokenizers.ByteTokenizer;
+import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Parameters;

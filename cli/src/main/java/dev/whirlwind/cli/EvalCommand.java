@@ -3,7 +3,7 @@ package dev.whirlwind.cli;
 import dev.whirlwind.data.EvaluationWindows.Convention;
 import dev.whirlwind.data.TokenDataset;
 import dev.whirlwind.data.TokenSource;
-import dev.whirlwind.data.Tokenizer;
+import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ModelConfig;

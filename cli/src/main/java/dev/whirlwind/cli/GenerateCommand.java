@@ -1,6 +1,6 @@
 package dev.whirlwind.cli;
 
-import dev.whirlwind.data.Tokenizer;
+import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Generator;
 import dev.whirlwind.model.ModelConfig;

@@ -1,7 +1,7 @@
 package dev.whirlwind.cli;
 
-import dev.whirlwind.data.ByteTokenizer;
-import dev.whirlwind.data.Tokenizer;
+import dev.whirlwind.data.tokenizers.ByteTokenizer;
+import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ModelConfig;

@@ -1,6 +1,6 @@
 package dev.whirlwind.cli;
 
-import dev.whirlwind.data.Tokenizer;
+import dev.whirlwind.data.tokenizers.Tokenizer;
 import java.util.Arrays;
 import java.util.function.Consumer;
 

@@ -2,7 +2,7 @@ package dev.whirlwind.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.whirlwind.data.ByteTokenizer;
+import dev.whirlwind.data.tokenizers.ByteTokenizer;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;

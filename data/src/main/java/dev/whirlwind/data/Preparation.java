@@ -1,5 +1,7 @@
 package dev.whirlwind.data;
 
+import dev.whirlwind.data.tokenizers.Text;
+import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;

@@ -1,5 +1,6 @@
 package dev.whirlwind.data;
 
+import dev.whirlwind.data.tokenizers.Tokenizer;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import dev.whirlwind.data.tokenizers.Text;
 import dev.whirlwind.model.UserException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;

@@ -3,6 +3,9 @@ package dev.whirlwind.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.whirlwind.data.tokenizers.ByteTokenizer;
+import dev.whirlwind.data.tokenizers.Cases;
+import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;

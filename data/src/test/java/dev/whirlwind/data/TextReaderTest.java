@@ -2,6 +2,9 @@ package dev.whirlwind.data;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.whirlwind.data.tokenizers.Cases;
+import dev.whirlwind.data.tokenizers.Text;
+import dev.whirlwind.data.tokenizers.Tokenizer;
 import java.io.ByteArrayInputStream;
 import java.io.FilterInputStream;
 import java.io.IOException;

@@ -1,6 +1,6 @@
 package dev.whirlwind.training;
 
-import dev.whirlwind.data.Tokenizer;
+import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;

@@ -2,8 +2,8 @@ package dev.whirlwind.training;
 
 import dev.whirlwind.data.EvaluationWindows.Convention;
 import dev.whirlwind.data.TokenSource;
-import dev.whirlwind.data.Tokenizer;
 import dev.whirlwind.data.TrainingSequences;
+import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.Inputs;

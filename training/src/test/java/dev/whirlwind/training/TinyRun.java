@@ -1,11 +1,11 @@
 package dev.whirlwind.training;
 
 import dev.whirlwind.cpu.CpuEngine;
-import dev.whirlwind.data.ByteTokenizer;
 import dev.whirlwind.data.MixedSequences;
 import dev.whirlwind.data.ShuffledSequences;
 import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.data.TrainingSequences;
+import dev.whirlwind.data.tokenizers.ByteTokenizer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.Initializer;

@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.whirlwind.data.ByteTokenizer;
 import dev.whirlwind.data.EvaluationWindows.Convention;
 import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.data.TrainingSequences;
+import dev.whirlwind.data.tokenizers.ByteTokenizer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ModelConfig;

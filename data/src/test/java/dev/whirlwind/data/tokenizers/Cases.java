@@ -1,4 +1,4 @@
-package dev.whirlwind.data;
+package dev.whirlwind.data.tokenizers;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -11,15 +11,15 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /** What Hugging Face's Python library did with difficult strings. */
-final class Cases {
-    static final Path TOKENIZERS = Path.of("src/test/resources/tokenizers");
+public final class Cases {
+    public static final Path TOKENIZERS = Path.of("src/test/resources/tokenizers");
 
     @SuppressWarnings("ArrayRecordComponent")
-    record Case(String text, int[] ids, int[] idsWithSpecial, String decoded) {}
+    public record Case(String text, int[] ids, int[] idsWithSpecial, String decoded) {}
 
     private Cases() {}
 
-    static JsonNode json(Path file) {
+    public static JsonNode json(Path file) {
         try {
             return JsonMapper.shared().readTree(Files.readAllBytes(file));
         } catch (IOException e) {
@@ -27,7 +27,7 @@ final class Cases {
         }
     }
 
-    static List<Case> of(Path folder) {
+    public static List<Case> of(Path folder) {
         List<Case> cases = new ArrayList<>();
         for (JsonNode node : json(folder.resolve("tokenizer_cases.json")).path("cases")) {
             cases.add(new Case(

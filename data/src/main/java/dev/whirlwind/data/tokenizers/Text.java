@@ -1,13 +1,13 @@
-package dev.whirlwind.data;
+package dev.whirlwind.data.tokenizers;
 
 /** Small things about Java strings as Unicode text. */
-final class Text {
+public final class Text {
     private static final char REPLACEMENT = '\uFFFD';
 
     private Text() {}
 
     /** The text with U+FFFD for every surrogate that has no partner, which no UTF-8 can carry. */
-    static String wellFormed(String text) {
+    public static String wellFormed(String text) {
         StringBuilder mended = null;
         for (int i = 0; i < text.length(); i++) {
             char c = text.charAt(i);
@@ -27,7 +27,7 @@ final class Text {
     }
 
     /** Bytes of the (well-formed) text in UTF-8. */
-    static long utf8Length(String text) {
+    public static long utf8Length(String text) {
         long bytes = text.length();
         for (int i = 0; i < text.length(); i++) {
             char c = text.charAt(i);

@@ -1,4 +1,4 @@
-package dev.whirlwind.data;
+package dev.whirlwind.data.tokenizers;
 
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
@@ -151,7 +151,7 @@ final class TokenizerFiles {
         try {
             return Files.readAllBytes(file);
         } catch (IOException e) {
-            throw Reading.failure(file, e);
+            throw new UserException("cannot read " + file + ": " + Reason.of(e), e);
         }
     }
 

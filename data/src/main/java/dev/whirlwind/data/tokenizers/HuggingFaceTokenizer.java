@@ -1,4 +1,4 @@
-package dev.whirlwind.data;
+package dev.whirlwind.data.tokenizers;
 
 import ai.djl.huggingface.tokenizers.jni.LibUtils;
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;

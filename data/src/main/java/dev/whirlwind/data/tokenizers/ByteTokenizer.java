@@ -1,4 +1,4 @@
-package dev.whirlwind.data;
+package dev.whirlwind.data.tokenizers;
 
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;

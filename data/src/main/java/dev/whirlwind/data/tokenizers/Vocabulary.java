@@ -1,4 +1,4 @@
-package dev.whirlwind.data;
+package dev.whirlwind.data.tokenizers;
 
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
