@@ -1,5 +1,6 @@
 package dev.whirlwind.model;
 
+import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.model.safetensors.DType;
 import dev.whirlwind.model.safetensors.FloatSource;
 import dev.whirlwind.model.safetensors.SafetensorsFile;
@@ -10,10 +11,7 @@ import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.TreeSet;
 import java.util.function.Predicate;
@@ -174,12 +172,9 @@ public final class HuggingFace {
         ObjectNode json = config.json().deepCopy();
         json.put(json.has("dtype") ? "dtype" : "torch_dtype", pytorchName(dtype));
         Path file = folder.resolve("config.json");
-        try (FileChannel channel = FileChannel.open(
-                Files.write(
-                        file,
-                        JsonMapper.shared().writerWithDefaultPrettyPrinter().writeValueAsBytes(json)),
-                StandardOpenOption.WRITE)) {
-            channel.force(true);
+        try {
+            Storage.write(
+                    file, JsonMapper.shared().writerWithDefaultPrettyPrinter().writeValueAsBytes(json));
         } catch (IOException e) {
             throw new UserException(file + ": cannot be written (" + Reason.of(e) + ")", e);
         }

@@ -2,6 +2,7 @@ package dev.whirlwind.data.tokenizers;
 
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.Storage;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -140,7 +141,7 @@ final class TokenizerFiles {
 
     static void write(Path file, byte[] bytes) {
         try {
-            Files.write(file, bytes);
+            Storage.write(file, bytes);
         } catch (IOException e) {
             throw new UserException(
                     file + ": cannot be written (" + Reason.of(e) + "); free some space or choose another folder", e);

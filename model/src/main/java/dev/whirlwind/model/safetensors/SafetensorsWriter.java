@@ -1,16 +1,13 @@
 package dev.whirlwind.model.safetensors;
 
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.Storage;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
-import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -74,7 +71,7 @@ public final class SafetensorsWriter {
                 .toList();
         byte[] header = header(sorted, metadata);
         store(file, channel -> {
-            writeFully(channel, ByteBuffer.wrap(header));
+            Storage.writeFully(channel, ByteBuffer.wrap(header));
             try (Arena arena = Arena.ofConfined()) {
                 MemorySegment floats = arena.allocate((long) CHUNK * Float.BYTES, Long.BYTES);
                 MemorySegment elements = arena.allocate((long) CHUNK * Double.BYTES, Long.BYTES);
@@ -85,7 +82,7 @@ public final class SafetensorsWriter {
                         entry.values().read(first, count, floats);
                         Conversion.narrow(floats, entry.dtype(), elements, count);
                         long bytes = (long) count * entry.dtype().bits() / 8;
-                        writeFully(channel, elements.asSlice(0, bytes).asByteBuffer());
+                        Storage.writeFully(channel, elements.asSlice(0, bytes).asByteBuffer());
                     }
                 }
             }
@@ -122,7 +119,7 @@ public final class SafetensorsWriter {
                 .writeValueAsBytes(
                         new TreeMap<>(Map.of("metadata", Map.of("total_size", total), "weight_map", weightMap)));
         Path path = folder.resolve(SafetensorsModel.INDEX);
-        store(path, channel -> writeFully(channel, ByteBuffer.wrap(index)));
+        store(path, channel -> Storage.writeFully(channel, ByteBuffer.wrap(index)));
         written.add(path);
         return written;
     }
@@ -187,35 +184,11 @@ public final class SafetensorsWriter {
         }
     }
 
-    private static void store(Path file, Content content) {
+    private static void store(Path file, Storage.Content content) {
         try {
-            deleteFile(file);
-            try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
-                content.writeTo(channel);
-                channel.force(true);
-            } catch (IOException | RuntimeException | Error e) {
-                deleteFile(file);
-                throw e;
-            }
+            Storage.write(file, content);
         } catch (IOException e) {
             throw Errors.unwritable(file, e);
         }
-    }
-
-    /** Never a device such as /dev/full, and a link rather than what it points to. */
-    private static void deleteFile(Path file) throws IOException {
-        if (Files.isRegularFile(file, LinkOption.NOFOLLOW_LINKS) || Files.isSymbolicLink(file)) {
-            Files.delete(file);
-        }
-    }
-
-    private static void writeFully(FileChannel channel, ByteBuffer bytes) throws IOException {
-        while (bytes.hasRemaining()) {
-            channel.write(bytes);
-        }
-    }
-
-    private interface Content {
-        void writeTo(FileChannel channel) throws IOException;
     }
 }
