@@ -32,10 +32,12 @@ public final class MixedSequences implements TrainingSequences {
         return data.sequence();
     }
 
-    /** Positions in which the new data comes once. */
+    /** Positions in which the new data comes once, with its share of the old. */
     @Override
     public long perEpoch() {
-        return Math.round(data.perEpoch() / (1 - fraction));
+        long positions = (long) Math.ceil(data.perEpoch() / (1 - fraction));
+        // Where the division rounded down, the last sequence would be left out.
+        return positions - replayedBefore(positions) < data.perEpoch() ? positions + 1 : positions;
     }
 
     @Override

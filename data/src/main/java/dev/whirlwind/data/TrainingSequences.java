@@ -1,5 +1,7 @@
 package dev.whirlwind.data;
 
+import java.util.Arrays;
+
 /**
  * The sequences of a training run in their order. A position counts sequences from the start of the run, on through the
  * epochs; what lies there is a pure function of it, so a run resumes from the number of sequences it has seen.
@@ -17,10 +19,15 @@ public interface TrainingSequences {
      */
     void read(long position, int[] tokens, int[] targets, int offset);
 
-    /** Fills {@code [batch * sequence]} tokens and targets with the sequences of {@code batch} positions in turn. */
-    default void fill(long position, int batch, int[] tokens, int[] targets) {
-        for (int row = 0; row < batch; row++) {
+    /**
+     * Fills {@code [batch * sequence]} tokens and targets with the sequences of {@code rows} positions in turn; in rows
+     * beyond them tokens are 0 and targets -1, so that nothing is predicted there.
+     */
+    default void fill(long position, int rows, int batch, int[] tokens, int[] targets) {
+        for (int row = 0; row < rows; row++) {
             read(position + row, tokens, targets, row * sequence());
         }
+        Arrays.fill(tokens, rows * sequence(), batch * sequence(), 0);
+        Arrays.fill(targets, rows * sequence(), batch * sequence(), -1);
     }
 }

@@ -31,7 +31,7 @@ import tools.jackson.databind.node.ObjectNode;
  * @param replay folders or files of general text that must not be forgotten
  * @param replayFraction fraction of the training sequences that is taken from {@code replay}
  * @param steps optimizer steps
- * @param epochs passes over {@code data}
+ * @param epochs passes over {@code data}, of which the last step reads what is left
  * @param tokens training tokens
  * @param batch sequences of a micro-batch
  * @param sequence tokens of a sequence; 0 for the model's longest, 1024 at most
@@ -255,7 +255,17 @@ public record TrainConfig(
         if (tokens != null) {
             return Math.max(1, Math.ceilDiv(tokens, perStep * sequenceLength));
         }
-        return Math.max(1, Math.round((epochs == null ? 1 : epochs) * sequencesPerEpoch / perStep));
+        return Math.ceilDiv(totalSequences(sequencesPerEpoch), perStep);
+    }
+
+    /**
+     * Training sequences of the whole run. Epochs are exact: the last step reads what is left of them, as the last batch
+     * of transformers' Trainer does, so that no sequence is left out and none comes once more than others. Steps and
+     * tokens set no bound; all their steps are full.
+     */
+    long totalSequences(long sequencesPerEpoch) {
+        boolean byEpochs = steps == null && tokens == null;
+        return byEpochs ? (long) Math.ceil((epochs == null ? 1 : epochs) * sequencesPerEpoch) : Long.MAX_VALUE;
     }
 
     /** Tokens of a sequence, for a model of so many positions. */

@@ -56,6 +56,7 @@ public final class Trainer implements AutoCloseable {
     private final TrainerState state;
     private final Metrics metrics;
     private final long totalSteps;
+    private final long totalSequences;
     private final Schedule schedule;
     private final long started = System.nanoTime();
     private final double secondsBefore;
@@ -100,6 +101,7 @@ public final class Trainer implements AutoCloseable {
             TrainerState start = TrainerState.start(config, corpus.training());
             state = checkpoint.map(path -> TrainerState.read(path, start)).orElse(start);
             totalSteps = config.totalSteps(start.sequencesPerEpoch, sequence);
+            totalSequences = config.totalSequences(start.sequencesPerEpoch);
             schedule = config.schedule(totalSteps);
             secondsBefore = state.elapsedSeconds;
             if (checkpoint.isPresent()) {
@@ -181,7 +183,9 @@ public final class Trainer implements AutoCloseable {
 
     private void oneStep() {
         long start = System.nanoTime();
-        long tokens = (long) config.batch() * config.accumulation() * transformer.sequence();
+        // All but the last step of a run by epochs are full.
+        long sequences = Math.min((long) config.batch() * config.accumulation(), totalSequences - state.position);
+        long tokens = sequences * transformer.sequence();
         double loss = forwardBackward(1f / tokens) / tokens;
         double norm = optimizer.gradientNorm();
         double lr = schedule.at(state.step);
@@ -196,7 +200,7 @@ public final class Trainer implements AutoCloseable {
         state.step++;
         saved = false;
         state.tokens += tokens;
-        state.position += (long) config.batch() * config.accumulation();
+        state.position += sequences;
         double seconds = (System.nanoTime() - start) * 1e-9;
         report(new Event.Step(state.step, state.tokens, loss, lr, norm, tokens / seconds, elapsedSeconds()));
     }
@@ -211,7 +215,11 @@ public final class Trainer implements AutoCloseable {
         for (int micro = 0; micro < config.accumulation(); micro++) {
             inputs.microBatch = micro;
             long position = state.position + (long) micro * config.batch();
-            corpus.training().fill(position, config.batch(), inputs.tokens, inputs.targets);
+            int rows = (int) Math.min(config.batch(), totalSequences - position);
+            if (rows <= 0) {
+                break;
+            }
+            corpus.training().fill(position, rows, config.batch(), inputs.tokens, inputs.targets);
             nll += transformer.forwardBackward();
         }
         return nll;

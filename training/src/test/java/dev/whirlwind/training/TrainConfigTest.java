@@ -80,6 +80,19 @@ class TrainConfigTest {
         assertThat(config.with(Map.of("steps", 3), "test").totalSteps(120, 10)).isEqualTo(3);
     }
 
+    /** As transformers' Trainer: what does not fill a batch is read all the same. */
+    @Test
+    void epochsLeaveNothingOut() {
+        TrainConfig config = TrainConfig.of(Map.of("batch", 8), "test");
+        assertThat(config.totalSteps(11, 48)).isEqualTo(2);
+        assertThat(config.totalSequences(11)).isEqualTo(11);
+        assertThat(config.with(Map.of("epochs", 3), "test").totalSteps(11, 48)).isEqualTo(5);
+        assertThat(config.with(Map.of("epochs", 0.01), "test").totalSteps(11, 48))
+                .isEqualTo(1);
+        assertThat(config.with(Map.of("epochs", 1e300), "test").totalSteps(11, 48))
+                .isPositive();
+    }
+
     @Test
     void warmUpIsStepsOrAFraction() {
         assertThat(TrainConfig.of(Map.of("warmup", 0.1), "test").schedule(200).warmup())

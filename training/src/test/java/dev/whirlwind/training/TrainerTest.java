@@ -21,6 +21,7 @@ import java.io.IOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -178,6 +179,54 @@ class TrainerTest {
             assertThat(b.get(i).tokens())
                     .isEqualTo(54L * (i + 1))
                     .isEqualTo(a.get(i).tokens());
+        }
+    }
+
+    /** 100 sequences in steps of 6: the last step has 4, and weighs each of them as it would in a full one. */
+    @Test
+    void theLastStepOfAnEpochReadsWhatIsLeft() throws IOException {
+        Map<String, Object> epoch = new HashMap<>(Map.of("epochs", 1, "batch", 6, "accumulation", 1, "dropout", 0));
+        epoch.put("steps", null);
+        epoch.put("out", folder.resolve("a").toString());
+        List<Event.Step> steps = only(Event.Step.class, train(config(epoch), poisoned()).events);
+        assertThat(steps).hasSize(17);
+        assertThat(steps.get(15).tokens()).isEqualTo(96 * TinyRun.SEQUENCE);
+        assertThat(steps.get(16).tokens()).isEqualTo(100 * TinyRun.SEQUENCE);
+        epoch.put("batch", 4);
+        epoch.put("accumulation", 2);
+        epoch.put("out", folder.resolve("b").toString());
+        List<Event.Step> other = only(Event.Step.class, train(config(epoch), poisoned()).events);
+        assertThat(other).hasSize(13);
+        assertThat(other.getLast().tokens()).isEqualTo(100 * TinyRun.SEQUENCE);
+
+        // Two steps of 2 sequences and 1 are the same, whatever the batch has room for.
+        TrainingSequences three = new Few(poisoned().training(), 3);
+        for (int batch : new int[] {1, 2}) {
+            epoch.put("batch", batch);
+            epoch.put("accumulation", 2 / batch);
+            epoch.put("out", folder.resolve("three" + batch).toString());
+            train(config(epoch), new Trainer.Corpus(three, poisoned().heldOut(), new ByteTokenizer()));
+        }
+        List<Event.Step> one = only(Event.Step.class, Metrics.read(folder.resolve("three1/metrics.jsonl")));
+        List<Event.Step> two = only(Event.Step.class, Metrics.read(folder.resolve("three2/metrics.jsonl")));
+        assertThat(one).hasSize(2);
+        for (int i = 0; i < 2; i++) {
+            assertThat(two.get(i).loss()).isCloseTo(one.get(i).loss(), within(1e-5));
+            assertThat(two.get(i).gradNorm()).isCloseTo(one.get(i).gradNorm(), within(1e-5));
+        }
+    }
+
+    /** The first sequences of others. */
+    private record Few(TrainingSequences all, long perEpoch) implements TrainingSequences {
+        @Override
+        public int sequence() {
+            return all.sequence();
+        }
+
+        @Override
+        public void read(long position, int[] tokens, int[] targets, int offset) {
+            assertThat(position).isLessThan(perEpoch);
+            all.read(position, tokens, targets, offset);
         }
     }
 
