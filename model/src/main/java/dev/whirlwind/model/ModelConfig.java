@@ -1,5 +1,6 @@
 package dev.whirlwind.model;
 
+import dev.whirlwind.model.files.WholeFile;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -108,7 +109,7 @@ public record ModelConfig(
     /** Reads a configuration from a file of any name. */
     public static ModelConfig readFile(Path file) {
         try {
-            return parse(Files.readAllBytes(file), file.toString());
+            return parse(WholeFile.read(file, WholeFile.SETTINGS), file.toString());
         } catch (IOException e) {
             throw new UserException(file + ": cannot be read (" + Reason.of(e) + ")", e);
         }

@@ -7,6 +7,8 @@ import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileSystemException;
 import java.nio.file.NoSuchFileException;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import tools.jackson.core.JacksonException;
 
 /**
@@ -14,6 +16,15 @@ import tools.jackson.core.JacksonException;
  * path, and Jackson's go on about its settings.
  */
 public final class Reason {
+    private static final int LONGEST_VALUE = 200;
+    private static final int LONGEST_MESSAGE = 2000;
+
+    /** Control characters, line ends, and what turns the direction of writing. */
+    private static final Pattern CONTROL =
+            Pattern.compile("[\\p{Cc}\\u2028\\u2029\\u202A-\\u202E\\u2066-\\u2069]+\\s*");
+
+    private static final Pattern LONG_WORD = Pattern.compile("\\S{" + (LONGEST_VALUE + 1) + ",}");
+
     private Reason() {}
 
     public static String of(IOException e) {
@@ -35,10 +46,26 @@ public final class Reason {
     }
 
     public static String withoutPlace(JacksonException e) {
-        return oneLine(e.getOriginalMessage().replaceFirst(" \\(start marker at .*", ""));
+        return cited(e.getOriginalMessage().replaceFirst(" \\(start marker at .*", ""));
     }
 
-    private static String oneLine(String text) {
-        return text.strip().replaceAll("[\\p{Cntrl}\\u2028\\u2029]+\\s*", " ");
+    /** A text from a file or a user, on one line: without what would move a terminal's cursor or colour its text. */
+    public static String oneLine(String text) {
+        return CONTROL.matcher(text.strip()).replaceAll(" ");
+    }
+
+    /** A value from a file or a user as an error cites it: on one line, and not endless. */
+    public static String cited(Object value) {
+        String text = oneLine(String.valueOf(value));
+        return text.length() <= LONGEST_VALUE ? text : text.substring(0, LONGEST_VALUE - 3) + "...";
+    }
+
+    /** The same for a whole message, in which long words may be values, or paths whose ends tell more. */
+    public static String message(String message) {
+        String text = LONG_WORD
+                .matcher(oneLine(message))
+                .replaceAll(word -> Matcher.quoteReplacement(word.group().substring(0, LONGEST_VALUE / 2 - 3) + "..."
+                        + word.group().substring(word.group().length() - LONGEST_VALUE / 2)));
+        return text.length() <= LONGEST_MESSAGE ? text : text.substring(0, LONGEST_MESSAGE) + "...";
     }
 }

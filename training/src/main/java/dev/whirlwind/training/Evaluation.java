@@ -8,6 +8,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.function.BooleanSupplier;
 
 /**
  * How well a model predicts a held-out text.
@@ -35,10 +37,23 @@ public record Evaluation(String data, long tokens, double bytesPerToken, List<Wi
      * @param batches how many at most; 0 for the whole text
      */
     public static Evaluation of(Transformer model, TokenSource text, Convention convention, int batches) {
+        return of(model, text, convention, batches, () -> false);
+    }
+
+    /**
+     * The same, unless it is to stop.
+     *
+     * @throws CancellationException when {@code stop} said so before a batch
+     */
+    static Evaluation of(
+            Transformer model, TokenSource text, Convention convention, int batches, BooleanSupplier stop) {
         EvaluationWindows windows = new EvaluationWindows(text, model.sequence(), convention);
         long count = batches == 0 ? windows.count() : Math.min(windows.count(), (long) batches * model.batch());
         List<Window> measured = new ArrayList<>();
         for (long first = 0; first < count; first += model.batch()) {
+            if (stop.getAsBoolean()) {
+                throw new CancellationException();
+            }
             int rows = (int) Math.min(model.batch(), count - first);
             windows.fill(first, model.batch(), model.inputs().tokens, model.inputs().targets);
             model.evaluate();

@@ -12,12 +12,17 @@ import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.FolderLock;
 import dev.whirlwind.model.safetensors.DType;
 import dev.whirlwind.training.TrainConfig.Remedy;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.SequencedMap;
+import java.util.concurrent.CancellationException;
 
 /**
  * A training run, from its model or from its newest whole checkpoint on. All that a step does follows from the weights,
@@ -46,9 +51,10 @@ public final class Trainer implements AutoCloseable {
     public record Outcome(boolean interrupted, long step) {}
 
     private final TrainConfig config;
+    private final Path run;
     private final Corpus corpus;
     private final Listener listener;
-    private final RunLock lock;
+    private final FolderLock lock;
     private final Checkpoints checkpoints;
     private final Transformer transformer;
     private final Optimizer optimizer;
@@ -71,11 +77,16 @@ public final class Trainer implements AutoCloseable {
      * @throws UserException if a file is missing, wrong or damaged, or another process trains in the folder
      */
     public Trainer(Engine engine, TrainConfig config, Corpus corpus, Listener listener) {
+        this(engine, config, corpus, listener, new FolderLock(Path.of(given(config.out(), "out"))));
+    }
+
+    /** With the lock that the caller has on {@code config.out()} already; it is closed with the trainer. */
+    public Trainer(Engine engine, TrainConfig config, Corpus corpus, Listener listener, FolderLock lock) {
         this.config = config;
         this.corpus = corpus;
         this.listener = listener;
-        Path run = Path.of(given(config.out(), "out"));
-        lock = new RunLock(run);
+        this.lock = lock;
+        run = Path.of(config.out());
         try {
             checkpoints = new Checkpoints(run, config.keep());
             Optional<Path> checkpoint = checkpoints.newestWhole(listener::note);
@@ -140,7 +151,10 @@ public final class Trainer implements AutoCloseable {
         return transformer.weights();
     }
 
-    /** Ends the run after the current step, with a checkpoint. Any thread may call it, and return at once. */
+    /**
+     * Ends the run soon, with a checkpoint of the last whole step where there is none yet: what a step or an evaluation
+     * has done by then is dropped, and done again when the run goes on. Any thread may call it, and return at once.
+     */
     public void stop() {
         stopping = true;
     }
@@ -148,7 +162,8 @@ public final class Trainer implements AutoCloseable {
     /**
      * Trains to the end, or until {@link #stop}.
      *
-     * @throws UserException if the loss is not finite, or a file cannot be written; the last checkpoint stays whole
+     * @throws UserException if the loss is not finite, a file cannot be written, or the run's folder is no longer there;
+     *     the last checkpoint stays whole
      */
     public Outcome run() {
         while (true) {
@@ -158,12 +173,13 @@ public final class Trainer implements AutoCloseable {
             if (saveIsDue()) {
                 save();
             }
+            // Before the run may be done: its last evaluation may have been dropped.
+            if (stopping) {
+                return new Outcome(true, state.step);
+            }
             if (isDone()) {
                 publish("final");
                 return new Outcome(false, state.step);
-            }
-            if (stopping) {
-                return new Outcome(true, state.step);
             }
             oneStep();
         }
@@ -186,7 +202,12 @@ public final class Trainer implements AutoCloseable {
         // All but the last step of a run by epochs are full.
         long sequences = Math.min((long) config.batch() * config.accumulation(), totalSequences - state.position);
         long tokens = sequences * transformer.sequence();
-        double loss = forwardBackward(1f / tokens) / tokens;
+        OptionalDouble nll = forwardBackward(1f / tokens);
+        if (nll.isEmpty()) {
+            transformer.zeroGradients();
+            return;
+        }
+        double loss = nll.getAsDouble() / tokens;
         double norm = optimizer.gradientNorm();
         double lr = schedule.at(state.step);
         if (isSound(loss, norm)) {
@@ -205,14 +226,17 @@ public final class Trainer implements AutoCloseable {
         report(new Event.Step(state.step, state.tokens, loss, lr, norm, tokens / seconds, elapsedSeconds()));
     }
 
-    /** The summed loss of the step's micro-batches, their gradients added up. */
-    private double forwardBackward(float lossScale) {
+    /** The summed loss of the step's micro-batches, their gradients added up; empty when the run is to stop amid it. */
+    private OptionalDouble forwardBackward(float lossScale) {
         Inputs inputs = transformer.inputs();
         inputs.lossScale = lossScale;
         inputs.seed = config.seed();
         inputs.step = (int) state.step;
         double nll = 0;
         for (int micro = 0; micro < config.accumulation(); micro++) {
+            if (stopping) {
+                return OptionalDouble.empty();
+            }
             inputs.microBatch = micro;
             long position = state.position + (long) micro * config.batch();
             int rows = (int) Math.min(config.batch(), totalSequences - position);
@@ -222,7 +246,7 @@ public final class Trainer implements AutoCloseable {
             corpus.training().fill(position, rows, config.batch(), inputs.tokens, inputs.targets);
             nll += transformer.forwardBackward();
         }
-        return nll;
+        return OptionalDouble.of(nll);
     }
 
     /** Whether to update with this gradient; an end of the run where the configuration says so. */
@@ -257,13 +281,20 @@ public final class Trainer implements AutoCloseable {
     }
 
     private void evaluate() {
-        Double first = null;
+        List<Event.Eval> results = new ArrayList<>();
         for (var heldOut : corpus.heldOut().entrySet()) {
-            Evaluation evaluation =
-                    Evaluation.of(transformer, heldOut.getValue(), Convention.OVERLAPPING, config.evalBatches());
-            first = first == null ? Double.valueOf(evaluation.meanNll()) : first;
-            report(new Event.Eval(state.step, heldOut.getKey(), evaluation.meanNll(), evaluation.perplexity()));
+            Evaluation evaluation;
+            try {
+                evaluation = Evaluation.of(
+                        transformer, heldOut.getValue(), Convention.OVERLAPPING, config.evalBatches(), () -> stopping);
+            } catch (CancellationException e) {
+                return;
+            }
+            results.add(new Event.Eval(state.step, heldOut.getKey(), evaluation.meanNll(), evaluation.perplexity()));
         }
+        // Only now, so that an evaluation is told of as a whole or not at all.
+        results.forEach(this::report);
+        Double first = results.isEmpty() ? null : results.getFirst().loss();
         state.evaluatedStep = state.step;
         saved = false;
         if (state.step == 0 || first == null) {
@@ -287,6 +318,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     private void save() {
+        requireFolder();
         state.elapsedSeconds = elapsedSeconds();
         metrics.sync();
         report(checkpoints.save(state.step, folder -> files.writeAll(folder, state)));
@@ -294,6 +326,7 @@ public final class Trainer implements AutoCloseable {
     }
 
     private void publish(String name) {
+        requireFolder();
         report(checkpoints.publish(name, state.step, files::writeModel));
     }
 
@@ -301,7 +334,17 @@ public final class Trainer implements AutoCloseable {
         return secondsBefore + (System.nanoTime() - started) * 1e-9;
     }
 
+    /** What is written under the run's name must be in the folder that it was opened in. */
+    private void requireFolder() {
+        if (!lock.isHeld()) {
+            throw new UserException(
+                    run + ": this folder was removed or moved while the run was at step " + state.step
+                            + ", and nothing was saved after its last checkpoint; where it was moved to, resume goes on from that");
+        }
+    }
+
     private void report(Event event) {
+        requireFolder();
         metrics.append(event);
         listener.on(event);
     }

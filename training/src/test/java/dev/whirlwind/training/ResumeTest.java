@@ -5,14 +5,17 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whirlwind.data.MixedSequences;
 import dev.whirlwind.data.ShuffledSequences;
+import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.data.TrainingSequences;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.safetensors.DType;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -101,36 +104,102 @@ class ResumeTest {
                 .isNotNegative();
     }
 
+    /** After each event, and amid steps and evaluations, as these read: every session a moment later than the one before. */
     @Test
-    void stoppedAfterEveryStep() throws IOException {
+    void stoppedAtManyMoments() throws IOException {
         Path model = model(DType.F32);
         TinyRun.train(config(model, "whole").with(Map.of("save_every", 0), "test"));
         TrainConfig config = config(model, "run").with(Map.of("save_every", 0), "test");
-        for (int step = 1; step <= TinyRun.STEPS; step++) {
+        boolean interrupted = true;
+        for (int moment = 1; interrupted; moment++) {
             try (Engine engine = TinyRun.engine()) {
-                Trainer[] self = new Trainer[1];
-                TinyRun.Recorder stopper = new TinyRun.Recorder() {
-                    @Override
-                    public void on(Event event) {
-                        if (event instanceof Event.Step) {
-                            self[0].stop();
-                        }
-                    }
-                };
-                try (Trainer trainer = new Trainer(engine, config, TinyRun.corpus(), stopper)) {
-                    self[0] = trainer;
-                    assertThat(trainer.run()).isEqualTo(new Trainer.Outcome(step < TinyRun.STEPS, step));
+                Stopper stopper = new Stopper();
+                try (Trainer trainer = new Trainer(engine, config, stopper.watched(TinyRun.corpus()), stopper)) {
+                    stopper.stops(trainer, moment);
+                    interrupted = trainer.run().interrupted();
                 }
             }
-            assertThat(folder.resolve("run/final").toFile().exists()).isEqualTo(step == TinyRun.STEPS);
+            assertThat(folder.resolve("run/final").toFile().exists()).isNotEqualTo(interrupted);
         }
-        TinyRun.train(config);
         Path actual = folder.resolve("run");
         Path expected = folder.resolve("whole");
         for (String file : List.of("best/model.safetensors", "final/model.safetensors")) {
             assertThat(actual.resolve(file)).hasSameBinaryContentAs(expected.resolve(file));
         }
         assertThat(evaluations(actual)).isEqualTo(evaluations(expected));
+    }
+
+    /** Counts what happens, and stops a trainer when so much has. */
+    private static final class Stopper extends TinyRun.Recorder {
+        private Trainer trainer;
+        private int left;
+
+        void stops(Trainer trainer, int moment) {
+            this.trainer = trainer;
+            left = moment;
+        }
+
+        private void happened() {
+            if (trainer != null && --left == 0) {
+                trainer.stop();
+            }
+        }
+
+        @Override
+        public void on(Event event) {
+            happened();
+        }
+
+        Trainer.Corpus watched(Trainer.Corpus corpus) {
+            LinkedHashMap<String, TokenSource> heldOut = new LinkedHashMap<>();
+            corpus.heldOut().forEach((name, source) -> heldOut.put(name, watched(source)));
+            return new Trainer.Corpus(watched(corpus.training()), heldOut, corpus.tokenizer());
+        }
+
+        private TrainingSequences watched(TrainingSequences sequences) {
+            return new TrainingSequences() {
+                @Override
+                public int sequence() {
+                    return sequences.sequence();
+                }
+
+                @Override
+                public long perEpoch() {
+                    return sequences.perEpoch();
+                }
+
+                @Override
+                public void read(long position, int[] tokens, int[] targets, int offset) {
+                    happened();
+                    sequences.read(position, tokens, targets, offset);
+                }
+            };
+        }
+
+        private TokenSource watched(TokenSource source) {
+            return new TokenSource() {
+                @Override
+                public long tokens() {
+                    return source.tokens();
+                }
+
+                @Override
+                public long sourceBytes() {
+                    return source.sourceBytes();
+                }
+
+                @Override
+                public String name() {
+                    return source.name();
+                }
+
+                @Override
+                public void read(long from, int[] destination, int offset, int n) {
+                    happened();
+                    source.read(from, destination, offset, n);
+                }
+            };
+        }
     }
 
     private static List<Event> evaluations(Path run) {
@@ -203,9 +272,38 @@ class ResumeTest {
         TrainConfig config = config(model(DType.F32), "run");
         try (Engine engine = TinyRun.engine();
                 Trainer first = new Trainer(engine, config, TinyRun.corpus(), new TinyRun.Recorder())) {
-            assertThatThrownBy(() -> TinyRun.train(config)).hasMessageContaining("another process is training");
+            assertThatThrownBy(() -> TinyRun.train(config)).hasMessageContaining("at work in this folder");
             first.run();
         }
         TinyRun.train(config);
+    }
+
+    @Test
+    void aRunWhoseFolderIsTakenAwaySaysSo() throws IOException {
+        Path model = model(DType.F32);
+        Path run = folder.resolve("run");
+        TrainConfig config = config(model, "run");
+        TinyRun.Recorder mover = new TinyRun.Recorder() {
+            @Override
+            public void on(Event event) {
+                if (event instanceof Event.Step step && step.step() == 3) {
+                    try {
+                        Files.move(run, folder.resolve("moved"));
+                    } catch (IOException e) {
+                        throw new UncheckedIOException(e);
+                    }
+                }
+            }
+        };
+        try (Engine engine = TinyRun.engine();
+                Trainer trainer = new Trainer(engine, config, TinyRun.corpus(), mover)) {
+            assertThatThrownBy(trainer::run)
+                    .isInstanceOf(UserException.class)
+                    .hasMessageContainingAll(run.toString(), "removed or moved", "at step 3");
+        }
+        assertThat(run).doesNotExist();
+        TinyRun.train(config(model, "moved"));
+        TinyRun.train(config(model, "whole"));
+        assertSameEnd(folder.resolve("moved"), folder.resolve("whole"));
     }
 }
