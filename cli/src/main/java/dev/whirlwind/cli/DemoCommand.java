@@ -1,8 +1,8 @@
 package dev.whirlwind.cli;
 
 import dev.whirlwind.data.EvaluationWindows.Convention;
-import dev.whirlwind.data.JdkCorpus;
 import dev.whirlwind.data.TokenDataset;
+import dev.whirlwind.data.sources.JdkCorpus;
 import dev.whirlwind.data.tokenizers.ByteTokenizer;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;

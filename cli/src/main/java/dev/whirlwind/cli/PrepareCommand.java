@@ -1,8 +1,8 @@
 package dev.whirlwind.cli;
 
-import dev.whirlwind.data.Corpus;
 import dev.whirlwind.data.DatasetSummary;
 import dev.whirlwind.data.Preparation;
+import dev.whirlwind.data.sources.Corpus;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.UserException;

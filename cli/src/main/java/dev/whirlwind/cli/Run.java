@@ -1,11 +1,11 @@
 package dev.whirlwind.cli;
 
-import dev.whirlwind.data.Corpus;
 import dev.whirlwind.data.MixedSequences;
 import dev.whirlwind.data.ShuffledSequences;
 import dev.whirlwind.data.TokenDataset;
 import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.data.TrainingSequences;
+import dev.whirlwind.data.sources.Corpus;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.HuggingFace;

@@ -1,8 +1,8 @@
 package dev.whirlwind.cli;
 
-import dev.whirlwind.data.Corpus;
 import dev.whirlwind.data.TokenDataset;
 import dev.whirlwind.data.TokenSource;
+import dev.whirlwind.data.sources.Corpus;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.UserException;
 import java.nio.charset.StandardCharsets;

@@ -1,5 +1,6 @@
 package dev.whirlwind.data;
 
+import dev.whirlwind.data.sources.Hash;
 import java.nio.charset.StandardCharsets;
 
 /**
@@ -39,6 +40,6 @@ final class HeldOut {
         for (byte b : document.getBytes(StandardCharsets.UTF_8)) {
             hash = (hash ^ (b & 0xFF)) * 0x100000001B3L;
         }
-        return (SequenceOrder.mix(hash ^ SequenceOrder.mix(seed)) >>> 11) * 0x1p-53;
+        return (Hash.mix(hash ^ Hash.mix(seed)) >>> 11) * 0x1p-53;
     }
 }

@@ -1,5 +1,7 @@
 package dev.whirlwind.data;
 
+import dev.whirlwind.data.sources.Corpus;
+import dev.whirlwind.data.sources.TextReader;
 import dev.whirlwind.data.tokenizers.Text;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Reason;

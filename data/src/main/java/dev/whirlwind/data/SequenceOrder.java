@@ -1,5 +1,6 @@
 package dev.whirlwind.data;
 
+import dev.whirlwind.data.sources.Hash;
 import java.math.BigInteger;
 
 /**
@@ -33,7 +34,7 @@ public final class SequenceOrder {
 
     /** The sequence at a position that counts on through the epochs: epoch {@code position / count} is shuffled anew. */
     public long at(long position) {
-        long key = mix(mix(seed) + position / count);
+        long key = Hash.mix(Hash.mix(seed) + position / count);
         long place = position % count;
         do {
             place = permute(place, key);
@@ -53,14 +54,6 @@ public final class SequenceOrder {
 
     /** A number in [0, bound) drawn for one half of a place in one round. */
     private static long random(long key, int round, long half, long bound) {
-        return Math.unsignedMultiplyHigh(mix(mix(key + round) + half), bound);
-    }
-
-    /** The finalizer of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014). */
-    static long mix(long z) {
-        z += 0x9E3779B97F4A7C15L;
-        z = (z ^ (z >>> 30)) * 0xBF58476D1CE4E5B9L;
-        z = (z ^ (z >>> 27)) * 0x94D049BB133111EBL;
-        return z ^ (z >>> 31);
+        return Math.unsignedMultiplyHigh(Hash.mix(Hash.mix(key + round) + half), bound);
     }
 }

@@ -1,5 +1,6 @@
 package dev.whirlwind.data;
 
+import dev.whirlwind.data.sources.Reading;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;

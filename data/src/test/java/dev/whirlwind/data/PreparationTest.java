@@ -3,6 +3,9 @@ package dev.whirlwind.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.whirlwind.data.sources.Collected;
+import dev.whirlwind.data.sources.Corpus;
+import dev.whirlwind.data.sources.TextReader;
 import dev.whirlwind.data.tokenizers.ByteTokenizer;
 import dev.whirlwind.data.tokenizers.Cases;
 import dev.whirlwind.data.tokenizers.Tokenizer;

@@ -1,4 +1,4 @@
-package dev.whirlwind.data;
+package dev.whirlwind.data.sources;
 
 import dev.whirlwind.model.UserException;
 import java.nio.file.Path;

@@ -1,4 +1,4 @@
-package dev.whirlwind.data;
+package dev.whirlwind.data.sources;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -10,9 +10,9 @@ import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 
 /** Reads UTF-8 strictly and in pieces, so that neither a binary file nor one larger than memory does harm. */
-final class TextReader {
+public final class TextReader {
     /** Characters of a piece: large beside what a tokenizer looks at, small beside memory. */
-    static final int PIECE = 1 << 18;
+    public static final int PIECE = 1 << 18;
 
     private static final int BUFFER_BYTES = 1 << 16;
     private static final char BYTE_ORDER_MARK = '\uFEFF';
@@ -101,7 +101,7 @@ final class TextReader {
      * The last place up to {@code limit} to cut a text at: before white space that follows a letter or digit, where
      * GPT-2's, Llama 3's and Qwen's tokenizers start a word anyway, so the pieces give the tokens of the whole.
      */
-    static int boundary(CharSequence text, int limit) {
+    public static int boundary(CharSequence text, int limit) {
         for (int i = Math.min(limit, text.length() - 1); i > 0; i--) {
             if (Character.isWhitespace(text.charAt(i)) && Character.isLetterOrDigit(text.charAt(i - 1))) {
                 return i;

@@ -1,4 +1,4 @@
-package dev.whirlwind.data;
+package dev.whirlwind.data.sources;
 
 import java.util.List;
 

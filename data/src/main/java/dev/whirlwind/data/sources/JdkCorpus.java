@@ -1,4 +1,4 @@
-package dev.whirlwind.data;
+package dev.whirlwind.data.sources;
 
 import dev.whirlwind.data.tokenizers.Text;
 import dev.whirlwind.model.UserException;
@@ -129,7 +129,7 @@ public final class JdkCorpus implements Corpus {
     }
 
     private static long hash(ZipEntry entry) {
-        return SequenceOrder.mix(entry.getName().hashCode());
+        return Hash.mix(entry.getName().hashCode());
     }
 
     private static double digits(String text) {

@@ -1,4 +1,4 @@
-package dev.whirlwind.data;
+package dev.whirlwind.data.sources;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -6,13 +6,13 @@ import java.util.List;
 import java.util.Map;
 
 /** Holds what a corpus hands out. */
-final class Collected implements Corpus.Sink {
-    final Map<String, String> documents = new LinkedHashMap<>();
-    final List<String> order = new ArrayList<>();
-    final Map<String, String> skipped = new LinkedHashMap<>();
+public final class Collected implements Corpus.Sink {
+    public final Map<String, String> documents = new LinkedHashMap<>();
+    public final List<String> order = new ArrayList<>();
+    public final Map<String, String> skipped = new LinkedHashMap<>();
     private boolean open;
 
-    static Collected of(Corpus corpus) {
+    public static Collected of(Corpus corpus) {
         Collected collected = new Collected();
         corpus.read(collected);
         return collected;

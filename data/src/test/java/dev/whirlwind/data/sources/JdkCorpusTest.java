@@ -1,4 +1,4 @@
-package dev.whirlwind.data;
+package dev.whirlwind.data.sources;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
