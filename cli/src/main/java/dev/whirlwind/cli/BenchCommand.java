@@ -218,7 +218,8 @@ final class BenchCommand implements Callable<Integer> {
 
     private Parameters weights(Engine engine, ModelConfig config, boolean preset) {
         if (!preset) {
-            return Models.load(engine, Path.of(model), config);
+            return Models.load(
+                    engine, Path.of(model), config, spec.commandLine().getErr());
         }
         Parameters weights = new Parameters(engine, new ParameterLayout(config), "weights");
         Initializer.initialize(weights, 1);

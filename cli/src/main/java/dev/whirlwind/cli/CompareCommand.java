@@ -121,7 +121,8 @@ final class CompareCommand implements Callable<Integer> {
                 weights = new Parameters(engine, new ParameterLayout(config), "weights");
                 Initializer.initialize(weights, 1);
             } else {
-                weights = Models.load(engine, Path.of(model), config);
+                weights = Models.load(
+                        engine, Path.of(model), config, spec.commandLine().getErr());
             }
             Transformer transformer = Transformer.forTraining(engine, weights, batch, sequence, false);
             Optimizer optimizer = new Optimizer(engine, transformer, new AdamW(0.9f, 0.95f, 1e-8f, 0.1f), 1);

@@ -151,7 +151,8 @@ final class DemoCommand implements Callable<Integer> {
         ModelConfig config = ModelConfig.read(folder);
         Tokenizer tokenizer = Models.tokenizer(folder, config);
         try (Engine engine = engines.open()) {
-            Parameters weights = Models.load(engine, folder, config);
+            Parameters weights =
+                    Models.load(engine, folder, config, spec.commandLine().getErr());
             Transformer model = Transformer.forEvaluation(engine, weights, BATCH, SEQUENCE);
             StringBuilder sample = new StringBuilder(PROMPT);
             GenerateCommand.generate(

@@ -159,7 +159,7 @@ final class EvalCommand implements Callable<Integer> {
                 .toList();
         // One engine per model: its memory goes back before the next is loaded.
         try (Engine engine = engines.open()) {
-            Parameters weights = Models.load(engine, model, config);
+            Parameters weights = Models.load(engine, model, config, err);
             Transformer transformer = Transformer.forEvaluation(engine, weights, batch, length);
             engines.announce(engine, err);
             List<Evaluation> evaluations = sources.stream()

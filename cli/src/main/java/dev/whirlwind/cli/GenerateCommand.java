@@ -91,7 +91,8 @@ final class GenerateCommand implements Callable<Integer> {
         String text = prompt == null ? standardInput() : prompt;
         prompt(tokenizer, config, text);
         try (Engine engine = engines.open()) {
-            Parameters weights = Models.load(engine, model, config);
+            Parameters weights =
+                    Models.load(engine, model, config, spec.commandLine().getErr());
             engines.announce(engine, spec.commandLine().getErr());
             StringBuilder continuation = new StringBuilder();
             long start = System.nanoTime();

@@ -5,11 +5,11 @@ import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ModelConfig;
-import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
+import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
@@ -19,10 +19,8 @@ final class Models {
     private Models() {}
 
     /** A folder's weights in the engine's memory. */
-    static Parameters load(Engine engine, Path folder, ModelConfig config) {
-        Parameters weights = new Parameters(engine, new ParameterLayout(config), "weights");
-        HuggingFace.load(folder, weights);
-        return weights;
+    static Parameters load(Engine engine, Path folder, ModelConfig config, PrintWriter err) {
+        return HuggingFace.load(engine, folder, config, err::println).weights();
     }
 
     /** The folder's tokenizer; a model of 256 tokens without one is taken to read bytes. */

@@ -18,6 +18,11 @@ public record CheckpointTensor(String name, List<Long> shape, long offset, boole
         return shape.stream().reduce(1L, Math::multiplyExact);
     }
 
+    /** The name of the token embedding. */
+    static String tokenEmbedding(ModelConfig config) {
+        return config.architecture().prefix() + (config.isGpt2() ? "wte.weight" : "embed_tokens.weight");
+    }
+
     /** All tensors of a model, in the order of its layers. */
     static List<CheckpointTensor> of(ParameterLayout layout) {
         List<CheckpointTensor> tensors = new ArrayList<>();
@@ -30,7 +35,7 @@ public record CheckpointTensor(String name, List<Long> shape, long offset, boole
     }
 
     private static void gpt2(ParameterLayout layout, List<CheckpointTensor> out) {
-        whole(layout, out, "transformer.wte.weight", "token_embedding.weight", 0, false);
+        whole(layout, out, tokenEmbedding(layout.config()), "token_embedding.weight", 0, false);
         whole(layout, out, "transformer.wpe.weight", "position_embedding.weight", 0, false);
         for (int layer = 0; layer < layout.config().layers(); layer++) {
             String h = "transformer.h." + layer + ".";
@@ -52,7 +57,7 @@ public record CheckpointTensor(String name, List<Long> shape, long offset, boole
         int queries = config.heads() * config.headDim();
         int keys = config.kvHeads() * config.headDim();
         int intermediate = config.intermediateSize();
-        whole(layout, out, "model.embed_tokens.weight", "token_embedding.weight", 0, false);
+        whole(layout, out, tokenEmbedding(config), "token_embedding.weight", 0, false);
         for (int layer = 0; layer < config.layers(); layer++) {
             String name = "model.layers." + layer + ".";
             whole(layout, out, name + "input_layernorm.weight", "norm1.weight", layer, false);

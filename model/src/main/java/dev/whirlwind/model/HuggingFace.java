@@ -4,88 +4,84 @@ import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.model.safetensors.DType;
 import dev.whirlwind.model.safetensors.FloatSource;
 import dev.whirlwind.model.safetensors.SafetensorsFile;
-import dev.whirlwind.model.safetensors.SafetensorsModel;
 import dev.whirlwind.model.safetensors.SafetensorsWriter;
-import dev.whirlwind.model.safetensors.TensorInfo;
+import dev.whirlwind.model.weights.TensorFile;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.TreeSet;
-import java.util.function.Predicate;
+import java.util.function.Consumer;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Model folders as Hugging Face's {@code save_pretrained} writes them: config.json and safetensors. */
+/** Model folders as Hugging Face's {@code save_pretrained} writes them: config.json and weights. */
 public final class HuggingFace {
     private HuggingFace() {}
 
+    /** Weights in an engine's memory, and the type that their files keep the token embedding in. */
+    public record Loaded(Parameters weights, DType dtype) {}
+
     /**
-     * Reads a folder's weights, widened to floats, and gives them to the engine.
+     * Takes memory of the engine for a folder's weights and reads them into it, widened to floats. What the weights say
+     * of the model and config.json does not, the parameters' configuration has, and {@code notes} are told.
+     *
+     * @param config the folder's, perhaps with another dropout
+     * @throws UserException if a tensor is missing, of another shape, not finite, or not the model's
+     */
+    public static Loaded load(Engine engine, Path folder, ModelConfig config, Consumer<String> notes) {
+        try (StoredModel stored = StoredModel.open(folder, config)) {
+            if (stored.config().tied() != config.tied()) {
+                notes.accept(
+                        folder + ": config.json ties the head to the token embedding, but its lm_head.weight has other"
+                                + " values: it stays a head of its own, and saved models say \"" + ModelConfig.TIED
+                                + "\": false");
+            }
+            Parameters weights = new Parameters(engine, new ParameterLayout(stored.config()), "weights");
+            return new Loaded(weights, read(stored, weights));
+        }
+    }
+
+    /**
+     * Reads a folder's weights into memory that is there already.
      *
      * @return the type that the checkpoint keeps its token embedding in
-     * @throws UserException if a tensor is missing, of another shape, or not the model's
+     * @throws UserException if a tensor is missing, of another shape, not finite, or not the model's
      */
     public static DType load(Path folder, Parameters parameters) {
-        ParameterLayout layout = parameters.layout();
-        DType dtype;
-        try (SafetensorsModel file = SafetensorsModel.open(folder)) {
-            List<CheckpointTensor> tensors = layout.checkpointTensors();
-            List<String> names = checkedNames(file, tensors, layout.config());
-            MemorySegment arena = parameters.buffer().segment();
-            for (int i = 0; i < names.size(); i++) {
-                read(file.file(names.get(i)), names.get(i), tensors.get(i), arena);
+        try (StoredModel stored = StoredModel.open(folder, parameters.config())) {
+            if (stored.config().tied() != parameters.config().tied()) {
+                throw new UserException(folder + ": config.json ties the head to the token embedding, but its"
+                        + " lm_head.weight has other values; set \"" + ModelConfig.TIED + "\": false in config.json");
             }
-            dtype = file.tensor(names.getFirst()).dtype();
+            return read(stored, parameters);
+        }
+    }
+
+    private static DType read(StoredModel stored, Parameters parameters) {
+        MemorySegment arena = parameters.buffer().segment();
+        for (int i = 0; i < stored.names().size(); i++) {
+            String name = stored.names().get(i);
+            TensorFile file = stored.files().file(name);
+            CheckpointTensor tensor = stored.tensors().get(i);
+            read(file, name, tensor, arena);
+            Finite.require(file.path(), name, arena, tensor.offset(), tensor.size());
         }
         parameters.upload();
-        return dtype;
+        String first = stored.names().getFirst();
+        return stored.files().file(first).dtype(first);
     }
 
     /**
      * Whether {@link #load} would find all that it needs, without reading the weights.
      *
+     * @return the configuration as the weights have it
      * @throws UserException if it would not
      */
-    public static void check(Path folder, ModelConfig config) {
-        try (SafetensorsModel file = SafetensorsModel.open(folder)) {
-            checkedNames(file, new ParameterLayout(config).checkpointTensors(), config);
-        }
-    }
-
-    /** The names that the tensors have in these files, once they are known to be there and no others. */
-    private static List<String> checkedNames(
-            SafetensorsModel file, List<CheckpointTensor> tensors, ModelConfig config) {
-        // Base models (GPT-2 on the hub among them) leave the prefix out.
-        String prefix = config.architecture().prefix();
-        boolean prefixed = file.tensors().keySet().stream().anyMatch(name -> name.startsWith(prefix));
-        List<String> names = tensors.stream()
-                .map(tensor -> prefixed || !tensor.name().startsWith(prefix)
-                        ? tensor.name()
-                        : tensor.name().substring(prefix.length()))
-                .toList();
-        refuseStrangers(file, names, config);
-        for (int i = 0; i < names.size(); i++) {
-            checkShape(file.file(names.get(i)), names.get(i), tensors.get(i).shape());
-        }
-        return names;
-    }
-
-    /** Mask and rotary buffers that old versions saved, and the copy of a tied head, carry nothing. */
-    private static void refuseStrangers(SafetensorsModel file, List<String> names, ModelConfig config) {
-        Predicate<String> harmless = name -> name.endsWith(".attn.bias")
-                || name.endsWith(".attn.masked_bias")
-                || name.endsWith(".rotary_emb.inv_freq")
-                || (config.tied() && name.equals("lm_head.weight"));
-        TreeSet<String> strangers = new TreeSet<>(file.tensors().keySet());
-        names.forEach(strangers::remove);
-        strangers.removeIf(harmless);
-        if (!strangers.isEmpty()) {
-            throw new UserException(file.folder() + ": holds " + strangers.size() + " tensor(s) that a "
-                    + config.architecture().modelType() + " model of this config.json does not have, such as "
-                    + strangers.first() + "; check that config.json belongs to these weights");
+    public static ModelConfig check(Path folder, ModelConfig config) {
+        try (StoredModel stored = StoredModel.open(folder, config)) {
+            return stored.config();
         }
     }
 
@@ -96,20 +92,12 @@ public final class HuggingFace {
      */
     public static void read(SafetensorsFile file, ParameterLayout layout, String prefix, MemorySegment arena) {
         for (CheckpointTensor tensor : layout.checkpointTensors()) {
-            checkShape(file, prefix + tensor.name(), tensor.shape());
+            StoredModel.requireShape(file, prefix + tensor.name(), tensor.shape());
             read(file, prefix + tensor.name(), tensor, arena);
         }
     }
 
-    private static void checkShape(SafetensorsFile file, String name, List<Long> shape) {
-        TensorInfo info = file.tensor(name);
-        if (!info.shape().equals(shape)) {
-            throw new UserException(file.path() + ": tensor " + name + " has shape " + info.shape()
-                    + ", but config.json asks for " + shape + "; check that they belong together");
-        }
-    }
-
-    private static void read(SafetensorsFile file, String name, CheckpointTensor tensor, MemorySegment arena) {
+    private static void read(TensorFile file, String name, CheckpointTensor tensor, MemorySegment arena) {
         if (!tensor.transposed()) {
             file.readFloats(name, arena, tensor.offset());
             return;

@@ -52,6 +52,8 @@ public record ModelConfig(
         int eosToken,
         ObjectNode json) {
 
+    static final String TIED = "tie_word_embeddings";
+
     /** Configurations that ship with Whirlwind. */
     public static final List<String> PRESETS = List.of("gpt2", "llama-15m", "byte-tiny");
 
@@ -92,6 +94,35 @@ public record ModelConfig(
                 bosToken,
                 eosToken,
                 json);
+    }
+
+    /** The same model with a head of its own, which the token embedding is not; saved configurations say so. */
+    public ModelConfig untied() {
+        return new ModelConfig(
+                architecture,
+                vocabularySize,
+                hiddenSize,
+                intermediateSize,
+                layers,
+                heads,
+                kvHeads,
+                headDim,
+                maxPositions,
+                normEps,
+                rope,
+                window,
+                queryKeyNorm,
+                qkvBias,
+                outBias,
+                mlpBias,
+                false,
+                embeddingDropout,
+                attentionDropout,
+                residualDropout,
+                initializerRange,
+                bosToken,
+                eosToken,
+                json.deepCopy().put(TIED, false));
     }
 
     /** Reads {@code directory/config.json}. */

@@ -4,8 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whirlwind.model.safetensors.DType;
-import dev.whirlwind.model.safetensors.SafetensorsModel;
 import dev.whirlwind.model.safetensors.SafetensorsWriter;
+import dev.whirlwind.model.weights.WeightFiles;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -260,6 +260,6 @@ class ModelFolderTest {
 
     @Test
     void opensNothingElse() {
-        refuses(() -> SafetensorsModel.open(folder.resolve("nowhere")), "nowhere");
+        refuses(() -> WeightFiles.open(folder.resolve("nowhere")), "nowhere");
     }
 }

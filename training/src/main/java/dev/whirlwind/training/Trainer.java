@@ -8,12 +8,10 @@ import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.ModelConfig;
-import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.FolderLock;
-import dev.whirlwind.model.safetensors.DType;
 import dev.whirlwind.training.TrainConfig.Remedy;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -97,8 +95,8 @@ public final class Trainer implements AutoCloseable {
             }
             corpus.tokenizer().requireFits(model.vocabularySize());
             int sequence = corpus.training().sequence();
-            Parameters weights = new Parameters(engine, new ParameterLayout(model), "weights");
-            DType dtype = HuggingFace.load(source, weights);
+            HuggingFace.Loaded loaded = HuggingFace.load(engine, source, model, listener::note);
+            Parameters weights = loaded.weights();
             transformer = Transformer.forTraining(engine, weights, config.batch(), sequence, config.recompute());
             optimizer = new Optimizer(engine, transformer, config.adamw(), config.clip());
             files = new CheckpointFiles(
@@ -106,7 +104,7 @@ public final class Trainer implements AutoCloseable {
                     weights,
                     optimizer,
                     corpus.tokenizer(),
-                    config.saveDtype() == null ? dtype : config.saveDtype(),
+                    config.saveDtype() == null ? loaded.dtype() : config.saveDtype(),
                     config.shardBytes());
 
             TrainerState start = TrainerState.start(config, corpus.training());

@@ -36,8 +36,11 @@ class TrainerTest {
     @TempDir
     Path folder;
 
-    /** Six sequences a step; those of the given steps (from 1) hold the token whose embedding is not a number. */
-    private static Trainer.Corpus poisoned(long... steps) {
+    /** What is trained now. */
+    private Parameters weights;
+
+    /** Six sequences a step; in the given steps (from 1) they hold a token whose embedding is not a number then. */
+    private Trainer.Corpus poisoned(long... steps) {
         TrainingSequences training = new TrainingSequences() {
             @Override
             public int sequence() {
@@ -57,6 +60,7 @@ class TrainerTest {
                 }
                 if (position % 6 == 4 && Arrays.stream(steps).anyMatch(step -> step == position / 6 + 1)) {
                     tokens[offset + 3] = POISON;
+                    setPoison(Float.NaN);
                 }
             }
         };
@@ -68,17 +72,28 @@ class TrainerTest {
     }
 
     private TrainConfig config(Map<String, ?> changes) throws IOException {
-        Path model = TinyRun.llama(folder.resolve("model"), weights -> {
-            long poison = (long) POISON * weights.config().hiddenSize();
-            weights.buffer().segment().setAtIndex(ValueLayout.JAVA_FLOAT, poison, Float.NaN);
-        });
+        Path model = TinyRun.llama(folder.resolve("model"), weights -> {});
         return TinyRun.config(model, folder.resolve("run"), changes);
     }
 
-    private static TinyRun.Recorder train(TrainConfig config, Trainer.Corpus corpus) {
-        TinyRun.Recorder recorder = new TinyRun.Recorder();
+    private void setPoison(float value) {
+        long place = (long) POISON * weights.config().hiddenSize();
+        weights.buffer().segment().setAtIndex(ValueLayout.JAVA_FLOAT, place, value);
+    }
+
+    private TinyRun.Recorder train(TrainConfig config, Trainer.Corpus corpus) {
+        TinyRun.Recorder recorder = new TinyRun.Recorder() {
+            @Override
+            public void on(Event event) {
+                super.on(event);
+                if (event instanceof Event.Anomaly) {
+                    setPoison(0);
+                }
+            }
+        };
         try (Engine engine = TinyRun.engine();
                 Trainer trainer = new Trainer(engine, config, corpus, recorder)) {
+            weights = trainer.weights();
             trainer.run();
         }
         return recorder;
@@ -136,7 +151,7 @@ class TrainerTest {
     }
 
     /** The loss on the held-out text of a saved model. */
-    private static double loss(Path model) {
+    private double loss(Path model) {
         try (Engine engine = TinyRun.engine()) {
             Parameters weights = new Parameters(engine, new ParameterLayout(ModelConfig.read(model)), "weights");
             HuggingFace.load(model, weights);

@@ -2,6 +2,7 @@ package dev.whirlwind.model.safetensors;
 
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.weights.Errors;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -110,6 +111,10 @@ record Header(Map<String, String> metadata, List<TensorInfo> tensors) {
 
         private Map<String, String> metadata(JsonParser in) {
             Map<String, String> metadata = new LinkedHashMap<>();
+            if (in.currentToken() == JsonToken.VALUE_NULL) {
+                // As none at all, for the format's own library too.
+                return metadata;
+            }
             require(in.currentToken() == JsonToken.START_OBJECT, METADATA, "is not a JSON object");
             while (in.nextToken() == JsonToken.PROPERTY_NAME) {
                 String key = in.currentName();

@@ -1,6 +1,8 @@
 package dev.whirlwind.model.safetensors;
 
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.weights.Errors;
+import dev.whirlwind.model.weights.TensorFile;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -13,15 +15,17 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.SequencedMap;
+import java.util.SequencedSet;
 
 /**
  * A safetensors file, mapped into memory and checked completely before anything is read from it. Several threads may
  * read at once. The mapping, and every segment that {@link #data} gave, ends with {@link #close}.
  */
-public final class SafetensorsFile implements AutoCloseable {
+public final class SafetensorsFile implements TensorFile {
     private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final byte[] LFS_POINTER = "version https://git-lfs".getBytes(StandardCharsets.US_ASCII);
 
@@ -87,8 +91,24 @@ public final class SafetensorsFile implements AutoCloseable {
         }
     }
 
+    @Override
     public Path path() {
         return path;
+    }
+
+    @Override
+    public SequencedSet<String> names() {
+        return tensors.sequencedKeySet();
+    }
+
+    @Override
+    public DType dtype(String name) {
+        return tensor(name).dtype();
+    }
+
+    @Override
+    public List<Long> shape(String name) {
+        return tensor(name).shape();
     }
 
     /** The header's {@code __metadata__}; empty if it has none. */
@@ -121,18 +141,7 @@ public final class SafetensorsFile implements AutoCloseable {
         return data.asSlice(tensor.begin(), tensor.end() - tensor.begin());
     }
 
-    /**
-     * Reads a whole tensor as floats in row-major order. F16 and BF16 are widened exactly, F64 is rounded to nearest.
-     *
-     * @param floats native floats
-     * @param offset where the first one goes, in floats
-     * @throws UserException if there is no such tensor or its type is not F16, BF16, F32 or F64
-     */
-    public void readFloats(String name, MemorySegment floats, long offset) {
-        readFloats(name, 0, tensor(name).elements(), floats, offset);
-    }
-
-    /** Reads {@code count} elements of a tensor from its {@code first} on; otherwise as the whole. */
+    @Override
     public void readFloats(String name, long first, long count, MemorySegment floats, long offset) {
         TensorInfo tensor = tensor(name);
         Objects.checkFromIndexSize(first, count, tensor.elements());

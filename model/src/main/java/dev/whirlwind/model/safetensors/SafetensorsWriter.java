@@ -2,6 +2,8 @@ package dev.whirlwind.model.safetensors;
 
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.Storage;
+import dev.whirlwind.model.weights.Errors;
+import dev.whirlwind.model.weights.WeightFiles;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -101,7 +103,7 @@ public final class SafetensorsWriter {
         requireDistinct(entries);
         List<List<Entry>> shards = split(entries, largest);
         if (shards.size() <= 1) {
-            Path single = folder.resolve(SafetensorsModel.SINGLE);
+            Path single = folder.resolve(WeightFiles.SINGLE);
             write(single, entries, metadata);
             return List.of(single);
         }
@@ -118,7 +120,7 @@ public final class SafetensorsWriter {
         byte[] index = JSON.writerWithDefaultPrettyPrinter()
                 .writeValueAsBytes(
                         new TreeMap<>(Map.of("metadata", Map.of("total_size", total), "weight_map", weightMap)));
-        Path path = folder.resolve(SafetensorsModel.INDEX);
+        Path path = folder.resolve(WeightFiles.INDEX);
         store(path, channel -> Storage.writeFully(channel, ByteBuffer.wrap(index)));
         written.add(path);
         return written;

@@ -8,7 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** Safetensors files put together by hand, right or wrong. */
-final class Bytes {
+public final class Bytes {
     private Bytes() {}
 
     static byte[] file(byte[] header, int dataBytes) {
@@ -19,12 +19,12 @@ final class Bytes {
                 .array();
     }
 
-    static Path write(Path file, String header, int dataBytes) throws IOException {
+    public static Path write(Path file, String header, int dataBytes) throws IOException {
         return Files.write(file, file(header.getBytes(StandardCharsets.UTF_8), dataBytes));
     }
 
     /** A header's entry, without the braces around all. */
-    static String tensor(String name, String dtype, String shape, long begin, long end) {
+    public static String tensor(String name, String dtype, String shape, long begin, long end) {
         return "\"%s\":{\"dtype\":\"%s\",\"shape\":%s,\"data_offsets\":[%d,%d]}"
                 .formatted(name, dtype, shape, begin, end);
     }

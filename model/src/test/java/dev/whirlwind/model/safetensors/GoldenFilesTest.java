@@ -2,6 +2,8 @@ package dev.whirlwind.model.safetensors;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.whirlwind.model.weights.TensorFile;
+import dev.whirlwind.model.weights.WeightFiles;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -60,18 +62,18 @@ class GoldenFilesTest {
             gpt2, 40, 106416, 216f965d
             """)
     void readsModels(String name, int tensors, long elements, String crc) throws Exception {
-        try (SafetensorsModel model = SafetensorsModel.open(resource("/golden/" + name));
+        try (WeightFiles model = WeightFiles.open(resource("/golden/" + name));
                 Arena arena = Arena.ofConfined()) {
             CRC32 actual = new CRC32();
             long count = 0;
-            for (String tensor : model.tensors().keySet().stream().sorted().toList()) {
-                long size = model.tensor(tensor).elements();
+            for (String tensor : model.names().stream().sorted().toList()) {
+                long size = model.file(tensor).elements(tensor);
                 MemorySegment floats = arena.allocate(4 * size, 4);
-                model.readFloats(tensor, floats, 0);
+                model.file(tensor).readFloats(tensor, floats, 0);
                 actual.update(floats.asByteBuffer());
                 count += size;
             }
-            assertThat(model.tensors()).hasSize(tensors);
+            assertThat(model.names()).hasSize(tensors);
             assertThat(count).isEqualTo(elements);
             assertThat(Long.toHexString(actual.getValue())).isEqualTo(crc);
         }
@@ -121,7 +123,7 @@ class GoldenFilesTest {
         }
         order.addAll(List.of("model.norm.weight", "lm_head.weight"));
         List<Path> written;
-        try (SafetensorsModel model = SafetensorsModel.open(original);
+        try (WeightFiles model = WeightFiles.open(original);
                 Arena arena = Arena.ofConfined()) {
             List<SafetensorsWriter.Entry> entries = order.stream()
                     .map(name -> entry(model.file(name), name, arena))
@@ -137,16 +139,15 @@ class GoldenFilesTest {
         JsonNode expected = json.readTree(original.resolve("model.safetensors.index.json"));
         assertThat(index.get("weight_map")).isEqualTo(expected.get("weight_map"));
         assertThat(index.at("/metadata/total_size")).isEqualTo(expected.at("/metadata/total_size"));
-        try (SafetensorsModel again = SafetensorsModel.open(folder)) {
-            assertThat(again.tensors().keySet()).containsExactlyInAnyOrderElementsOf(order);
+        try (WeightFiles again = WeightFiles.open(folder)) {
+            assertThat(again.names()).containsExactlyInAnyOrderElementsOf(order);
         }
     }
 
-    private static SafetensorsWriter.Entry entry(SafetensorsFile file, String name, Arena arena) {
-        TensorInfo tensor = file.tensor(name);
-        MemorySegment floats = arena.allocate(4 * tensor.elements(), 4);
+    private static SafetensorsWriter.Entry entry(TensorFile file, String name, Arena arena) {
+        MemorySegment floats = arena.allocate(4 * file.elements(name), 4);
         file.readFloats(name, floats, 0);
-        return new SafetensorsWriter.Entry(name, tensor.dtype(), tensor.shape(), FloatSource.of(floats, 0));
+        return new SafetensorsWriter.Entry(name, file.dtype(name), file.shape(name), FloatSource.of(floats, 0));
     }
 
     private static Path resource(String name) throws URISyntaxException {

@@ -1,4 +1,4 @@
-package dev.whirlwind.model.safetensors;
+package dev.whirlwind.model.weights;
 
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
@@ -6,41 +6,41 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 
-/** The one-line messages of this package. */
-final class Errors {
+/** One-line messages about files of weights. */
+public final class Errors {
     private static final int LONGEST_NAME = 120;
     private static final int MOST_DIMENSIONS = 16;
 
     private Errors() {}
 
-    static UserException damaged(Path file, String problem) {
+    public static UserException damaged(Path file, String problem) {
         return new UserException(file + ": " + problem + "; the file is damaged or incomplete, download it again");
     }
 
-    static UserException unreadable(Path file, IOException e) {
+    public static UserException unreadable(Path file, IOException e) {
         return new UserException(file + ": cannot be read (" + Reason.of(e) + ")", e);
     }
 
-    static UserException unwritable(Path file, IOException e) {
+    public static UserException unwritable(Path file, IOException e) {
         return new UserException(
                 file + ": cannot be written (" + Reason.of(e) + "); free some space or choose another folder", e);
     }
 
-    static String tensor(String name) {
+    public static String tensor(String name) {
         return "tensor " + quote(name);
     }
 
     /** A name from a file that nobody vouches for: in quotes, on one line, and not endless. */
-    static String quote(String name) {
+    public static String quote(String name) {
         return "'" + oneLine(name.length() > LONGEST_NAME ? name.substring(0, LONGEST_NAME) + "..." : name) + "'";
     }
 
     /** A shape from such a file: not endless either. */
-    static String shape(List<Long> shape) {
+    public static String shape(List<Long> shape) {
         return shape.size() > MOST_DIMENSIONS ? "of " + shape.size() + " dimensions" : shape.toString();
     }
 
-    static String oneLine(String text) {
+    public static String oneLine(String text) {
         return text.replaceAll("[\\p{Cntrl}\\u2028\\u2029]+", " ");
     }
 }
