@@ -12,6 +12,8 @@ import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.FolderLock;
+import dev.whirlwind.training.RunFolder;
 import dev.whirlwind.training.TrainConfig;
 import dev.whirlwind.training.Trainer;
 import java.io.IOException;
@@ -225,7 +227,8 @@ final class Run {
     Trainer.Outcome train(String name, PrintWriter err) {
         try (Engine engine = Engines.open(config.engine(), config.device(), config.threads());
                 Progress progress = new Progress(err, name);
-                Trainer trainer = new Trainer(engine, config, corpus(), progress)) {
+                RunFolder run = new RunFolder(folder, new FolderLock(folder), false, progress::note);
+                Trainer trainer = new Trainer(engine, run, config, corpus(), progress)) {
             if (config.engine().equals(Engines.AUTO)) {
                 err.println(Engines.choice(engine));
             }

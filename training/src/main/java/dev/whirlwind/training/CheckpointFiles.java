@@ -6,6 +6,7 @@ import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.model.safetensors.DType;
 import dev.whirlwind.model.safetensors.SafetensorsFile;
 import dev.whirlwind.model.safetensors.SafetensorsWriter;
@@ -23,6 +24,10 @@ import java.util.Map;
  */
 final class CheckpointFiles {
     private static final String OPTIMIZER = "optimizer.safetensors";
+
+    /** Without these nothing can go on from a checkpoint. */
+    static final List<String> NEEDED = List.of("config.json", OPTIMIZER, TrainerState.NAME);
+
     private static final String GENERATION = "generation_config.json";
 
     private final Parameters weights;
@@ -53,7 +58,7 @@ final class CheckpointFiles {
         HuggingFace.save(folder, weights, dtype, shardBytes);
         tokenizer.save(folder);
         if (generationConfig != null) {
-            Files.write(folder.resolve(GENERATION), generationConfig);
+            Storage.write(folder.resolve(GENERATION), generationConfig);
         }
     }
 

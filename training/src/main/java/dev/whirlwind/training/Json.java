@@ -1,5 +1,7 @@
 package dev.whirlwind.training;
 
+import tools.jackson.core.util.DefaultIndenter;
+import tools.jackson.core.util.DefaultPrettyPrinter;
 import tools.jackson.databind.PropertyNamingStrategies;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -10,4 +12,12 @@ final class Json {
             .build();
 
     private Json() {}
+
+    /** Indented, with the same bytes on every system. */
+    static byte[] pretty(Object value) {
+        DefaultIndenter indenter = new DefaultIndenter("  ", "\n");
+        DefaultPrettyPrinter printer =
+                new DefaultPrettyPrinter().withObjectIndenter(indenter).withArrayIndenter(indenter);
+        return MAPPER.writer().with(printer).writeValueAsBytes(value);
+    }
 }

@@ -5,9 +5,12 @@ import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.safetensors.DType;
 import dev.whirlwind.training.Schedule.Shape;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.SequencedMap;
+import java.util.Set;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.type.TypeReference;
 import tools.jackson.databind.DatabindException;
@@ -111,6 +114,23 @@ public record TrainConfig(
         SKIP,
         STOP
     }
+
+    /**
+     * Options that may change while a run is under way: where things lie (that the texts are the same is checked by their
+     * tokens), where it is computed, and how often it is saved.
+     */
+    static final Set<String> FREE = Set.of(
+            "model",
+            "data",
+            "out",
+            "valid",
+            "replay",
+            "save_every",
+            "keep",
+            "recompute",
+            "engine",
+            "device",
+            "threads");
 
     private static final JsonMapper MAPPER = JsonMapper.builder()
             .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
@@ -234,6 +254,16 @@ public record TrainConfig(
         } catch (JacksonException e) {
             throw new UserException(source + ": " + e.getOriginalMessage(), e);
         }
+    }
+
+    /**
+     * The options that decide what a run becomes, by name: all but {@link #FREE}. What they were is recorded with every
+     * checkpoint.
+     */
+    SequencedMap<String, Object> lasting() {
+        SequencedMap<String, Object> lasting = new LinkedHashMap<>(toMap());
+        lasting.keySet().removeAll(FREE);
+        return lasting;
     }
 
     /** All options by name, in the order of their declaration. */

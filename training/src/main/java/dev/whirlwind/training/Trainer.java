@@ -11,7 +11,6 @@ import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UserException;
-import dev.whirlwind.model.files.FolderLock;
 import dev.whirlwind.training.TrainConfig.Remedy;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -49,10 +48,9 @@ public final class Trainer implements AutoCloseable {
     public record Outcome(boolean interrupted, long step) {}
 
     private final TrainConfig config;
-    private final Path run;
     private final Corpus corpus;
     private final Listener listener;
-    private final FolderLock lock;
+    private final RunFolder folder;
     private final Checkpoints checkpoints;
     private final Transformer transformer;
     private final Optimizer optimizer;
@@ -69,26 +67,28 @@ public final class Trainer implements AutoCloseable {
     private int skips;
 
     /**
-     * Loads the newest whole checkpoint of the folder {@code config.out()}, or {@code config.model()} where there is none,
-     * and forgets what a killed process did after it.
+     * Loads the folder's newest whole checkpoint, or {@code config.model()} where there is none, and forgets what a killed
+     * process did after it.
      *
-     * @throws UserException if a file is missing, wrong or damaged, or another process trains in the folder
+     * @param folder of the run; it is closed with the trainer, and when this fails
+     * @throws UserException if a file is missing or wrong, or the options are not those that the run began with
      */
-    public Trainer(Engine engine, TrainConfig config, Corpus corpus, Listener listener) {
-        this(engine, config, corpus, listener, new FolderLock(Path.of(given(config.out(), "out"))));
-    }
-
-    /** With the lock that the caller has on {@code config.out()} already; it is closed with the trainer. */
-    public Trainer(Engine engine, TrainConfig config, Corpus corpus, Listener listener, FolderLock lock) {
+    public Trainer(Engine engine, RunFolder folder, TrainConfig config, Corpus corpus, Listener listener) {
         this.config = config;
         this.corpus = corpus;
         this.listener = listener;
-        this.lock = lock;
-        run = Path.of(config.out());
+        this.folder = folder;
         try {
-            checkpoints = new Checkpoints(run, config.keep());
-            Optional<Path> checkpoint = checkpoints.newestWhole(listener::note);
-            Path source = checkpoint.orElseGet(() -> Path.of(given(config.model(), "model")));
+            checkpoints = folder.checkpoints();
+            Optional<Checkpoint> checkpoint = folder.newestCheckpoint();
+            Path source = folder.newest().orElseGet(() -> Path.of(given(config.model(), "model")));
+            TrainerState start = TrainerState.start(config, corpus.training());
+            totalSteps = start.totalSteps;
+            totalSequences = config.totalSequences(start.sequencesPerEpoch);
+            schedule = config.schedule(totalSteps);
+            state = checkpoint.map(Checkpoint::state).orElse(start);
+            secondsBefore = state.elapsedSeconds;
+            checkpoint.ifPresent(_ -> requireSameRun(source, start));
             ModelConfig model = ModelConfig.read(source);
             if (config.dropout() != null) {
                 model = model.withDropout(config.dropout().floatValue());
@@ -106,25 +106,38 @@ public final class Trainer implements AutoCloseable {
                     corpus.tokenizer(),
                     config.saveDtype() == null ? loaded.dtype() : config.saveDtype(),
                     config.shardBytes());
-
-            TrainerState start = TrainerState.start(config, corpus.training());
-            state = checkpoint.map(path -> TrainerState.read(path, start)).orElse(start);
-            totalSteps = config.totalSteps(start.sequencesPerEpoch, sequence);
-            totalSequences = config.totalSequences(start.sequencesPerEpoch);
-            schedule = config.schedule(totalSteps);
-            secondsBefore = state.elapsedSeconds;
             if (checkpoint.isPresent()) {
                 files.restore(source, state);
                 saved = true;
                 listener.note("going on after step " + state.step + " of " + totalSteps + ", from " + source);
             }
             metrics = Metrics.rewind(
-                    run.resolve("metrics.jsonl"),
-                    checkpoint.map(checkpoints::described).orElse(null));
+                    folder.path().resolve("metrics.jsonl"),
+                    checkpoint.map(found -> found.saved(folder.path())).orElse(null),
+                    listener::note);
         } catch (RuntimeException | Error e) {
-            lock.close();
+            folder.close();
             throw e;
         }
+    }
+
+    /** Whether the run goes on as it began; what an older version did not record is taken to be as it was. */
+    private void requireSameRun(Path checkpoint, TrainerState now) {
+        state.requireSameData(checkpoint, now);
+        if (state.options == null) {
+            listener.note(checkpoint + ": records no options, as an older version made it; changed ones go unnoticed");
+        }
+        List<String> changes = new ArrayList<>(state.changes(config));
+        if (changes.isEmpty() && state.totalSteps != 0 && state.totalSteps != now.totalSteps) {
+            changes.add("the length in steps was " + state.totalSteps + " and is " + now.totalSteps);
+        }
+        if (!changes.isEmpty() && !folder.acceptsChanges()) {
+            throw new UserException(folder.path() + ": the run goes on with other options than it began with: "
+                    + String.join(", ", changes) + "; put them back, or resume with --accept-config to mean it");
+        }
+        changes.forEach(change -> listener.note("from step " + state.step + " on: " + change));
+        state.totalSteps = now.totalSteps;
+        state.options = now.options;
     }
 
     private static String given(String option, String name) {
@@ -176,7 +189,7 @@ public final class Trainer implements AutoCloseable {
                 return new Outcome(true, state.step);
             }
             if (isDone()) {
-                publish("final");
+                publish(Checkpoints.FINAL);
                 return new Outcome(false, state.step);
             }
             oneStep();
@@ -186,7 +199,7 @@ public final class Trainer implements AutoCloseable {
     @Override
     public void close() {
         metrics.close();
-        lock.close();
+        folder.close();
     }
 
     private boolean isDone() {
@@ -266,7 +279,7 @@ public final class Trainer implements AutoCloseable {
             throw new UserException(config.out() + ": stopped at step " + step + " before its update: " + reason
                     + (skips > MOST_SKIPS ? " (after " + MOST_SKIPS + " skipped steps)" : "") + "; "
                     + checkpoints.last()
-                    + "; look at the data, or lower lr and resume");
+                    + "; look at the data, or lower lr in config.yaml and resume with --accept-config");
         }
         return remedy == Remedy.WARN;
     }
@@ -302,7 +315,7 @@ public final class Trainer implements AutoCloseable {
             state.bestLoss = first;
             state.bestStep = state.step;
             state.evaluationsSinceBest = 0;
-            publish("best");
+            publish(Checkpoints.BEST);
         } else {
             state.evaluationsSinceBest++;
         }
@@ -319,7 +332,7 @@ public final class Trainer implements AutoCloseable {
         requireFolder();
         state.elapsedSeconds = elapsedSeconds();
         metrics.sync();
-        report(checkpoints.save(state.step, folder -> files.writeAll(folder, state)));
+        report(checkpoints.save(state.step, config.keep(), to -> files.writeAll(to, state)));
         saved = true;
     }
 
@@ -334,9 +347,9 @@ public final class Trainer implements AutoCloseable {
 
     /** What is written under the run's name must be in the folder that it was opened in. */
     private void requireFolder() {
-        if (!lock.isHeld()) {
+        if (!folder.isHeld()) {
             throw new UserException(
-                    run + ": this folder was removed or moved while the run was at step " + state.step
+                    folder.path() + ": this folder was removed or moved while the run was at step " + state.step
                             + ", and nothing was saved after its last checkpoint; where it was moved to, resume goes on from that");
         }
     }

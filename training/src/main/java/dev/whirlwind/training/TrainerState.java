@@ -3,12 +3,19 @@ package dev.whirlwind.training;
 import dev.whirlwind.data.TrainingSequences;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.Storage;
+import dev.whirlwind.model.files.WholeFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
 import java.util.zip.CRC32C;
 import tools.jackson.core.JacksonException;
+import tools.jackson.core.type.TypeReference;
+import tools.jackson.databind.JsonNode;
 
 /**
  * {@code trainer_state.json}: where a run stands, apart from weights and moments. Random numbers need no state: the
@@ -54,6 +61,12 @@ final class TrainerState {
     public long sequencesPerEpoch;
     public long dataChecksum;
 
+    /** Length of the run in optimizer steps; 0 where an older version did not record it. */
+    public long totalSteps;
+
+    /** The {@link TrainConfig#lasting} options; null where an older version did not record them. */
+    public SequencedMap<String, JsonNode> options;
+
     /** The state before the first step. */
     static TrainerState start(TrainConfig config, TrainingSequences data) {
         TrainerState state = new TrainerState();
@@ -63,6 +76,8 @@ final class TrainerState {
         state.accumulation = config.accumulation();
         state.sequencesPerEpoch = data.perEpoch();
         state.dataChecksum = checksum(data);
+        state.totalSteps = config.totalSteps(state.sequencesPerEpoch, state.sequence);
+        state.options = lasting(config);
         return state;
     }
 
@@ -80,30 +95,90 @@ final class TrainerState {
         return crc.getValue();
     }
 
-    /** A checkpoint's state, which must fit what the run is now asked for. */
-    static TrainerState read(Path checkpoint, TrainerState start) {
+    /**
+     * A checkpoint's state.
+     *
+     * @throws UserException if it cannot be the state of any run
+     */
+    static TrainerState read(Path checkpoint) {
         Path file = checkpoint.resolve(NAME);
-        TrainerState state;
         try {
-            state = Json.MAPPER.readValue(Files.readAllBytes(file), TrainerState.class);
+            TrainerState state = Json.MAPPER.readValue(WholeFile.read(file, WholeFile.SETTINGS), TrainerState.class);
+            if (state == null || !state.isSound()) {
+                throw Manifest.damaged(file, "is not the state of a run");
+            }
+            return state;
         } catch (IOException e) {
-            throw new UserException(file + ": cannot be read (" + Reason.of(e) + ")", e);
+            throw Manifest.damaged(file, "cannot be read: " + Reason.of(e));
         } catch (JacksonException e) {
-            throw new UserException(file + ": is not a trainer state (" + Reason.of(e) + ")", e);
+            throw Manifest.damaged(file, "is not a trainer state (" + Reason.of(e) + ")");
         }
-        same(file, "seed", state.seed, start.seed);
-        same(file, "batch", state.batch, start.batch);
-        same(file, "sequence", state.sequence, start.sequence);
-        same(file, "accumulation", state.accumulation, start.accumulation);
-        same(file, "training sequences per epoch", state.sequencesPerEpoch, start.sequencesPerEpoch);
-        same(file, "training data of checksum", state.dataChecksum, start.dataChecksum);
-        return state;
+    }
+
+    private boolean isSound() {
+        return step > 0
+                && updates >= 0
+                && updates <= step
+                && tokens >= 0
+                && position >= 0
+                && position <= (double) step * batch * accumulation
+                && isFiniteAndNotNegative(elapsedSeconds)
+                && evaluatedStep >= -1
+                && evaluatedStep <= step
+                && (bestLoss == null || Double.isFinite(bestLoss))
+                && bestStep >= 0
+                && bestStep <= step
+                && evaluationsSinceBest >= 0
+                && lossGuard != null
+                && Double.isFinite(lossGuard.mean)
+                && isFiniteAndNotNegative(lossGuard.variance)
+                && lossGuard.count >= 0
+                && totalSteps >= 0;
+    }
+
+    private static boolean isFiniteAndNotNegative(double value) {
+        return value >= 0 && value < Double.POSITIVE_INFINITY;
+    }
+
+    /**
+     * What a resumed run must have as this one had it, or its place in the data would be another.
+     *
+     * @throws UserException if it has not
+     */
+    void requireSameData(Path checkpoint, TrainerState now) {
+        Path file = checkpoint.resolve(NAME);
+        same(file, "seed", seed, now.seed);
+        same(file, "batch", batch, now.batch);
+        same(file, "sequence", sequence, now.sequence);
+        same(file, "accumulation", accumulation, now.accumulation);
+        same(file, "training sequences per epoch", sequencesPerEpoch, now.sequencesPerEpoch);
+        same(file, "training data of checksum", dataChecksum, now.dataChecksum);
+    }
+
+    /** The options that are no longer as they are recorded, in words. */
+    List<String> changes(TrainConfig config) {
+        if (options == null) {
+            return List.of();
+        }
+        List<String> changes = new ArrayList<>();
+        lasting(config).forEach((name, now) -> {
+            JsonNode then = options.get(name);
+            if (then != null && !then.toString().equals(now.toString())) {
+                changes.add(name + " was " + then + " and is " + now);
+            }
+        });
+        return changes;
+    }
+
+    /** As it is read back from a file. */
+    private static SequencedMap<String, JsonNode> lasting(TrainConfig config) {
+        return Json.MAPPER.readValue(
+                Json.MAPPER.writeValueAsBytes(config.lasting()),
+                new TypeReference<LinkedHashMap<String, JsonNode>>() {});
     }
 
     void write(Path folder) throws IOException {
-        Files.write(
-                folder.resolve(NAME),
-                Json.MAPPER.writerWithDefaultPrettyPrinter().writeValueAsBytes(this));
+        Storage.write(folder.resolve(NAME), Json.pretty(this));
     }
 
     private static void same(Path file, String what, long then, long now) {

@@ -24,7 +24,7 @@ class MetricsTest {
 
     private Path write(Event... events) {
         Path file = folder.resolve("metrics.jsonl");
-        try (Metrics metrics = Metrics.rewind(file, null)) {
+        try (Metrics metrics = Metrics.rewind(file, null, note -> {})) {
             for (Event event : events) {
                 metrics.append(event);
             }
@@ -59,7 +59,7 @@ class MetricsTest {
         Event eval = new Event.Eval(2, "general", 2, 7.5);
         Path file = write(step(1), step(2), eval, saved(2), eval, step(3));
         Files.writeString(file, "{\"event\":\"step\",\"st", StandardOpenOption.APPEND);
-        try (Metrics metrics = Metrics.rewind(file, saved(2))) {
+        try (Metrics metrics = Metrics.rewind(file, saved(2), note -> {})) {
             metrics.append(step(3));
             metrics.append(step(4));
         }
@@ -70,7 +70,7 @@ class MetricsTest {
     void rewindAddsTheCheckpointsLineWhereAKilledProcessDidNot() {
         Event best = new Event.Saved(2, "best", 5, 1);
         Path file = write(step(1), step(2), best);
-        Metrics.rewind(file, saved(2)).close();
+        Metrics.rewind(file, saved(2), note -> {}).close();
         assertThat(Metrics.read(file)).containsExactly(step(1), step(2), best, saved(2));
     }
 
@@ -80,7 +80,7 @@ class MetricsTest {
         byte[] whole = Files.readAllBytes(file);
         for (int length = whole.length; length > 0; length -= 7) {
             Files.write(file, Arrays.copyOf(whole, length));
-            Metrics.rewind(file, saved(2)).close();
+            Metrics.rewind(file, saved(2), note -> {}).close();
             List<Event> expected = new ArrayList<>(List.of(step(1), step(2), saved(2)));
             if (length < whole.length) {
                 expected.remove(step(2));
@@ -95,7 +95,7 @@ class MetricsTest {
     @Test
     void withoutACheckpointTheRunStartsAgain() {
         Path file = write(step(1), step(2));
-        Metrics.rewind(file, null).close();
+        Metrics.rewind(file, null, note -> {}).close();
         assertThat(Metrics.read(file)).isEmpty();
     }
 

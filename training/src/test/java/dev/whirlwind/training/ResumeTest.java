@@ -9,6 +9,7 @@ import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.data.TrainingSequences;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.model.safetensors.DType;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -41,12 +42,12 @@ class ResumeTest {
     private void assertSameEnd(Path actual, Path expected) throws IOException {
         String last = "checkpoints/" + Checkpoints.name(TinyRun.STEPS);
         for (String name : List.of(last, "best", "final")) {
-            assertThat(Disk.list(actual.resolve(name)))
+            assertThat(Storage.list(actual.resolve(name)))
                     .extracting(path -> path.getFileName().toString())
-                    .containsExactlyElementsOf(Stream.of(Disk.list(expected.resolve(name)))
+                    .containsExactlyElementsOf(Stream.of(Storage.list(expected.resolve(name)))
                             .map(path -> path.getFileName().toString())
                             .toList());
-            for (Path file : Disk.list(expected.resolve(name))) {
+            for (Path file : Storage.list(expected.resolve(name))) {
                 String fileName = file.getFileName().toString();
                 if (!fileName.equals(TrainerState.NAME) && !(fileName.equals(Manifest.NAME) && name.equals(last))) {
                     assertThat(actual.resolve(name).resolve(fileName)).hasSameBinaryContentAs(file);
@@ -80,7 +81,7 @@ class ResumeTest {
             if (step > 0) {
                 String name = "checkpoints/" + Checkpoints.name(step);
                 Files.createDirectories(run.resolve(name));
-                for (Path file : Disk.list(whole.resolve(name))) {
+                for (Path file : Storage.list(whole.resolve(name))) {
                     Files.copy(file, run.resolve(name).resolve(file.getFileName()));
                 }
                 Files.copy(whole.resolve("metrics.jsonl"), run.resolve("metrics.jsonl"));
@@ -114,7 +115,7 @@ class ResumeTest {
         for (int moment = 1; interrupted; moment++) {
             try (Engine engine = TinyRun.engine()) {
                 Stopper stopper = new Stopper();
-                try (Trainer trainer = new Trainer(engine, config, stopper.watched(TinyRun.corpus()), stopper)) {
+                try (Trainer trainer = TinyRun.trainer(engine, config, stopper.watched(TinyRun.corpus()), stopper)) {
                     stopper.stops(trainer, moment);
                     interrupted = trainer.run().interrupted();
                 }
@@ -245,7 +246,7 @@ class ResumeTest {
                 new ShuffledSequences(TinyRun.text("general", 6, 300), TinyRun.SEQUENCE, 4),
                 0.3);
         try (Engine engine = TinyRun.engine()) {
-            assertThatThrownBy(() -> new Trainer(
+            assertThatThrownBy(() -> TinyRun.trainer(
                             engine,
                             config(model, "run"),
                             new Trainer.Corpus(changed, corpus.heldOut(), corpus.tokenizer()),
@@ -258,20 +259,18 @@ class ResumeTest {
     @Test
     void aFolderThatIsNotGivenIsAskedFor() throws IOException {
         TrainConfig config = config(model(DType.F32), "run");
-        for (String option : List.of("model", "out")) {
-            HashMap<String, String> missing = new HashMap<>();
-            missing.put(option, null);
-            assertThatThrownBy(() -> TinyRun.train(config.with(missing, "test")))
-                    .isInstanceOf(UserException.class)
-                    .hasMessageContaining("option " + option);
-        }
+        HashMap<String, String> missing = new HashMap<>();
+        missing.put("model", null);
+        assertThatThrownBy(() -> TinyRun.train(config.with(missing, "test")))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("option model");
     }
 
     @Test
     void twoProcessesCannotTrainInOneFolder() throws IOException {
         TrainConfig config = config(model(DType.F32), "run");
         try (Engine engine = TinyRun.engine();
-                Trainer first = new Trainer(engine, config, TinyRun.corpus(), new TinyRun.Recorder())) {
+                Trainer first = TinyRun.trainer(engine, config, TinyRun.corpus(), new TinyRun.Recorder())) {
             assertThatThrownBy(() -> TinyRun.train(config)).hasMessageContaining("at work in this folder");
             first.run();
         }
@@ -296,7 +295,7 @@ class ResumeTest {
             }
         };
         try (Engine engine = TinyRun.engine();
-                Trainer trainer = new Trainer(engine, config, TinyRun.corpus(), mover)) {
+                Trainer trainer = TinyRun.trainer(engine, config, TinyRun.corpus(), mover)) {
             assertThatThrownBy(trainer::run)
                     .isInstanceOf(UserException.class)
                     .hasMessageContainingAll(run.toString(), "removed or moved", "at step 3");

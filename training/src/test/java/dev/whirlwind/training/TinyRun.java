@@ -12,6 +12,7 @@ import dev.whirlwind.model.Initializer;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.files.FolderLock;
 import dev.whirlwind.model.safetensors.DType;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -124,10 +125,16 @@ final class TinyRun {
     static List<String> train(Engine engine, TrainConfig config) {
         Recorder recorder = new Recorder();
         try (engine;
-                Trainer trainer = new Trainer(engine, config, corpus(), recorder)) {
+                Trainer trainer = trainer(engine, config, corpus(), recorder)) {
             trainer.run();
         }
         return recorder.notes;
+    }
+
+    static Trainer trainer(Engine engine, TrainConfig config, Trainer.Corpus corpus, Listener listener) {
+        Path run = Path.of(config.out());
+        RunFolder folder = new RunFolder(run, new FolderLock(run), false, listener::note);
+        return new Trainer(engine, folder, config, corpus, listener);
     }
 
     /** Remembers what it is told. */

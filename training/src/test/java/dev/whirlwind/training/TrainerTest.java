@@ -16,6 +16,7 @@ import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.model.safetensors.DType;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
@@ -92,7 +93,7 @@ class TrainerTest {
             }
         };
         try (Engine engine = TinyRun.engine();
-                Trainer trainer = new Trainer(engine, config, corpus, recorder)) {
+                Trainer trainer = TinyRun.trainer(engine, config, corpus, recorder)) {
             weights = trainer.weights();
             trainer.run();
         }
@@ -251,11 +252,11 @@ class TrainerTest {
                 TinyRun.gpt2(folder.resolve("gpt2"), DType.F16), folder.resolve("run"), Map.of("steps", 1));
         TinyRun.train(config);
         Path checkpoint = folder.resolve("run/checkpoints/step-00000001");
-        assertThat(Disk.list(checkpoint))
+        assertThat(Storage.list(checkpoint))
                 .extracting(path -> path.getFileName().toString())
                 .contains("config.json", "model.safetensors", "tokenizer.json", "generation_config.json")
                 .contains("optimizer.safetensors", "trainer_state.json", "manifest.json");
-        assertThat(Disk.list(folder.resolve("run/final")))
+        assertThat(Storage.list(folder.resolve("run/final")))
                 .extracting(path -> path.getFileName().toString())
                 .contains("config.json", "model.safetensors", "tokenizer.json", "generation_config.json")
                 .doesNotContain("optimizer.safetensors");
