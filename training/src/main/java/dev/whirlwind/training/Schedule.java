@@ -23,8 +23,9 @@ public record Schedule(Shape shape, long steps, long warmup, long decay, double 
         /** Warm-up, stable, decay (arXiv 2404.06395): stays at peak, then falls in a straight line. */
         WSD,
         /**
-         * A run that others continue (arXiv 2403.08763): a cosine from peak to the mean of peak and min during the first
-         * 60 % of the steps, constant, then an exponential fall to min. A continued run starts where the fall began.
+         * A run that others continue (arXiv 2403.08763, section 7): a cosine from peak to the mean of peak and min during
+         * the first 60 % of the steps, constant, then from where that has come to an exponential fall to min, which
+         * therefore is above 0. A continued run starts where the fall began.
          */
         INFINITE
     }
@@ -42,18 +43,19 @@ public record Schedule(Shape shape, long steps, long warmup, long decay, double 
             case COSINE -> cosine(peak, min, r);
             case LINEAR -> min + (1 - r) * (peak - min);
             case WSD -> min + (1 - progress(s, decayStart(), steps)) * (peak - min);
-            case INFINITE -> infinite(s, r);
+            case INFINITE -> {
+                double reached = cooled(Math.min(s, decayStart()));
+                yield reached * Math.pow(min / reached, progress(s, decayStart(), steps));
+            }
         };
     }
 
-    private double infinite(long s, double r) {
-        double plateau = (peak + min) / 2;
-        if (s >= decayStart()) {
-            return plateau * Math.pow(min / plateau, progress(s, decayStart(), steps));
-        }
-        return cosine(peak, plateau, Math.min(1, r / COOLDOWN));
+    /** The cosine and the constant rate after it. */
+    private double cooled(long s) {
+        return cosine(peak, (peak + min) / 2, Math.min(1, progress(s, warmup, steps) / COOLDOWN));
     }
 
+    /** A decay longer than what the warm-up leaves of the run begins with its end. */
     private long decayStart() {
         return Math.max(warmup, steps - decay);
     }

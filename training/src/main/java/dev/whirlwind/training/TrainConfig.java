@@ -189,7 +189,7 @@ public record TrainConfig(
         require(heldOut >= 0 && heldOut < 1, "held_out", heldOut, "a fraction from 0 to below 1");
         require(replayFraction >= 0 && replayFraction < 1, "replay_fraction", replayFraction, "from 0 to below 1");
         require(steps == null || steps > 0, "steps", steps, "above 0");
-        require(epochs == null || epochs > 0, "epochs", epochs, "above 0");
+        require(epochs == null || (epochs > 0 && Double.isFinite(epochs)), "epochs", epochs, "above 0");
         require(tokens == null || tokens > 0, "tokens", tokens, "above 0");
         int lengths = (steps == null ? 0 : 1) + (epochs == null ? 0 : 1) + (tokens == null ? 0 : 1);
         if (lengths > 1) {
@@ -198,16 +198,13 @@ public record TrainConfig(
         require(batch > 0, "batch", batch, "1 or more");
         require(sequence >= 0 && sequence != 1, "sequence", sequence, "2 or more, or 0 for the model's longest");
         require(accumulation > 0, "accumulation", accumulation, "1 or more");
-        require(lr > 0 && lr < 10, "lr", lr, "above 0 and below 10");
-        require(minLr == null || (minLr >= 0 && minLr <= lr), "min_lr", minLr, "from 0 to lr");
-        require(warmup >= 0, "warmup", warmup, "0 or more");
-        require(decay >= 0, "decay", decay, "0 or more");
-        require(weightDecay >= 0 && weightDecay < 10, "weight_decay", weightDecay, "0 or more");
-        require(beta1 >= 0 && beta1 < 1, "beta1", beta1, "from 0 to below 1");
-        require(beta2 >= 0 && beta2 < 1, "beta2", beta2, "from 0 to below 1");
-        require(eps > 0, "eps", eps, "above 0");
-        require(clip >= 0, "clip", clip, "0 or more");
-        require(dropout == null || (dropout >= 0 && dropout < 1), "dropout", dropout, "from 0 to below 1");
+        requireRates(lr, minLr, schedule, warmup, decay);
+        requireAdamW(weightDecay, beta1, beta2, eps, clip, lr);
+        require(
+                dropout == null || (dropout >= 0 && dropout.floatValue() < 1),
+                "dropout",
+                dropout,
+                "from 0 to below 1, as a float");
         require(evalEvery >= 0, "eval_every", evalEvery, "0 or more");
         require(evalBatches >= 0, "eval_batches", evalBatches, "0 or more");
         require(patience >= 0, "patience", patience, "0 or more");
@@ -215,10 +212,50 @@ public record TrainConfig(
         require(keep >= 0, "keep", keep, "0 or more");
         require(onNan == Remedy.STOP || onNan == Remedy.SKIP, "on_nan", name(onNan), "stop or skip");
         require(onSpike != null, "on_spike", null, "ignore, warn, skip or stop");
-        require(spikeSigma > 0, "spike_sigma", spikeSigma, "above 0");
+        require(Double.isFinite(spikeSigma) && spikeSigma > 0, "spike_sigma", spikeSigma, "above 0");
         require(saveDtype == null || saveDtype.convertible(), "save_dtype", saveDtype, "F32, BF16, F16 or F64");
         require(shardBytes > 0, "shard_bytes", shardBytes, "above 0");
         require(threads >= 0, "threads", threads, "0 or more");
+    }
+
+    private static void requireRates(double lr, Double minLr, Shape schedule, double warmup, double decay) {
+        require(lr < 10 && lr >= Float.MIN_NORMAL, "lr", lr, "above 0, as a float, and below 10");
+        require(
+                minLr == null || minLr == 0 || (minLr >= Float.MIN_NORMAL && minLr <= lr),
+                "min_lr",
+                minLr,
+                "0, or above 0, as a float, and at most lr");
+        require(schedule != null, "schedule", null, "cosine, linear, constant, wsd or infinite");
+        require(
+                schedule != Shape.INFINITE || minLr == null || minLr > 0,
+                "min_lr",
+                minLr,
+                "above 0 for the schedule infinite, whose fall is exponential and never comes to 0; wsd's does");
+        require(warmup >= 0 && Double.isFinite(warmup), "warmup", warmup, "0 or more");
+        require(decay >= 0 && Double.isFinite(decay), "decay", decay, "0 or more");
+    }
+
+    /** As the floats that they become: 0.99999999 is 1 there, and a denominator may be flushed to 0 by a GPU. */
+    private static void requireAdamW(
+            double weightDecay, double beta1, double beta2, double eps, double clip, double lr) {
+        require(weightDecay >= 0 && weightDecay < 10, "weight_decay", weightDecay, "from 0 to below 10");
+        require(
+                lr * weightDecay < 1,
+                "lr times weight_decay",
+                lr * weightDecay,
+                "below 1, where a step would leave nothing of the weights");
+        require(beta1 >= 0 && (float) beta1 < 1, "beta1", beta1, "from 0 to below 1, as a float");
+        require(beta2 >= 0 && (float) beta2 < 1, "beta2", beta2, "from 0 to below 1, as a float");
+        require(
+                eps >= Float.MIN_NORMAL && eps <= Float.MAX_VALUE,
+                "eps",
+                eps,
+                "above 0, as a float: " + Float.MIN_NORMAL + " or more");
+        require(
+                clip == 0 || (clip >= Float.MIN_NORMAL && clip <= Float.MAX_VALUE),
+                "clip",
+                clip,
+                "0 for no clipping, or above 0, as a float");
     }
 
     /**

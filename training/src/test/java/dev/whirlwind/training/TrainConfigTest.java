@@ -57,6 +57,28 @@ class TrainConfigTest {
         "on_nan, warn, run.yaml: on_nan is warn",
         "save_dtype, I32, run.yaml: save_dtype is I32",
         "min_lr, 1, run.yaml: min_lr is 1.0",
+        "lr, 1e-50, run.yaml: lr is 1.0E-50; it must be above 0",
+        "lr, .nan, run.yaml: lr",
+        "lr, NaN, run.yaml: lr is NaN",
+        "lr, Infinity, run.yaml: lr is Infinity",
+        "min_lr, 1e-50, run.yaml: min_lr is 1.0E-50",
+        "eps, 1e-50, run.yaml: eps is 1.0E-50; it must be above 0",
+        "eps, 1e-40, run.yaml: eps is 1.0E-40; it must be above 0",
+        "eps, Infinity, run.yaml: eps is Infinity",
+        "beta1, 0.99999999, 'run.yaml: beta1 is 0.99999999; it must be from 0 to below 1, as a float'",
+        "beta2, 0.99999999, run.yaml: beta2 is 0.99999999",
+        "beta2, NaN, run.yaml: beta2 is NaN",
+        "dropout, 0.99999999, run.yaml: dropout is 0.99999999",
+        "clip, 1e-50, run.yaml: clip is 1.0E-50; it must be 0 for no clipping",
+        "clip, Infinity, run.yaml: clip is Infinity",
+        "clip, NaN, run.yaml: clip is NaN",
+        "warmup, Infinity, run.yaml: warmup is Infinity",
+        "decay, NaN, run.yaml: decay is NaN",
+        "epochs, Infinity, run.yaml: epochs is Infinity",
+        "spike_sigma, Infinity, run.yaml: spike_sigma is Infinity",
+        "weight_decay, -0.1, run.yaml: weight_decay is -0.1",
+        "held_out, NaN, run.yaml: held_out is NaN",
+        "schedule, , 'run.yaml: schedule is null; it must be cosine'",
     })
     void whatIsWrongIsNamed(String option, String value, String message) {
         java.util.HashMap<String, String> options = new java.util.HashMap<>();
@@ -64,6 +86,32 @@ class TrainConfigTest {
         assertThatThrownBy(() -> TrainConfig.of(options, "run.yaml"))
                 .isInstanceOf(UserException.class)
                 .hasMessageContaining(message);
+    }
+
+    @Test
+    void whatDoesNotGoTogetherIsNamed() {
+        assertThatThrownBy(() -> TrainConfig.of(Map.of("schedule", "infinite", "min_lr", 0), "test"))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("min_lr is 0.0; it must be above 0 for the schedule infinite");
+        assertThat(TrainConfig.of(Map.of("schedule", "infinite"), "test")
+                        .schedule(100)
+                        .min())
+                .isGreaterThan(0);
+        assertThat(TrainConfig.of(Map.of("schedule", "wsd", "min_lr", 0), "test")
+                        .minLr())
+                .isZero();
+        assertThatThrownBy(() -> TrainConfig.of(Map.of("lr", 5, "weight_decay", 0.5), "test"))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("lr times weight_decay is 2.5");
+    }
+
+    /** Options are free to change in a run under way, or recorded with its checkpoints. */
+    @Test
+    void everyOptionIsFreeOrLasting() {
+        Map<String, Object> all = TrainConfig.DEFAULTS.toMap();
+        assertThat(all.keySet()).containsAll(TrainConfig.FREE);
+        assertThat(TrainConfig.DEFAULTS.lasting()).hasSize(all.size() - TrainConfig.FREE.size());
+        assertThat(TrainConfig.DEFAULTS.lasting()).containsKeys("steps", "lr", "schedule", "warmup", "save_dtype");
     }
 
     @Test
