@@ -100,14 +100,13 @@ final class DemoCommand implements Callable<Integer> {
 
         Path general = folder.resolve("general");
         Path continued = folder.resolve("continued");
-        Run pretraining = Run.create(options(fresh, prose, general, 2e-3, size.general()), err);
-        if (pretraining.train("pre-train on prose", err).interrupted()) {
+        if (train(options(fresh, prose, general, 2e-3, size.general()), "pre-train on prose", err)) {
             return Main.INTERRUPTED;
         }
         Measured before = measure(general.resolve("final"), prose, code);
         TrainConfig continuation = options(general.resolve("final"), code, continued, 1e-3, size.code())
                 .with(Map.of("replay", List.of(prose.toString()), "replay_fraction", REPLAY_FRACTION), "demo");
-        if (Run.create(continuation, err).train("continue on code", err).interrupted()) {
+        if (train(continuation, "continue on code", err)) {
             return Main.INTERRUPTED;
         }
         Measured after = measure(continued.resolve("final"), prose, code);
@@ -118,6 +117,13 @@ final class DemoCommand implements Callable<Integer> {
             print(folder, before, after, seconds);
         }
         return 0;
+    }
+
+    /** Whether it was interrupted. */
+    private static boolean train(TrainConfig options, String name, PrintWriter err) {
+        try (Run run = Run.create(options, err)) {
+            return run.train(name, err).interrupted();
+        }
     }
 
     private static Path unused() {

@@ -61,7 +61,7 @@ public final class Main implements Runnable {
         int code = run(args, out, err);
         out.flush();
         err.flush();
-        Interruption.exit(code);
+        System.exit(code);
     }
 
     private static PrintWriter utf8(PrintStream stream) {

@@ -8,6 +8,7 @@ import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.FolderLock;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -35,7 +36,7 @@ final class Models {
         return tokenizer;
     }
 
-    /** Throws unless there is nothing yet under this name, or an empty folder. */
+    /** Throws unless there is nothing yet under this name, or an empty folder, or one that is only locked. */
     static void requireEmpty(Path folder) {
         if (!Files.exists(folder)) {
             return;
@@ -44,8 +45,11 @@ final class Models {
             throw new UserException(folder + ": is a file; give --out a new folder");
         }
         try (Stream<Path> files = Files.list(folder)) {
-            if (files.findAny().isPresent()) {
-                throw new UserException(folder + ": is not empty; give --out a new folder, or remove this one");
+            if (files.anyMatch(file -> !file.endsWith(FolderLock.NAME))) {
+                throw new UserException(folder
+                        + (Files.exists(folder.resolve(Run.CONFIG))
+                                ? ": is not empty but holds a run; go on with it by resume, or give --out a new folder"
+                                : ": is not empty; give --out a new folder, or remove this one"));
             }
         } catch (IOException e) {
             throw new UserException(folder + ": cannot be read (" + Reason.of(e) + ")", e);

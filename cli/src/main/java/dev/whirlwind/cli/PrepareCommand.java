@@ -66,18 +66,16 @@ final class PrepareCommand implements Callable<Integer> {
         if (!(heldOut >= 0 && heldOut < 1)) {
             throw new UserException("--held-out is " + heldOut + "; it must be a fraction from 0 to below 1");
         }
-        Models.requireEmpty(out);
         // A folder with a tokenizer only will do; where there is a model as well, both must fit.
         Tokenizer tokenizer = Files.exists(model.resolve("config.json"))
                 ? Models.tokenizer(model, ModelConfig.read(model))
                 : Tokenizer.load(model);
-        DatasetSummary summary = prepare(
-                Corpus.of(data),
-                tokenizer,
-                heldOut,
-                seed,
-                out,
-                spec.commandLine().getErr());
+        PrintWriter err = spec.commandLine().getErr();
+        DatasetSummary summary;
+        try (Interruption _ = Interruption.ending(
+                err, "interrupted; nothing is prepared yet; the same command begins anew in " + out)) {
+            summary = prepare(Corpus.of(data), tokenizer, heldOut, seed, out, err);
+        }
         if (output.isJson()) {
             spec.commandLine().getOut().println(Output.json(summary));
         } else {

@@ -3,15 +3,13 @@ package dev.whirlwind.cli;
 import dev.whirlwind.training.Event;
 import dev.whirlwind.training.Listener;
 import java.io.PrintWriter;
-import java.time.Duration;
-import me.tongfei.progressbar.ProgressBar;
-import me.tongfei.progressbar.ProgressBarBuilder;
-import me.tongfei.progressbar.ProgressBarStyle;
+import java.util.ArrayList;
+import java.util.List;
 
-/** Shows how a run goes on: a bar on a terminal, else a line every few seconds. */
+/** Shows how a run goes on: a bar on a terminal, else a line every few seconds. Any thread may tell it. */
 final class Progress implements Listener, AutoCloseable {
     private static final long INTERVAL_NANOS = 10_000_000_000L;
-    private static final int BAR_MILLIS = 500;
+    private static final long BAR_NANOS = 100_000_000L;
 
     /** How much the latest step counts at least in the running mean of a step's time. */
     private static final double LATEST = 0.1;
@@ -19,8 +17,8 @@ final class Progress implements Listener, AutoCloseable {
     private final PrintWriter err;
     private final String name;
     private long totalSteps;
-    private ProgressBar bar;
-    private long lastLine;
+    private Bar bar;
+    private long lastShown = System.nanoTime() - INTERVAL_NANOS;
     private long lastStep = System.nanoTime();
     private double secondsPerStep;
     private int stepsTimed;
@@ -31,21 +29,16 @@ final class Progress implements Listener, AutoCloseable {
     }
 
     /** Training begins, after so many steps that were done before. */
-    void begin(long step, long totalSteps) {
+    synchronized void begin(long step, long totalSteps) {
         this.totalSteps = totalSteps;
         if (Terminal.interactive()) {
-            bar = new ProgressBarBuilder()
-                    .setTaskName(name.split(" ", 2)[0])
-                    .setInitialMax(totalSteps)
-                    .startsFrom(step, Duration.ZERO)
-                    .setStyle(ProgressBarStyle.ASCII)
-                    .setUpdateIntervalMillis(BAR_MILLIS)
-                    .build();
+            bar = new Bar(err, name.split(" ", 2)[0]);
+            bar.draw(step, totalSteps, List.of(count(step)));
         }
     }
 
     @Override
-    public void on(Event event) {
+    public synchronized void on(Event event) {
         switch (event) {
             case Event.Step step -> step(step);
             case Event.Eval eval ->
@@ -66,36 +59,55 @@ final class Progress implements Listener, AutoCloseable {
         // The second step is taken in place of the first, in which the JVM has yet to compile.
         double weight = Math.max(LATEST, 1.0 / Math.max(1, stepsTimed++));
         secondsPerStep += weight * (seconds - secondsPerStep);
-        if (bar != null) {
-            bar.stepTo(step.step());
-            // Fits 80 columns together with the bar and its times.
-            bar.setExtraMessage(
-                    "loss %.3f lr %.0e %,.0f tok/s".formatted(step.loss(), step.lr(), step.tokensPerSecond()));
-        } else if (now - lastLine >= INTERVAL_NANOS || step.step() == totalSteps) {
-            lastLine = now;
-            long left = Math.round((totalSteps - step.step()) * secondsPerStep);
-            String figures =
-                    "loss %.4f  lr %.2e  %,.0f tokens/s".formatted(step.loss(), step.lr(), step.tokensPerSecond());
-            // After the first step nobody knows.
-            String time = stepsTimed > 1 ? "  %d:%02d left".formatted(left / 60, left % 60) : "";
-            line("step %,d of %,d  %s%s".formatted(step.step(), totalSteps, figures, time));
+        if (now - lastShown < (bar == null ? INTERVAL_NANOS : BAR_NANOS) && step.step() != totalSteps) {
+            return;
+        }
+        lastShown = now;
+        String speed = "%,.0f tokens/s".formatted(step.tokensPerSecond());
+        // After the first step nobody knows.
+        String time = stepsTimed > 1 ? clock((totalSteps - step.step()) * secondsPerStep) + " left" : "";
+        if (bar == null) {
+            line("step %,d of %,d  loss %.4f  lr %.2e  %s  %s"
+                    .formatted(step.step(), totalSteps, step.loss(), step.lr(), speed, time)
+                    .stripTrailing());
+        } else {
+            List<String> figures = new ArrayList<>(List.of(count(step.step()), "loss %.3f".formatted(step.loss())));
+            if (!time.isEmpty()) {
+                figures.add(time);
+            }
+            figures.addAll(List.of(speed, "lr %.0e".formatted(step.lr())));
+            bar.draw(step.step(), totalSteps, figures);
         }
     }
 
+    private static String clock(double seconds) {
+        long s = Math.round(seconds);
+        return s < 3600 ? "%d:%02d".formatted(s / 60, s % 60) : "%d:%02d:%02d".formatted(s / 3600, s / 60 % 60, s % 60);
+    }
+
+    private String count(long step) {
+        return step + "/" + totalSteps;
+    }
+
     @Override
-    public void note(String sentence) {
+    public synchronized void note(String sentence) {
         line(sentence);
     }
 
     private void line(String text) {
-        // On a terminal the bar's line is wiped first; it is drawn again below.
-        err.println((bar == null ? "" : "\r\u001B[K") + name + ": " + text);
+        String line = name + ": " + text;
+        if (bar == null) {
+            err.println(line);
+        } else {
+            bar.above(line);
+        }
     }
 
     @Override
-    public void close() {
+    public synchronized void close() {
         if (bar != null) {
-            bar.close();
+            bar.end();
+            bar = null;
         }
     }
 }

@@ -33,7 +33,9 @@ final class ResumeCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        return Run.open(run, engine, device, threads, spec.commandLine().getErr())
-                .train(spec.commandLine(), output.isJson());
+        try (Run opened =
+                Run.open(run, engine, device, threads, spec.commandLine().getErr())) {
+            return opened.train(spec.commandLine(), output.isJson());
+        }
     }
 }

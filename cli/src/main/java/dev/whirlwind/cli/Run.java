@@ -31,16 +31,19 @@ import picocli.CommandLine;
  * A run's folder: {@code config.yaml}, the tokens of its texts in {@code data/} where they were not prepared before, and
  * what the {@link Trainer} keeps there.
  */
-final class Run {
-    private static final String CONFIG = "config.yaml";
+final class Run implements AutoCloseable {
+    static final String CONFIG = "config.yaml";
 
     private final Path folder;
     private final TrainConfig config;
     private final ModelConfig model;
     private final Tokenizer tokenizer;
+    private final boolean resumed;
+    private FolderLock lock;
 
-    private Run(TrainConfig config, Path source) {
+    private Run(TrainConfig config, Path source, boolean resumed) {
         this.config = config;
+        this.resumed = resumed;
         folder = Path.of(config.out());
         model = ModelConfig.read(source);
         tokenizer = Models.tokenizer(source, model);
@@ -58,25 +61,39 @@ final class Run {
                         "replay", given.replay().stream().map(Run::absolute).toList(),
                         "out", absolute(given.out())),
                 "command line");
-        Run run = new Run(config, Path.of(config.model()));
-        run.checkOptions();
-        // Before the texts, which may take long to prepare.
-        HuggingFace.check(Path.of(config.model()), run.model);
+        // What can be wrong without the texts, which may take long to prepare, is told before anything is created.
+        Run run = new Run(config, Path.of(config.model()), false);
+        run.check();
+        run.lock = new FolderLock(folder);
+        boolean created = false;
         try {
-            Files.createDirectories(folder);
-            // Before the texts, so that resume knows a run that is killed while it prepares them.
-            ConfigFile.write(folder.resolve(CONFIG), config.toMap());
-            run.prepare(err);
-            // Opened once to see whether they are long enough, before any weight is loaded.
-            run.corpus();
-        } catch (UserException e) {
-            Models.delete(folder.resolve("data"));
-            Models.delete(folder.resolve(CONFIG));
-            throw e;
-        } catch (IOException e) {
-            throw new UserException(folder + ": cannot be created (" + Reason.of(e) + "); choose another --out", e);
+            // Once more, as another process may have been faster.
+            Models.requireEmpty(folder);
+            run.begin(err);
+            created = true;
+            return run;
+        } finally {
+            if (!created) {
+                run.lock.closeAndForget();
+            }
         }
-        return run;
+    }
+
+    private void begin(PrintWriter err) {
+        boolean begun = false;
+        try {
+            // Before the texts, so that resume knows a run that is stopped or killed while it prepares them.
+            ConfigFile.write(folder.resolve(CONFIG), config.toMap());
+            prepare(err);
+            // Opened once to see whether they are long enough, before any weight is loaded.
+            corpus();
+            begun = true;
+        } finally {
+            if (!begun) {
+                Models.delete(folder.resolve("data"));
+                Models.delete(folder.resolve(CONFIG));
+            }
+        }
     }
 
     /** A run that was begun before, perhaps under another name. */
@@ -100,9 +117,18 @@ final class Run {
         TrainConfig config = TrainConfig.DEFAULTS
                 .with(ConfigFile.read(file), file.toString())
                 .with(changes, "command line");
-        Run run = new Run(config, readable(folder, Path.of(config.model())));
-        run.prepare(err);
-        return run;
+        Run run = new Run(config, readable(folder, Path.of(config.model())), true);
+        run.lock = new FolderLock(folder);
+        boolean prepared = false;
+        try {
+            run.prepare(err);
+            prepared = true;
+            return run;
+        } finally {
+            if (!prepared) {
+                run.close();
+            }
+        }
     }
 
     /**
@@ -134,8 +160,9 @@ final class Run {
         }
     }
 
-    private void checkOptions() {
+    private void check() {
         Engines.require(config.engine());
+        HuggingFace.check(Path.of(config.model()), model);
         int sequence = config.sequenceLength(model.maxPositions());
         if (sequence > model.maxPositions()) {
             throw new UserException("sequence is " + sequence + ", but the model in " + config.model() + " has "
@@ -151,9 +178,12 @@ final class Run {
 
     /** Makes the tokens of those texts that have none yet. */
     private void prepare(PrintWriter err) {
-        prepare(config.data(), "new", config.valid().isEmpty() ? config.heldOut() : 0, err);
-        prepare(config.valid(), "valid", 0, err);
-        prepare(config.replay(), "replay", config.heldOut(), err);
+        try (Interruption _ =
+                Interruption.ending(err, "interrupted while texts were prepared, which begins anew with: " + goOn())) {
+            prepare(config.data(), "new", config.valid().isEmpty() ? config.heldOut() : 0, err);
+            prepare(config.valid(), "valid", 0, err);
+            prepare(config.replay(), "replay", config.heldOut(), err);
+        }
     }
 
     private void prepare(List<String> paths, String name, double heldOut, PrintWriter err) {
@@ -225,24 +255,47 @@ final class Run {
 
     /** Trains to the end, or until a signal comes. */
     Trainer.Outcome train(String name, PrintWriter err) {
-        try (Engine engine = Engines.open(config.engine(), config.device(), config.threads());
+        Trainer.Outcome outcome;
+        try (Interruption _ = Interruption.ending(
+                        err, "interrupted while the model was loaded; nothing is lost; go on with: " + goOn());
+                Engine engine = Engines.open(config.engine(), config.device(), config.threads());
                 Progress progress = new Progress(err, name);
-                RunFolder run = new RunFolder(folder, new FolderLock(folder), false, progress::note);
+                RunFolder run = new RunFolder(folder, lock, false, progress::note);
                 Trainer trainer = new Trainer(engine, run, config, corpus(), progress)) {
             if (config.engine().equals(Engines.AUTO)) {
                 err.println(Engines.choice(engine));
             }
+            if (resumed && trainer.step() == 0) {
+                progress.note("there is no checkpoint yet: beginning again, from " + config.model());
+            }
             progress.begin(trainer.step(), trainer.totalSteps());
-            Trainer.Outcome outcome;
-            try (Interruption _ = new Interruption(trainer::stop)) {
+            try (Interruption _ = Interruption.stopping(
+                    err,
+                    () -> {
+                        trainer.stop();
+                        progress.note("stopping; what is done is saved first, unless a second signal ends it at once");
+                    },
+                    "ended at once; the checkpoints are whole; go on from the last one with: " + goOn())) {
                 outcome = trainer.run();
             }
-            if (outcome.interrupted()) {
-                err.println("interrupted after step " + outcome.step() + "; everything is saved; go on with: whirlwind"
-                        + " resume " + folder);
-            }
-            return outcome;
         }
+        if (outcome.interrupted()) {
+            err.println(
+                    outcome.step() == 0
+                            ? "interrupted before the first step was done; begin again with: " + goOn()
+                            : "interrupted after step " + outcome.step() + "; everything is saved; go on with: "
+                                    + goOn());
+        }
+        return outcome;
+    }
+
+    private String goOn() {
+        return "whirlwind resume " + folder;
+    }
+
+    @Override
+    public void close() {
+        lock.close();
     }
 
     Path folder() {

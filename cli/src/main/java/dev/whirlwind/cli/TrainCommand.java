@@ -38,8 +38,9 @@ final class TrainCommand implements Callable<Integer> {
         require(options.model() != null, "model");
         require(!options.data().isEmpty(), "data");
         require(options.out() != null, "out");
-        Run run = Run.create(options, spec.commandLine().getErr());
-        return run.train(spec.commandLine(), output.isJson());
+        try (Run run = Run.create(options, spec.commandLine().getErr())) {
+            return run.train(spec.commandLine(), output.isJson());
+        }
     }
 
     private static void require(boolean given, String option) {

@@ -1,5 +1,6 @@
 package dev.whirlwind.cli;
 
+import static org.assertj.core.api.Assertions.as;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
@@ -8,8 +9,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 
@@ -38,17 +42,7 @@ class RunTest {
         Cli.run(train(model, texts, whole, steps)).succeeds();
 
         Path halved = temp.resolve("halved");
-        List<String> command = new ArrayList<>(List.of(
-                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--add-modules=jdk.incubator.vector",
-                "-Djdk.incubator.vector.VECTOR_ACCESS_OOB_CHECK=0",
-                "--enable-native-access=ALL-UNNAMED",
-                "-cp",
-                System.getProperty("java.class.path"),
-                Main.class.getName()));
-        for (Object arg : train(model, texts, halved, steps)) {
-            command.add(arg.toString());
-        }
+        List<String> command = Child.program(List.of(), train(model, texts, halved, steps));
         Path err = temp.resolve("err.txt");
         int code = interrupted(command, halved.resolve("metrics.jsonl"), err);
         for (int i = 0; code == 0 && i < 5; i++) {
@@ -57,7 +51,9 @@ class RunTest {
             code = interrupted(command, halved.resolve("metrics.jsonl"), err);
         }
         assertThat(code).isEqualTo(Main.INTERRUPTED);
-        assertThat(Files.readString(err)).contains("interrupted after step", "whirlwind resume " + halved);
+        assertThat(Files.readString(err))
+                .contains("interrupted after step", "whirlwind resume " + halved)
+                .doesNotContain("\u001B", "\r");
         assertThat(halved.resolve("final")).doesNotExist();
 
         // Another place and name, and without the model it began with.
@@ -82,16 +78,71 @@ class RunTest {
 
     /** The exit code of a process that gets a signal after its first step. */
     private static int interrupted(List<String> command, Path metrics, Path err) throws Exception {
-        Process process = new ProcessBuilder(command)
-                .redirectError(err.toFile())
-                .redirectOutput(ProcessBuilder.Redirect.DISCARD)
-                .start();
-        while (process.isAlive()
-                && !(Files.exists(metrics) && Files.readString(metrics).contains("\"event\":\"step\""))) {
-            Thread.sleep(2);
+        Process process = Child.start(command, err);
+        if (!Child.awaits(process, metrics, "\"event\":\"step\"")) {
+            return process.waitFor();
         }
         process.destroy();
         return process.waitFor();
+    }
+
+    @Test
+    @Timeout(value = 60, unit = TimeUnit.SECONDS)
+    void ofTwoAtOnceInOneNewFolderOneIsTold() throws Exception {
+        Path model = Cli.model(temp.resolve("model"));
+        Path texts = Cli.texts(temp.resolve("texts"));
+        Path run = temp.resolve("run");
+        List<Process> processes = new ArrayList<>();
+        for (int i = 0; i < 2; i++) {
+            processes.add(Child.start(
+                    Child.program(List.of(), train(model, texts, run, 20)), temp.resolve("out-" + i + ".txt")));
+        }
+        int winner = processes.get(0).waitFor() == 0 ? 0 : 1;
+        assertThat(processes.get(winner).waitFor()).isZero();
+        assertThat(processes.get(1 - winner).waitFor()).isEqualTo(1);
+        assertThat(Files.readAllLines(temp.resolve("out-" + (1 - winner) + ".txt")))
+                .filteredOn(line -> !line.startsWith("WARNING"))
+                .singleElement(as(InstanceOfAssertFactories.STRING))
+                .startsWith("whirlwind: " + run)
+                .containsPattern("another process \\(\\d+\\) is at work in this folder|is not empty but holds a run");
+        assertThat(run.resolve("final/model.safetensors")).exists();
+    }
+
+    /** A signal while texts are prepared, by train or by prepare, and then again. */
+    @Test
+    @DisabledOnOs(OS.WINDOWS)
+    @Timeout(value = 60, unit = TimeUnit.SECONDS)
+    void interruptedWhileTextsArePrepared() throws Exception {
+        Path model = Cli.model(temp.resolve("model"));
+        Path texts = Cli.texts(temp.resolve("texts"));
+        Path large = Cli.write(temp.resolve("texts/large.txt"), "Words and words. ".repeat(2_000_000));
+        Path out = temp.resolve("out.txt");
+        Path prepared = temp.resolve("prepared");
+        Object[] prepare = {"prepare", "--model", model, "--data", texts, "--held-out", "0", "--out", prepared};
+        Process process = Child.start(Child.program(List.of(), prepare), out);
+        assertThat(Child.awaits(process, prepared.resolve("train-00000.tokens.partial"), ""))
+                .isTrue();
+        Child.signal(process, "TERM");
+        assertThat(process.waitFor()).isEqualTo(Main.INTERRUPTED);
+        assertThat(out)
+                .content()
+                .endsWith("interrupted; nothing is prepared yet; the same command begins anew in " + prepared + "\n");
+
+        Path run = temp.resolve("run");
+        process = Child.start(Child.program(List.of(), train(model, texts, run, 2)), out);
+        assertThat(Child.awaits(process, run.resolve("data/new/train-00000.tokens.partial"), ""))
+                .isTrue();
+        Child.signal(process, "INT");
+        assertThat(process.waitFor()).isEqualTo(Main.INTERRUPTED);
+        assertThat(out)
+                .content()
+                .endsWith("interrupted while texts were prepared, which begins anew with: whirlwind" + " resume " + run
+                        + "\n");
+
+        Files.delete(large);
+        Cli.run(prepare).succeeds();
+        assertThat(Cli.run("resume", run).succeeds().err()).contains("beginning again");
+        assertThat(run.resolve("final/model.safetensors")).exists();
     }
 
     /** As a run that was killed while it prepared its texts is found. */

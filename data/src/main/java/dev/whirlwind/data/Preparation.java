@@ -6,6 +6,7 @@ import dev.whirlwind.data.tokenizers.Text;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.FolderLock;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -113,6 +114,8 @@ public final class Preparation {
             throw new UserException("the tokenizer names no end-of-text token to put between documents: add"
                     + " \"eos_token\" to its tokenizer_config.json");
         }
+        FolderLock lock = new FolderLock(output);
+        boolean done = false;
         try {
             clear(output);
             Scan scan = new Scan(new HeldOut(options.heldOut, options.seed));
@@ -120,17 +123,34 @@ public final class Preparation {
             if (scan.documents == 0) {
                 throw new UserException(corpus.name() + " holds no text" + scan.firstSkipped() + ": add UTF-8 text");
             }
-            return write(output, scan);
+            DatasetSummary summary = write(output, scan);
+            done = true;
+            return summary;
         } catch (IOException e) {
             throw new UserException(
                     "cannot write to " + output + ": " + Reason.of(e) + ": make room or name another output folder", e);
+        } finally {
+            if (!done) {
+                clearIfPossible(output);
+            }
+            lock.closeAndForget();
+        }
+    }
+
+    /** After a failure, whose reason counts. */
+    private static void clearIfPossible(Path output) {
+        try {
+            clear(output);
+        } catch (IOException | UserException e) {
+            // Left to the next preparation.
+            return;
         }
     }
 
     private static void clear(Path output) throws IOException {
-        Files.createDirectories(output);
         try (Stream<Path> children = Files.list(output)) {
-            List<Path> files = children.toList();
+            List<Path> files =
+                    children.filter(child -> !child.endsWith(FolderLock.NAME)).toList();
             boolean leftovers =
                     files.stream().allMatch(f -> f.getFileName().toString().matches(LEFTOVERS));
             if (!leftovers) {

@@ -217,7 +217,7 @@ class PreparationTest {
                         () -> new Preparation(Corpus.of(List.of(lines)), bytes, options(0.1, 10, 2), SILENT).run(out))
                 .isInstanceOf(UserException.class)
                 .hasMessageStartingWith(lines + ":51: broken JSON");
-        assertThat(out).isEmptyDirectory();
+        assertThat(out).doesNotExist();
     }
 
     @Test
