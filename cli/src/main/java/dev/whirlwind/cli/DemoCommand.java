@@ -1,5 +1,6 @@
 package dev.whirlwind.cli;
 
+import dev.whirlwind.data.EvaluationWindows;
 import dev.whirlwind.data.EvaluationWindows.Convention;
 import dev.whirlwind.data.TokenDataset;
 import dev.whirlwind.data.sources.JdkCorpus;
@@ -47,11 +48,11 @@ final class DemoCommand implements Callable<Integer> {
     private static final String PROMPT = "    public static int ";
     private static final long SEED = 1234;
 
-    /** Bytes of each text, and the fraction of its files that is held out, of which so many batches are measured. */
+    /** Bytes of each text, and the fraction of its files that is held out, of which so many windows are measured. */
     private static final long CORPUS = 1_500_000;
 
     private static final double HELD_OUT = 0.05;
-    private static final int MEASURED_BATCHES = 80;
+    private static final int MEASURED_WINDOWS = 160;
 
     /** How much is trained on prose, then on code, in tokens, which are bytes. */
     private record Size(long general, long code) {}
@@ -78,7 +79,7 @@ final class DemoCommand implements Callable<Integer> {
     private Output output;
 
     /** What a model makes of both texts, and of a prompt. */
-    private record Measured(Path model, Evaluation prose, Evaluation code, String sample) {}
+    private record Measured(Path model, EvalCommand.Result prose, EvalCommand.Result code, String sample) {}
 
     @Override
     public Integer call() {
@@ -145,7 +146,7 @@ final class DemoCommand implements Callable<Integer> {
         options.put("lr", lr);
         options.put("warmup", 0.05);
         options.put("eval_every", 0);
-        options.put("eval_batches", 20);
+        options.put("eval_windows", 40);
         options.put("seed", SEED);
         options.put("engine", engines.name());
         options.put("device", engines.device());
@@ -164,21 +165,26 @@ final class DemoCommand implements Callable<Integer> {
             GenerateCommand.generate(
                     engine, weights, tokenizer, PROMPT, SAMPLE_TOKENS, new Sampler(0.7, 0, 0.95, SEED), sample::append);
             return new Measured(
-                    folder, evaluate(model, prose, config), evaluate(model, code, config), sample.toString());
+                    folder,
+                    evaluate(folder, model, tokenizer, prose, "prose"),
+                    evaluate(folder, model, tokenizer, code, "code"),
+                    sample.toString());
         }
     }
 
-    private static Evaluation evaluate(Transformer model, Path text, ModelConfig config) {
-        TokenDataset heldOut = TokenDataset.open(text, TokenDataset.VALID, config.vocabularySize());
-        return Evaluation.of(model, heldOut, Convention.OVERLAPPING, MEASURED_BATCHES);
+    private static EvalCommand.Result evaluate(
+            Path folder, Transformer model, Tokenizer tokenizer, Path text, String name) {
+        TokenDataset heldOut = TokenDataset.open(
+                text, TokenDataset.VALID, model.weights().config().vocabularySize());
+        EvaluationWindows windows = new EvaluationWindows(heldOut, SEQUENCE, Convention.OVERLAPPING, MEASURED_WINDOWS);
+        return EvalCommand.Result.of(folder.toString(), name, Evaluation.of(model, windows), windows.bytes(tokenizer));
     }
 
     private static Map<String, Object> json(Path folder, Measured before, Measured after, double seconds) {
         List<EvalCommand.Result> results = new ArrayList<>();
         for (Measured measured : List.of(before, after)) {
-            String model = measured.model().toString();
-            results.add(EvalCommand.Result.of(model, "prose", measured.prose()));
-            results.add(EvalCommand.Result.of(model, "code", measured.code()));
+            results.add(measured.prose());
+            results.add(measured.code());
         }
         Map<String, Object> json = new LinkedHashMap<>();
         json.put("folder", folder.toString());
@@ -208,7 +214,7 @@ final class DemoCommand implements Callable<Integer> {
                 """);
     }
 
-    private static void row(Table table, String name, Evaluation before, Evaluation after) {
+    private static void row(Table table, String name, EvalCommand.Result before, EvalCommand.Result after) {
         table.row(
                 name,
                 "%,d".formatted(before.predicted()),

@@ -1,5 +1,6 @@
 package dev.whirlwind.cli;
 
+import dev.whirlwind.data.EvaluationWindows;
 import dev.whirlwind.data.EvaluationWindows.Convention;
 import dev.whirlwind.data.TokenDataset;
 import dev.whirlwind.data.TokenSource;
@@ -17,6 +18,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -70,11 +72,18 @@ final class EvalCommand implements Callable<Integer> {
     private int batch;
 
     @Option(
-            names = "--batches",
+            names = "--max-windows",
             paramLabel = "N",
             defaultValue = "0",
-            description = "Most batches of each text to read; 0, the default, for all.")
-    private int batches;
+            description = "Most windows of each text to read, spread evenly over it; 0, the default, for all.")
+    private int maxWindows;
+
+    @Option(
+            names = "--batches",
+            paramLabel = "N",
+            hidden = true,
+            description = "The old name of --max-windows, which counts eight of them as one.")
+    private Integer batches;
 
     @Option(
             names = "--windows",
@@ -100,25 +109,50 @@ final class EvalCommand implements Callable<Integer> {
             double meanNll,
             double perplexity,
             double bitsPerByte) {
-        static Result of(String model, String data, Evaluation e) {
-            return new Result(model, data, e.tokens(), e.predicted(), e.meanNll(), e.perplexity(), e.bitsPerByte());
+        static Result of(String model, String data, Evaluation e, double bytes) {
+            return new Result(
+                    model, data, e.tokens(), e.predicted(), e.meanNll(), e.perplexity(), e.bitsPerByte(bytes));
         }
     }
 
-    /** How a model compares with the first one; the difference is in nats per token, below 0 when it is better. */
+    /**
+     * How a model compares with the first one; the difference is in nats per token, below 0 when it is better. Interval
+     * and p-value are null when the text is too small to tell.
+     */
     record Compared(
             String model,
             String against,
             String data,
             double difference,
-            double low,
-            double high,
+            Double low,
+            Double high,
             Double pValue,
-            boolean significant) {}
+            boolean significant,
+            int parts,
+            String unit) {
+        static Compared of(String model, String against, String data, Comparison c) {
+            return new Compared(
+                    model,
+                    against,
+                    data,
+                    c.difference(),
+                    known(c.low()),
+                    known(c.high()),
+                    known(c.pValue()),
+                    c.significant(),
+                    c.parts(),
+                    c.unit().name().toLowerCase(Locale.ROOT));
+        }
+
+        private static Double known(double value) {
+            return Double.isNaN(value) ? null : value;
+        }
+    }
 
     private record Report(List<Result> results, List<Compared> comparisons) {}
 
-    private record Measured(Path model, Tokenizer tokenizer, int sequence, List<Evaluation> evaluations) {
+    private record Measured(
+            Path model, Tokenizer tokenizer, int sequence, List<Evaluation> evaluations, List<Result> results) {
         boolean comparable(Measured other) {
             return sequence == other.sequence && Arrays.equals(tokenizer.fingerprint(), other.tokenizer.fingerprint());
         }
@@ -129,8 +163,11 @@ final class EvalCommand implements Callable<Integer> {
         if (!split.equals(TokenDataset.TRAIN) && !split.equals(TokenDataset.VALID)) {
             throw new UserException("--split " + split + ": choose train or valid");
         }
-        if (batch < 1 || batches < 0 || sequence < 0 || sequence == 1) {
-            throw new UserException("--batch must be 1 or more, --batches 0 or more, --sequence 0 or at least 2");
+        if (batches != null) {
+            maxWindows = Math.multiplyExact(8, batches);
+        }
+        if (batch < 1 || maxWindows < 0 || sequence < 0 || sequence == 1) {
+            throw new UserException("--batch must be 1 or more, --max-windows 0 or more, --sequence 0 or at least 2");
         }
         // What is wrong with the last model is told before the first is computed.
         for (Path model : models) {
@@ -139,7 +176,8 @@ final class EvalCommand implements Callable<Integer> {
             HuggingFace.check(model, config);
         }
         List<Measured> measured = models.stream().map(this::measure).toList();
-        List<Result> results = results(measured);
+        List<Result> results =
+                measured.stream().flatMap(one -> one.results().stream()).toList();
         List<Compared> comparisons = comparisons(measured);
         if (output.isJson()) {
             spec.commandLine().getOut().println(Output.json(new Report(results, comparisons)));
@@ -162,22 +200,16 @@ final class EvalCommand implements Callable<Integer> {
             Parameters weights = Models.load(engine, model, config, err);
             Transformer transformer = Transformer.forEvaluation(engine, weights, batch, length);
             engines.announce(engine, err);
-            List<Evaluation> evaluations = sources.stream()
-                    .map(source -> Evaluation.of(transformer, source, windows, batches))
-                    .toList();
-            return new Measured(model, tokenizer, length, evaluations);
-        }
-    }
-
-    private List<Result> results(List<Measured> measured) {
-        List<Result> results = new ArrayList<>();
-        for (Measured one : measured) {
+            List<Evaluation> evaluations = new ArrayList<>();
+            List<Result> results = new ArrayList<>();
             for (int i = 0; i < data.size(); i++) {
-                Evaluation e = one.evaluations().get(i);
-                results.add(Result.of(one.model().toString(), data.get(i).toString(), e));
+                EvaluationWindows text = new EvaluationWindows(sources.get(i), length, windows, maxWindows);
+                Evaluation evaluation = Evaluation.of(transformer, text);
+                evaluations.add(evaluation);
+                results.add(Result.of(model.toString(), data.get(i).toString(), evaluation, text.bytes(tokenizer)));
             }
+            return new Measured(model, tokenizer, length, evaluations, results);
         }
-        return results;
     }
 
     private List<Compared> comparisons(List<Measured> measured) {
@@ -194,15 +226,11 @@ final class EvalCommand implements Callable<Integer> {
             for (int i = 0; i < data.size(); i++) {
                 Comparison c = Comparison.of(
                         first.evaluations().get(i), one.evaluations().get(i));
-                comparisons.add(new Compared(
+                comparisons.add(Compared.of(
                         one.model().toString(),
                         first.model().toString(),
                         data.get(i).toString(),
-                        c.difference(),
-                        c.low(),
-                        c.high(),
-                        Double.isNaN(c.pValue()) ? null : c.pValue(),
-                        c.significant()));
+                        c));
             }
         }
         return comparisons;
@@ -223,15 +251,28 @@ final class EvalCommand implements Callable<Integer> {
         table.print(out);
         for (Compared c : comparisons) {
             out.printf(
-                    "%n%s against %s on %s: %+.4f nats per token (95 %% interval %+.4f to %+.4f, p = %s): %s%n",
-                    c.model(),
-                    c.against(),
-                    c.data(),
-                    c.difference(),
-                    c.low(),
-                    c.high(),
-                    c.pValue() == null ? "unknown" : "%.2g".formatted(c.pValue()),
-                    !c.significant() ? "no significant difference" : c.difference() < 0 ? "better" : "worse");
+                    "%n%s against %s on %s: %+.4f nats per token (%s): %s%n",
+                    c.model(), c.against(), c.data(), c.difference(), certainty(c), verdict(c));
         }
+    }
+
+    private static String certainty(Compared c) {
+        boolean documents = c.unit().equals("documents");
+        if (c.pValue() == null) {
+            return "p unknown: too little text in too few " + (documents ? "documents" : "windows");
+        }
+        return "95 %% interval %+.4f to %+.4f, p = %.2g, over %d %s"
+                .formatted(
+                        c.low(),
+                        c.high(),
+                        c.pValue(),
+                        c.parts(),
+                        documents ? "documents" : "blocks of the text, as it has few documents");
+    }
+
+    private static String verdict(Compared c) {
+        return c.pValue() == null
+                ? "cannot be told, evaluate on more text"
+                : !c.significant() ? "no significant difference" : c.difference() < 0 ? "better" : "worse";
     }
 }

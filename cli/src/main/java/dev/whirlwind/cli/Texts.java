@@ -40,7 +40,11 @@ final class Texts {
             throw new UserException(corpus.name() + ": holds no text; add UTF-8 text files");
         }
         return TokenSource.of(
-                corpus.name(), Arrays.copyOf(collector.tokens, collector.count), collector.bytes, vocabulary);
+                corpus.name(),
+                Arrays.copyOf(collector.tokens, collector.count),
+                collector.bytes,
+                vocabulary,
+                tokenizer.endOfText());
     }
 
     static String skipped(String corpus, long files, String first) {

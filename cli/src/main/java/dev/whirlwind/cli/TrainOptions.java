@@ -57,7 +57,17 @@ final class TrainOptions {
         add(spec, "dropout", Double.class, "P", "Dropout probability. Default: the model's own.");
         add(spec, "seed", Long.class, "N", "Seed of the order of sequences, the held-out documents and dropout.");
         add(spec, "eval-every", Long.class, "STEPS", "Steps between evaluations; 0 for one before and one after.");
-        add(spec, "eval-batches", Integer.class, "N", "Batches of each held-out text that are read; 0 for all.");
+        add(
+                spec,
+                "eval-windows",
+                Integer.class,
+                "N",
+                "Sequences of each held-out text that are read, spread evenly over it; 0 for all.");
+        spec.addOption(OptionSpec.builder("--eval-batches")
+                .type(Integer.class)
+                .hidden(true)
+                .description("The old name of --eval-windows, which counts eight of them as one.")
+                .build());
         add(spec, "patience", Integer.class, "N", "Evaluations without a new best that end the run; 0 for never.");
         add(spec, "save-every", Long.class, "STEPS", "Steps between checkpoints; 0 for one at the end.");
         add(spec, "keep", Integer.class, "N", "How many of the latest checkpoints stay; 0 for all.");
@@ -112,10 +122,9 @@ final class TrainOptions {
     /** Those that were given, by the names of {@link TrainConfig}. */
     static Map<String, Object> given(ParseResult parsed) {
         Map<String, Object> given = new LinkedHashMap<>();
-        Map<String, Object> known = TrainConfig.DEFAULTS.toMap();
         for (OptionSpec option : parsed.matchedOptions()) {
             String key = key(option.longestName());
-            if (known.containsKey(key)) {
+            if (TrainConfig.isOption(key)) {
                 given.put(key, option.getValue());
             }
         }

@@ -8,6 +8,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -155,9 +156,63 @@ class CommandsTest {
         assertThat(first.path("perplexity").doubleValue()).isCloseTo(Math.exp(nll), within(1e-9));
         assertThat(result.json().path("results")).hasSize(2);
         assertThat(result.json().path("comparisons")).hasSize(1);
+        JsonNode comparison = result.json().path("comparisons").path(0);
+        assertThat(comparison.path("unit").stringValue()).isEqualTo("documents");
+        assertThat(comparison.path("parts").intValue()).isEqualTo(10);
+        assertThat(comparison.path("p_value").doubleValue()).isBetween(0.0, 1.0);
+        // Bytes are tokens here; the first byte, and the ends of the ten documents, are not counted.
+        assertThat(first.path("bits_per_byte").doubleValue())
+                .isCloseTo(
+                        nll
+                                / Math.log(2)
+                                * first.path("predicted").doubleValue()
+                                / (first.path("predicted").doubleValue() - 10),
+                        within(1e-9));
         assertThat(Cli.run("eval", "--model", a, "--data", texts).succeeds().out())
                 .startsWith("model")
                 .contains("perplexity");
+    }
+
+    @Test
+    void aPartOfATextIsTheSamePartForEveryBatch() {
+        Path model = Cli.model(temp.resolve("model"));
+        Path texts = Cli.texts(temp.resolve("texts"));
+        Object[] eval = {"eval", "--model", model, "--data", texts, "--sequence", "16", "--json"};
+        JsonNode one = row(eval, "--max-windows", "16", "--batch", "1");
+        JsonNode seven = row(eval, "--max-windows", "16", "--batch", "7");
+        assertThat(one.path("predicted").longValue()).isEqualTo(16 * 16);
+        assertThat(seven.path("predicted").longValue()).isEqualTo(16 * 16);
+        assertThat(seven.path("tokens")).isEqualTo(one.path("tokens"));
+        assertThat(seven.path("mean_nll").doubleValue())
+                .isCloseTo(one.path("mean_nll").doubleValue(), within(1e-6));
+        assertThat(row(eval, "--batches", "2")).isEqualTo(row(eval, "--max-windows", "16"));
+        assertThat(one.path("mean_nll")).isNotEqualTo(row(eval).path("mean_nll"));
+    }
+
+    private static JsonNode row(Object[] command, Object... more) {
+        Object[] all = Arrays.copyOf(command, command.length + more.length);
+        System.arraycopy(more, 0, all, command.length, more.length);
+        return Cli.run(all).succeeds().json().path("results").path(0);
+    }
+
+    @Test
+    void tooLittleTextTellsNothing() {
+        Path a = Cli.model(temp.resolve("a"));
+        Path text = Cli.write(temp.resolve("one.txt"), "A single short text.");
+        Cli.Result result = Cli.run("eval", "--model", a, a, "--data", text).succeeds();
+        assertThat(result.out()).contains("no significant difference");
+        Path b = temp.resolve("b");
+        Cli.run("init", "--config", temp.resolve("tiny.json"), "--out", b, "--seed", "99")
+                .succeeds();
+        result = Cli.run("eval", "--model", a, b, "--data", text).succeeds();
+        assertThat(result.out()).contains("p unknown", "evaluate on more text");
+        JsonNode comparison = Cli.run("eval", "--model", a, b, "--data", text, "--json")
+                .json()
+                .path("comparisons")
+                .path(0);
+        assertThat(comparison.path("p_value").isNull()).isTrue();
+        assertThat(comparison.path("low").isNull()).isTrue();
+        assertThat(comparison.path("significant").booleanValue()).isFalse();
     }
 
     @Test

@@ -1,9 +1,14 @@
 package dev.whirlwind.data;
 
+import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.UserException;
 import java.util.Arrays;
+import java.util.function.IntConsumer;
 
-/** A held-out token source cut into windows for measuring perplexity, in reading order. */
+/**
+ * A held-out token source cut into windows for measuring perplexity, in reading order. Where not all windows are wanted,
+ * those taken are spread evenly over the source, so that they depend on it and their number only.
+ */
 public final class EvaluationWindows {
     /** Which tokens are predicted. */
     public enum Convention {
@@ -17,15 +22,35 @@ public final class EvaluationWindows {
     /** The target where nothing is predicted. */
     private static final int NONE = -1;
 
+    /** Tokens read at once where a source is gone through. */
+    private static final int CHUNK = 1 << 14;
+
     private final TokenSource source;
     private final int window;
     private final int predictedPerWindow;
-    private final long count;
 
-    /** @throws UserException when the source has fewer than 2 tokens, so that nothing can be predicted */
+    /** Windows of the whole source, and how many of them are taken. */
+    private final long all;
+
+    private final int count;
+
+    /** The number, from 0, of the document that the first prediction of each window lies in. */
+    private long[] documents;
+
+    /** All windows of a source. */
     public EvaluationWindows(TokenSource source, int window, Convention convention) {
-        if (window < 2) {
-            throw new IllegalArgumentException("window of " + window + " tokens");
+        this(source, window, convention, 0);
+    }
+
+    /**
+     * Windows of a source, spread evenly.
+     *
+     * @param most how many at most; 0 for all
+     * @throws UserException when the source has fewer than 2 tokens, so that nothing can be predicted
+     */
+    public EvaluationWindows(TokenSource source, int window, Convention convention, int most) {
+        if (window < 2 || most < 0) {
+            throw new IllegalArgumentException(most + " windows of " + window + " tokens");
         }
         if (source.tokens() < 2) {
             throw new UserException(
@@ -36,18 +61,42 @@ public final class EvaluationWindows {
         boolean separate = convention == Convention.SEPARATE;
         predictedPerWindow = separate ? window - 1 : window;
         // A last window counts when it predicts anything: with 2 tokens or more.
-        count = separate ? (source.tokens() + window - 2) / window : (source.tokens() - 1 + window - 1) / window;
+        all = separate ? (source.tokens() + window - 2) / window : (source.tokens() - 1 + window - 1) / window;
+        count = most == 0 ? Math.toIntExact(all) : (int) Math.min(all, most);
+    }
+
+    /** What the text is called. */
+    public String name() {
+        return source.name();
     }
 
     /** Number of windows. */
-    public long count() {
+    public int count() {
         return count;
     }
 
     /** Number of tokens that all windows together predict. */
     public long predicted() {
-        long beforeLast = (count - 1) * predictedPerWindow;
-        return beforeLast + Math.min(predictedPerWindow, source.tokens() - (count - 1) * window - 1);
+        return (count - 1L) * predictedPerWindow + predicted(count - 1);
+    }
+
+    /** Number of tokens that all windows together read: those predicted, and the first of each window that is not. */
+    public long tokens() {
+        long tokens = predicted();
+        for (int i = 0; i < count; i++) {
+            boolean predictedBefore = predictedPerWindow == window && i > 0 && start(i) == start(i - 1) + window;
+            tokens += predictedBefore ? 0 : 1;
+        }
+        return tokens;
+    }
+
+    /** Place of a window's first token; it predicts the tokens after it. */
+    private long start(int i) {
+        return (2L * i + 1) * all / (2L * count) * window;
+    }
+
+    private int predicted(int i) {
+        return (int) Math.min(predictedPerWindow, source.tokens() - start(i) - 1);
     }
 
     /**
@@ -56,17 +105,84 @@ public final class EvaluationWindows {
      *
      * @return the number of predicted tokens in them
      */
-    public int fill(long first, int rows, int[] tokens, int[] targets) {
+    public int fill(int first, int rows, int[] tokens, int[] targets) {
         Arrays.fill(tokens, 0, rows * window, 0);
         Arrays.fill(targets, 0, rows * window, NONE);
         int predicted = 0;
-        for (int row = 0; row < rows && first + row < count; row++) {
-            long start = (first + row) * window;
-            int n = (int) Math.min(predictedPerWindow, source.tokens() - start - 1);
+        for (int row = 0; row < Math.min(rows, count - first); row++) {
+            long start = start(first + row);
+            int n = predicted(first + row);
             source.read(start, tokens, row * window, (int) Math.min(window, source.tokens() - start));
             source.read(start + 1, targets, row * window, n);
             predicted += n;
         }
         return predicted;
+    }
+
+    /** Whether a token is the last of its document. */
+    public boolean endsDocument(int token) {
+        return token == source.endOfText();
+    }
+
+    /**
+     * The number, from 0, of the document that a window's first prediction lies in. An end-of-text token belongs to the
+     * document that it ends.
+     */
+    public long document(int i) {
+        if (documents == null) {
+            documents = new long[count];
+            long ended = 0;
+            for (int w = 0, from = -1; w < count; from = w++) {
+                ended += ends(from < 0 ? 0 : start(from) + 1, start(w) + 1);
+                documents[w] = ended;
+            }
+        }
+        return documents[i];
+    }
+
+    private long ends(long from, long to) {
+        long[] ends = {0};
+        if (source.endOfText() >= 0) {
+            forEach(from, to, token -> ends[0] += endsDocument(token) ? 1 : 0);
+        }
+        return ends[0];
+    }
+
+    /**
+     * Bytes of text that the windows predict. Where the tokenizer keeps every byte this is their number; where it changes
+     * the text (normal forms, lower case) it is their share of the source's bytes. End-of-text tokens have none.
+     */
+    public double bytes(Tokenizer tokenizer) {
+        TokenBytes lengths = new TokenBytes(tokenizer);
+        long predicted = 0;
+        for (int i = 0; i < count; i++) {
+            predicted += bytes(lengths, start(i) + 1, start(i) + 1 + predicted(i));
+        }
+        return predicted * ((double) source.sourceBytes() / bytes(lengths, 0, source.tokens()));
+    }
+
+    private long bytes(TokenBytes lengths, long from, long to) {
+        int[] before = {source.endOfText()};
+        if (from > 0) {
+            source.read(from - 1, before, 0, 1);
+        }
+        long[] bytes = {0};
+        forEach(from, to, token -> {
+            bytes[0] += before[0] == source.endOfText() ? lengths.ofFirst(token) : lengths.of(token);
+            before[0] = token;
+        });
+        return bytes[0];
+    }
+
+    /** Goes through the tokens {@code from} to {@code to - 1}. */
+    private void forEach(long from, long to, IntConsumer consumer) {
+        int[] chunk = new int[(int) Math.min(CHUNK, to - from)];
+        for (long place = from; place < to; place += chunk.length) {
+            int n = (int) Math.min(chunk.length, to - place);
+            source.read(place, chunk, 0, n);
+            for (int i = 0; i < n; i++) {
+                consumer.accept(chunk[i]);
+            }
+        }
     }
 }

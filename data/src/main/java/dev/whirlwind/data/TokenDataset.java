@@ -134,7 +134,7 @@ public final class TokenDataset implements TokenSource {
         return name;
     }
 
-    /** The id that follows each document. */
+    @Override
     public int endOfText() {
         return shards.getFirst().header.endOfText();
     }

@@ -10,6 +10,9 @@ public interface TokenSource {
     /** Bytes of UTF-8 text that the tokens were made from: what bits per byte are counted against. */
     long sourceBytes();
 
+    /** The id that ends each document, or -1 where documents cannot be told apart. */
+    int endOfText();
+
     /** What error messages call it: a file or folder. */
     String name();
 
@@ -25,7 +28,12 @@ public interface TokenSource {
      *
      * @throws UserException when one of them is not below {@code vocabulary}
      */
+    static TokenSource of(String name, int[] tokens, long sourceBytes, int vocabulary, int endOfText) {
+        return new TokensInMemory(name, tokens, sourceBytes, vocabulary, endOfText);
+    }
+
+    /** The same of a single text, without end-of-text tokens. */
     static TokenSource of(String name, int[] tokens, long sourceBytes, int vocabulary) {
-        return new TokensInMemory(name, tokens, sourceBytes, vocabulary);
+        return of(name, tokens, sourceBytes, vocabulary, -1);
     }
 }

@@ -6,11 +6,13 @@ final class TokensInMemory implements TokenSource {
     private final String name;
     private final int[] tokens;
     private final long sourceBytes;
+    private final int endOfText;
 
-    TokensInMemory(String name, int[] tokens, long sourceBytes, int vocabulary) {
+    TokensInMemory(String name, int[] tokens, long sourceBytes, int vocabulary, int endOfText) {
         this.name = name;
         this.tokens = tokens.clone();
         this.sourceBytes = sourceBytes;
+        this.endOfText = endOfText;
         for (int i = 0; i < tokens.length; i++) {
             requireInVocabulary(tokens[i], vocabulary, i, name);
         }
@@ -32,6 +34,11 @@ final class TokensInMemory implements TokenSource {
     @Override
     public long sourceBytes() {
         return sourceBytes;
+    }
+
+    @Override
+    public int endOfText() {
+        return endOfText;
     }
 
     @Override

@@ -144,13 +144,13 @@ class SequencesTest {
         int[] targets = new int[rows * window];
         BitSet seen = new BitSet();
         long total = 0;
-        for (long first = 0; first < count; first += rows) {
+        for (int first = 0; first < count; first += rows) {
             Arrays.fill(inputs, -9);
             Arrays.fill(targets, -9);
             int n = windows.fill(first, rows, inputs, targets);
             int positive = 0;
             for (int i = 0; i < targets.length; i++) {
-                long start = (first + i / window) * window;
+                long start = (first + i / window) * (long) window;
                 if (targets[i] >= 0) {
                     positive++;
                     assertThat(targets[i]).isEqualTo(inputs[i] + 1);

@@ -31,6 +31,11 @@ final class TestShards {
         }
 
         @Override
+        public int[] byteLengths() {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
         public byte[] fingerprint() {
             byte[] fingerprint = new byte[32];
             fingerprint[31] = mark;

@@ -1,8 +1,6 @@
 package dev.whirlwind.training;
 
 import dev.whirlwind.data.EvaluationWindows;
-import dev.whirlwind.data.EvaluationWindows.Convention;
-import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.model.Transformer;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -12,32 +10,34 @@ import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
 
 /**
- * How well a model predicts a held-out text.
+ * How well a model predicts a held-out text. Its predictions are added up twice, by window and by document, as
+ * comparisons need to know what belongs together.
  *
  * @param data the text's name
  * @param tokens its tokens, as far as they were read
- * @param bytesPerToken UTF-8 bytes of text per token
  * @param windows in reading order
+ * @param documents in reading order; those with predictions in a window only
  */
-public record Evaluation(String data, long tokens, double bytesPerToken, List<Window> windows) {
-    /** Predicted tokens of a window and the sum of their negative log-likelihoods, in nats. */
-    public record Window(int predicted, double nll) {
-        double meanNll() {
-            return nll / predicted;
+public record Evaluation(String data, long tokens, List<Part> windows, List<Part> documents) {
+    /** Predicted tokens of a part of the text and the sum of their negative log-likelihoods, in nats. */
+    public record Part(long predicted, double nll) {
+        Part plus(Part other) {
+            return new Part(predicted + other.predicted, nll + other.nll);
         }
     }
 
     public Evaluation {
         windows = List.copyOf(windows);
+        documents = List.copyOf(documents);
     }
 
     /**
-     * Reads a text in windows of the transformer's sequence length, a batch at a time.
+     * Reads a text, a batch of windows at a time.
      *
-     * @param batches how many at most; 0 for the whole text
+     * @param text in windows of the transformer's sequence length
      */
-    public static Evaluation of(Transformer model, TokenSource text, Convention convention, int batches) {
-        return of(model, text, convention, batches, () -> false);
+    public static Evaluation of(Transformer model, EvaluationWindows text) {
+        return of(model, text, () -> false);
     }
 
     /**
@@ -45,47 +45,73 @@ public record Evaluation(String data, long tokens, double bytesPerToken, List<Wi
      *
      * @throws CancellationException when {@code stop} said so before a batch
      */
-    static Evaluation of(
-            Transformer model, TokenSource text, Convention convention, int batches, BooleanSupplier stop) {
-        EvaluationWindows windows = new EvaluationWindows(text, model.sequence(), convention);
-        long count = batches == 0 ? windows.count() : Math.min(windows.count(), (long) batches * model.batch());
-        List<Window> measured = new ArrayList<>();
-        for (long first = 0; first < count; first += model.batch()) {
+    static Evaluation of(Transformer model, EvaluationWindows text, BooleanSupplier stop) {
+        List<Part> windows = new ArrayList<>();
+        Documents documents = new Documents();
+        for (int first = 0; first < text.count(); first += model.batch()) {
             if (stop.getAsBoolean()) {
                 throw new CancellationException();
             }
-            int rows = (int) Math.min(model.batch(), count - first);
-            windows.fill(first, model.batch(), model.inputs().tokens, model.inputs().targets);
+            text.fill(first, model.batch(), model.inputs().tokens, model.inputs().targets);
             model.evaluate();
-            MemorySegment nll = model.nll();
-            for (int row = 0; row < rows; row++) {
-                measured.add(window(model, nll, row));
+            for (int row = 0; row < Math.min(model.batch(), text.count() - first); row++) {
+                windows.add(window(model, row, text, text.document(first + row), documents));
             }
         }
-        long tokens = Math.min(text.tokens(), count * model.sequence() + (convention == Convention.SEPARATE ? 0 : 1));
-        return new Evaluation(text.name(), tokens, (double) text.sourceBytes() / text.tokens(), measured);
+        return new Evaluation(text.name(), text.tokens(), windows, documents.done());
     }
 
-    private static Window window(Transformer model, MemorySegment nll, int row) {
+    private static Part window(Transformer model, int row, EvaluationWindows text, long document, Documents documents) {
+        MemorySegment nll = model.nll();
         int predicted = 0;
         double sum = 0;
         for (int place = row * model.sequence(); place < (row + 1) * model.sequence(); place++) {
-            if (model.inputs().targets[place] >= 0) {
+            int target = model.inputs().targets[place];
+            if (target >= 0) {
+                double loss = nll.getAtIndex(ValueLayout.JAVA_FLOAT, place);
                 predicted++;
-                sum += nll.getAtIndex(ValueLayout.JAVA_FLOAT, place);
+                sum += loss;
+                documents.add(document, loss);
+                document += text.endsDocument(target) ? 1 : 0;
             }
         }
-        return new Window(predicted, sum);
+        return new Part(predicted, sum);
+    }
+
+    /** Adds up predictions, which come document by document. */
+    private static final class Documents {
+        private final List<Part> parts = new ArrayList<>();
+        private long document = -1;
+        private long predicted;
+        private double nll;
+
+        void add(long document, double loss) {
+            if (document != this.document) {
+                done();
+                this.document = document;
+            }
+            predicted++;
+            nll += loss;
+        }
+
+        List<Part> done() {
+            if (predicted > 0) {
+                parts.add(new Part(predicted, nll));
+            }
+            predicted = 0;
+            nll = 0;
+            return parts;
+        }
     }
 
     /** Tokens that were predicted. */
     public long predicted() {
-        return windows.stream().mapToLong(Window::predicted).sum();
+        return windows.stream().mapToLong(Part::predicted).sum();
     }
 
     /** Sum of their negative log-likelihoods, in nats. */
     public double sumNll() {
-        return windows.stream().mapToDouble(Window::nll).sum();
+        return windows.stream().mapToDouble(Part::nll).sum();
     }
 
     /** Mean negative log-likelihood, nats per token. */
@@ -98,8 +124,12 @@ public record Evaluation(String data, long tokens, double bytesPerToken, List<Wi
         return Math.exp(meanNll());
     }
 
-    /** The mean in bits per byte of text, which models with different tokenizers can be compared by. */
-    public double bitsPerByte() {
-        return meanNll() / Math.log(2) / bytesPerToken;
+    /**
+     * The sum in bits per byte of text, which models with different tokenizers can be compared by.
+     *
+     * @param bytes of text that were predicted, see {@link EvaluationWindows#bytes}
+     */
+    public double bitsPerByte(double bytes) {
+        return sumNll() / Math.log(2) / bytes;
     }
 }

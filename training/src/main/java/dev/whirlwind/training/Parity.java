@@ -1,6 +1,7 @@
 package dev.whirlwind.training;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
+import dev.whirlwind.data.EvaluationWindows;
 import dev.whirlwind.data.EvaluationWindows.Convention;
 import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.model.AdamW;
@@ -270,7 +271,8 @@ public final class Parity {
         Transformer model = Transformer.forEvaluation(
                 engine, weights, 4, right.path("window").intValue());
         TokenSource source = TokenSource.of("eval_tokens.json", tokens, tokens.length, config.vocabularySize());
-        double actual = Evaluation.of(model, source, Convention.SEPARATE, 0).perplexity();
+        double actual = Evaluation.of(model, new EvaluationWindows(source, model.sequence(), Convention.SEPARATE))
+                .perplexity();
         return new Perplexity(right.path("perplexity").doubleValue(), actual);
     }
 

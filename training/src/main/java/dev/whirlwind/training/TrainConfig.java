@@ -16,10 +16,12 @@ import tools.jackson.core.type.TypeReference;
 import tools.jackson.databind.DatabindException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.EnumNamingStrategies;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.MapperFeature;
 import tools.jackson.databind.PropertyNamingStrategies;
 import tools.jackson.databind.cfg.EnumFeature;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.LongNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -52,7 +54,7 @@ import tools.jackson.databind.node.ObjectNode;
  * @param dropout probability at all dropout sites; null for the model's own
  * @param seed of the order of sequences and of dropout
  * @param evalEvery steps between evaluations; 0 for one before and one after the run
- * @param evalBatches batches of each held-out set that an evaluation reads; 0 for all
+ * @param evalWindows sequences of each held-out set that an evaluation reads, spread evenly over it; 0 for all
  * @param patience evaluations without a new best after which the run ends early; 0 for never
  * @param saveEvery steps between checkpoints; 0 for one at the end
  * @param keep how many of the latest checkpoints stay; 0 for all
@@ -93,7 +95,7 @@ public record TrainConfig(
         Double dropout,
         long seed,
         long evalEvery,
-        int evalBatches,
+        int evalWindows,
         int patience,
         long saveEvery,
         int keep,
@@ -132,6 +134,9 @@ public record TrainConfig(
             "device",
             "threads");
 
+    /** The old name of eval_windows, which counts eight of them as one. */
+    private static final String EVAL_BATCHES = "eval_batches";
+
     private static final JsonMapper MAPPER = JsonMapper.builder()
             .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
             .enumNamingStrategy(EnumNamingStrategies.LOWER_CAMEL_CASE)
@@ -168,7 +173,7 @@ public record TrainConfig(
             null,
             1234,
             250,
-            50,
+            400,
             0,
             500,
             2,
@@ -206,7 +211,7 @@ public record TrainConfig(
                 dropout,
                 "from 0 to below 1, as a float");
         require(evalEvery >= 0, "eval_every", evalEvery, "0 or more");
-        require(evalBatches >= 0, "eval_batches", evalBatches, "0 or more");
+        require(evalWindows >= 0, "eval_windows", evalWindows, "0 or more");
         require(patience >= 0, "patience", patience, "0 or more");
         require(saveEvery >= 0, "save_every", saveEvery, "0 or more");
         require(keep >= 0, "keep", keep, "0 or more");
@@ -271,12 +276,15 @@ public record TrainConfig(
     /** These options with some changed. */
     public TrainConfig with(Map<String, ?> options, String source) {
         ObjectNode tree = MAPPER.valueToTree(this);
-        options.forEach((name, value) -> {
+        options.forEach((given, value) -> {
+            boolean batches = given.equals(EVAL_BATCHES);
+            String name = batches ? "eval_windows" : given;
             if (!tree.has(name)) {
                 throw new UserException(source + ": there is no option \"" + name + "\"; did you mean \""
                         + nearest(name, tree) + "\"?");
             }
-            tree.set(name, MAPPER.valueToTree(value));
+            JsonNode node = MAPPER.valueToTree(value);
+            tree.set(name, batches && node.isInt() ? LongNode.valueOf(8 * node.longValue()) : node);
         });
         try {
             return MAPPER.treeToValue(tree, TrainConfig.class);
@@ -301,6 +309,11 @@ public record TrainConfig(
         SequencedMap<String, Object> lasting = new LinkedHashMap<>(toMap());
         lasting.keySet().removeAll(FREE);
         return lasting;
+    }
+
+    /** Whether there is an option of that name. */
+    public static boolean isOption(String name) {
+        return name.equals(EVAL_BATCHES) || DEFAULTS.toMap().containsKey(name);
     }
 
     /** All options by name, in the order of their declaration. */

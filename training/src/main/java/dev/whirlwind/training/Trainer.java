@@ -1,5 +1,6 @@
 package dev.whirlwind.training;
 
+import dev.whirlwind.data.EvaluationWindows;
 import dev.whirlwind.data.EvaluationWindows.Convention;
 import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.data.TrainingSequences;
@@ -14,6 +15,7 @@ import dev.whirlwind.model.UserException;
 import dev.whirlwind.training.TrainConfig.Remedy;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -49,6 +51,7 @@ public final class Trainer implements AutoCloseable {
 
     private final TrainConfig config;
     private final Corpus corpus;
+    private final SequencedMap<String, EvaluationWindows> heldOut = new LinkedHashMap<>();
     private final Listener listener;
     private final RunFolder folder;
     private final Checkpoints checkpoints;
@@ -97,6 +100,9 @@ public final class Trainer implements AutoCloseable {
             int sequence = corpus.training().sequence();
             HuggingFace.Loaded loaded = HuggingFace.load(engine, source, model, listener::note);
             Parameters weights = loaded.weights();
+            corpus.heldOut()
+                    .forEach((name, text) -> heldOut.put(
+                            name, new EvaluationWindows(text, sequence, Convention.OVERLAPPING, config.evalWindows())));
             transformer = Transformer.forTraining(engine, weights, config.batch(), sequence, config.recompute());
             optimizer = new Optimizer(engine, transformer, config.adamw(), config.clip());
             files = new CheckpointFiles(
@@ -293,15 +299,14 @@ public final class Trainer implements AutoCloseable {
 
     private void evaluate() {
         List<Event.Eval> results = new ArrayList<>();
-        for (var heldOut : corpus.heldOut().entrySet()) {
+        for (var text : heldOut.entrySet()) {
             Evaluation evaluation;
             try {
-                evaluation = Evaluation.of(
-                        transformer, heldOut.getValue(), Convention.OVERLAPPING, config.evalBatches(), () -> stopping);
+                evaluation = Evaluation.of(transformer, text.getValue(), () -> stopping);
             } catch (CancellationException e) {
                 return;
             }
-            results.add(new Event.Eval(state.step, heldOut.getKey(), evaluation.meanNll(), evaluation.perplexity()));
+            results.add(new Event.Eval(state.step, text.getKey(), evaluation.meanNll(), evaluation.perplexity()));
         }
         // Only now, so that an evaluation is told of as a whole or not at all.
         results.forEach(this::report);

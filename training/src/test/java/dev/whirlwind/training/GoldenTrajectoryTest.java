@@ -3,6 +3,7 @@ package dev.whirlwind.training;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.whirlwind.data.EvaluationWindows;
 import dev.whirlwind.data.EvaluationWindows.Convention;
 import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.model.AdamW;
@@ -140,7 +141,8 @@ class GoldenTrajectoryTest {
             Transformer model = Transformer.forEvaluation(
                     engine, weights, 5, expected.get("window").intValue());
 
-            Evaluation separate = Evaluation.of(model, text, Convention.SEPARATE, 0);
+            Evaluation separate =
+                    Evaluation.of(model, new EvaluationWindows(text, model.sequence(), Convention.SEPARATE));
             assertThat(separate.tokens()).isEqualTo(expected.get("tokens").longValue());
             assertThat(separate.predicted()).isEqualTo(expected.get("predicted").longValue());
             assertThat(separate.windows()).hasSize(expected.get("windows").intValue());
@@ -152,18 +154,23 @@ class GoldenTrajectoryTest {
                     .isEqualTo(expected.get("last_window_predicted").intValue());
             assertThat(separate.windows().getLast().nll())
                     .isCloseTo(expected.get("last_window_sum_nll").doubleValue(), within(1e-4));
-            assertThat(separate.bitsPerByte())
+            assertThat(separate.bitsPerByte(4.0 * separate.predicted()))
                     .isCloseTo(expected.get("mean_nll").doubleValue() / Math.log(2) / 4, within(1e-6));
 
-            Evaluation overlapping = Evaluation.of(model, text, Convention.OVERLAPPING, 0);
+            Evaluation overlapping =
+                    Evaluation.of(model, new EvaluationWindows(text, model.sequence(), Convention.OVERLAPPING));
             assertThat(overlapping.predicted())
                     .isEqualTo(expected.get("overlap1_predicted").longValue());
             assertThat(overlapping.meanNll())
                     .isCloseTo(expected.get("overlap1_mean_nll").doubleValue(), within(1e-6));
 
-            Evaluation part = Evaluation.of(model, text, Convention.OVERLAPPING, 2);
-            assertThat(part.windows()).isEqualTo(overlapping.windows().subList(0, 10));
-            assertThat(part.tokens()).isEqualTo(10L * model.sequence() + 1);
+            Evaluation part =
+                    Evaluation.of(model, new EvaluationWindows(text, model.sequence(), Convention.OVERLAPPING, 10));
+            assertThat(overlapping.windows()).hasSize(42);
+            assertThat(part.windows())
+                    .containsExactly(IntStream.of(2, 6, 10, 14, 18, 23, 27, 31, 35, 39)
+                            .mapToObj(overlapping.windows()::get)
+                            .toArray(Evaluation.Part[]::new));
         }
     }
 }

@@ -180,6 +180,11 @@ class ResumeTest {
         private TokenSource watched(TokenSource source) {
             return new TokenSource() {
                 @Override
+                public int endOfText() {
+                    return -1;
+                }
+
+                @Override
                 public long tokens() {
                     return source.tokens();
                 }

@@ -88,7 +88,7 @@ final class TinyRun {
                                 Map.entry("warmup", 2),
                                 Map.entry("seed", 77),
                                 Map.entry("eval_every", 3),
-                                Map.entry("eval_batches", 2),
+                                Map.entry("eval_windows", 4),
                                 Map.entry("save_every", 1),
                                 Map.entry("keep", 0)),
                         "test")

@@ -149,4 +149,17 @@ class TrainConfigTest {
                 .isEqualTo(7);
         assertThat(TrainConfig.DEFAULTS.schedule(200).min()).isEqualTo(1e-5);
     }
+
+    @Test
+    void evaluationWindowsHadAnotherName() {
+        assertThat(TrainConfig.of(Map.of("eval_batches", 3), "test").evalWindows())
+                .isEqualTo(24);
+        assertThat(TrainConfig.of(Map.of("eval_batches", 0), "test").evalWindows())
+                .isZero();
+        assertThatThrownBy(() -> TrainConfig.of(Map.of("eval_batches", "many"), "test"))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("eval_windows cannot be");
+        assertThatThrownBy(() -> TrainConfig.of(Map.of("eval_batches", Integer.MAX_VALUE), "test"))
+                .isInstanceOf(UserException.class);
+    }
 }

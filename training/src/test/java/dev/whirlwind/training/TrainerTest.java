@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.whirlwind.data.EvaluationWindows;
 import dev.whirlwind.data.EvaluationWindows.Convention;
 import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.data.TrainingSequences;
@@ -159,9 +160,7 @@ class TrainerTest {
             TokenSource text = poisoned().heldOut().firstEntry().getValue();
             return Evaluation.of(
                             Transformer.forEvaluation(engine, weights, 2, TinyRun.SEQUENCE),
-                            text,
-                            Convention.OVERLAPPING,
-                            2)
+                            new EvaluationWindows(text, TinyRun.SEQUENCE, Convention.OVERLAPPING, 4))
                     .meanNll();
         }
     }

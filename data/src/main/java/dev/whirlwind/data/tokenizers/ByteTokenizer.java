@@ -79,6 +79,13 @@ public final class ByteTokenizer implements Tokenizer {
     }
 
     @Override
+    public int[] byteLengths() {
+        int[] lengths = new int[VOCABULARY];
+        Arrays.fill(lengths, 0, END_OF_TEXT, 1);
+        return lengths;
+    }
+
+    @Override
     public byte[] fingerprint() {
         return FINGERPRINT.clone();
     }

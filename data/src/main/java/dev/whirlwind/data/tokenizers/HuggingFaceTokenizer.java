@@ -105,6 +105,11 @@ final class HuggingFaceTokenizer implements Tokenizer {
     }
 
     @Override
+    public int[] byteLengths() {
+        return TokenLengths.read(files.text(), vocabularySize);
+    }
+
+    @Override
     public byte[] fingerprint() {
         return fingerprint.clone();
     }

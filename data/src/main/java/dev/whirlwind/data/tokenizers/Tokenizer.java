@@ -32,6 +32,13 @@ public interface Tokenizer {
     /** The id that ends a document, or -1 when the tokenizer's files name none. */
     int endOfText();
 
+    /**
+     * Bytes of UTF-8 text that each id stands for inside a text; 0 for special tokens, which stand for none. With a
+     * tokenizer that keeps a text as it is, those of the text's ids add up to its length, but for a space that the
+     * tokenizer itself may put before it.
+     */
+    int[] byteLengths();
+
     /** SHA-256 (32 bytes) of tokenizer.json: token shards carry it, so that no model trains on another's tokens. */
     byte[] fingerprint();
 
