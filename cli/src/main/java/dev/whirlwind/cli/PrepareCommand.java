@@ -38,7 +38,8 @@ final class PrepareCommand implements Callable<Integer> {
             required = true,
             arity = "1..*",
             paramLabel = "PATH",
-            description = "Text files, folders, zips or jsonl (the field \"text\"), also gzipped.")
+            description =
+                    "Text files, folders, zip or tar archives, JSON Lines (the field \"text\"), also gzipped; or a pipe.")
     private List<Path> data;
 
     @Option(names = "--out", required = true, paramLabel = "DIR", description = "The new folder of shards.")
@@ -74,7 +75,7 @@ final class PrepareCommand implements Callable<Integer> {
         DatasetSummary summary;
         try (Interruption _ = Interruption.ending(
                 err, "interrupted; nothing is prepared yet; the same command begins anew in " + out)) {
-            summary = prepare(Corpus.of(data), tokenizer, heldOut, seed, out, err);
+            summary = prepare(Corpus.of(data, out), tokenizer, heldOut, seed, out, err);
         }
         if (output.isJson()) {
             spec.commandLine().getOut().println(Output.json(summary));
@@ -103,21 +104,16 @@ final class PrepareCommand implements Callable<Integer> {
         Preparation.Options options =
                 new Preparation.Options(heldOut, seed, defaults.shardTokens(), defaults.threads());
         long[] lastLine = {System.nanoTime()};
-        DatasetSummary summary = new Preparation(corpus, tokenizer, options, (bytes, totalBytes, tokens) -> {
-                    if (System.nanoTime() - lastLine[0] >= NANOS_BETWEEN_LINES) {
-                        lastLine[0] = System.nanoTime();
-                        err.printf(
-                                "%s: %,d of %,d MB, %,d tokens%n",
-                                corpus.name(), bytes / 1_000_000, totalBytes / 1_000_000, tokens);
-                    }
-                })
-                .run(out);
-        if (summary.skippedFiles() > 0) {
-            summary.skipped().entrySet().stream()
-                    .findFirst()
-                    .ifPresent(first -> err.println(Texts.skipped(
-                            corpus.name(), summary.skippedFiles(), first.getKey() + " (" + first.getValue() + ")")));
-        }
+        Preparation preparation = new Preparation(corpus, tokenizer, options, (bytes, totalBytes, tokens) -> {
+            if (System.nanoTime() - lastLine[0] >= NANOS_BETWEEN_LINES) {
+                lastLine[0] = System.nanoTime();
+                err.printf(
+                        "%s: %,d of %,d MB, %,d tokens%n",
+                        corpus.name(), bytes / 1_000_000, totalBytes / 1_000_000, tokens);
+            }
+        });
+        DatasetSummary summary = preparation.run(out);
+        preparation.findings().lines(corpus.name()).forEach(err::println);
         return summary;
     }
 }

@@ -190,7 +190,7 @@ final class Run implements AutoCloseable {
         Path tokens = folder.resolve("data").resolve(name);
         if (!paths.isEmpty() && !isPrepared(paths) && !TokenDataset.isPrepared(tokens)) {
             List<Path> texts = paths.stream().map(Path::of).toList();
-            PrepareCommand.prepare(Corpus.of(texts), tokenizer, heldOut, config.seed(), tokens, err);
+            PrepareCommand.prepare(Corpus.of(texts, folder), tokenizer, heldOut, config.seed(), tokens, err);
         }
     }
 

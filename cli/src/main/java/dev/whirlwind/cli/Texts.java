@@ -3,6 +3,7 @@ package dev.whirlwind.cli;
 import dev.whirlwind.data.TokenDataset;
 import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.data.sources.Corpus;
+import dev.whirlwind.data.sources.Findings;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.UserException;
 import java.nio.charset.StandardCharsets;
@@ -18,7 +19,7 @@ final class Texts {
     /**
      * The tokens of a prepared folder's split, or of all the text found under a path.
      *
-     * @param notes told of files that were passed over
+     * @param notes told of what was read as what, and of what was passed over
      */
     static TokenSource open(Path path, String split, Tokenizer tokenizer, int vocabulary, Consumer<String> notes) {
         if (TokenDataset.isPrepared(path)) {
@@ -33,12 +34,12 @@ final class Texts {
     static TokenSource read(Corpus corpus, Tokenizer tokenizer, int vocabulary, Consumer<String> notes) {
         Collector collector = new Collector(tokenizer);
         corpus.read(collector);
-        if (collector.skipped > 0) {
-            notes.accept(skipped(corpus.name(), collector.skipped, collector.firstSkipped));
-        }
         if (collector.bytes == 0) {
-            throw new UserException(corpus.name() + ": holds no text; add UTF-8 text files");
+            String passedOver = collector.findings.passedOver();
+            throw new UserException(corpus.name() + ": holds no text"
+                    + (passedOver.isEmpty() ? "" : " (passed over " + passedOver + ")") + "; add UTF-8 text files");
         }
+        collector.findings.lines(corpus.name()).forEach(notes);
         return TokenSource.of(
                 corpus.name(),
                 Arrays.copyOf(collector.tokens, collector.count),
@@ -47,18 +48,12 @@ final class Texts {
                 tokenizer.endOfText());
     }
 
-    static String skipped(String corpus, long files, String first) {
-        return corpus + ": passed over " + files + (files == 1 ? " file: " : " files that are not text, such as ")
-                + first;
-    }
-
     private static final class Collector implements Corpus.Sink {
         private final Tokenizer tokenizer;
         private int[] tokens = new int[1 << 16];
         private int count;
         private long bytes;
-        private int skipped;
-        private String firstSkipped;
+        private final Findings findings = new Findings();
 
         Collector(Tokenizer tokenizer) {
             this.tokenizer = tokenizer;
@@ -68,6 +63,9 @@ final class Texts {
         public void text(String document, String piece, boolean last) {
             bytes += piece.getBytes(StandardCharsets.UTF_8).length;
             append(tokenizer.encode(piece));
+            if (last) {
+                findings.document();
+            }
             if (last && tokenizer.endOfText() >= 0) {
                 append(tokenizer.endOfText());
             }
@@ -82,10 +80,13 @@ final class Texts {
         }
 
         @Override
-        public void skipped(String file, String reason) {
-            if (skipped++ == 0) {
-                firstSkipped = file + " (" + reason + ")";
-            }
+        public void passedOver(Corpus.PassedOver what) {
+            findings.passedOver(what);
+        }
+
+        @Override
+        public void found(Corpus.Kind kind, String name) {
+            findings.found(kind, name);
         }
     }
 }

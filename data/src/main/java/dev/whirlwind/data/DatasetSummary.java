@@ -19,10 +19,11 @@ import tools.jackson.databind.json.JsonMapper;
  * @param vocabulary ids of the tokenizer
  * @param endOfText the id after each document
  * @param heldOut the fraction of documents asked for as {@code valid}
- * @param seed what, with a document's name, decides its split
+ * @param seed what, with a document's content, decides its split
  * @param heldOutBy {@code document}, or {@code position} where the corpus is a single document, whose end is held out
- * @param skipped files that are not text, with the reason for each (the first hundred)
- * @param skippedFiles how many there were
+ * @param skippedFiles files and folders that were passed over
+ * @param skippedRows rows of files that were
+ * @param skipped the first hundred of both, with the reason for each
  */
 public record DatasetSummary(
         String tokenizer,
@@ -34,6 +35,7 @@ public record DatasetSummary(
         Split train,
         Split valid,
         long skippedFiles,
+        long skippedRows,
         Map<String, String> skipped) {
 
     static final String FILE = "dataset.json";

@@ -1,18 +1,24 @@
 package dev.whirlwind.data;
 
 import dev.whirlwind.data.sources.Hash;
-import java.nio.charset.StandardCharsets;
+import dev.whirlwind.model.UserException;
+import java.util.BitSet;
 
 /**
- * Which documents are held out: a pure function of a document's name and the seed, so that adding documents moves no
- * other from one side to the other. Of two documents or more, at least one is on each side: the one that hashes lowest is
- * always held out and the one that hashes highest never, which is why all names are shown to {@link #observe} first.
+ * Which documents are held out: a pure function of a document's content and the seed. So documents that are the same (but
+ * for white space) are on the same side wherever they lie, and adding others moves none across. Where two documents or
+ * more differ, there is one on each side: what hashes lowest is always held out and what hashes highest never, which is
+ * why all are shown to {@link #observe} first. Three bits are kept of each.
  */
 final class HeldOut {
     private final double fraction;
     private final long seed;
-    private double lowest = Double.MAX_VALUE;
-    private double highest = -1;
+    private final BitSet within = new BitSet();
+    private final BitSet lowest = new BitSet();
+    private final BitSet highest = new BitSet();
+    private double low = Double.MAX_VALUE;
+    private double high = -1;
+    private int documents;
 
     /** @param fraction of documents to hold out, from 0 (none at all) to below 1 */
     HeldOut(double fraction, long seed) {
@@ -23,23 +29,37 @@ final class HeldOut {
         this.seed = seed;
     }
 
-    void observe(String document) {
-        double place = place(document);
-        lowest = Math.min(lowest, place);
-        highest = Math.max(highest, place);
-    }
-
-    boolean contains(String document) {
-        double place = place(document);
-        return fraction > 0 && place < highest && (place < fraction || place == lowest);
-    }
-
-    /** A number in [0, 1) that the name and the seed decide: FNV-1a over the bytes, then mixed. */
-    private double place(String document) {
-        long hash = 0xCBF29CE484222325L;
-        for (byte b : document.getBytes(StandardCharsets.UTF_8)) {
-            hash = (hash ^ (b & 0xFF)) * 0x100000001B3L;
+    /** The next document, by the {@link Hash} of its text. */
+    void observe(long hash) {
+        double place = (Hash.mix(hash ^ Hash.mix(seed)) >>> 11) * 0x1p-53;
+        if (place < low) {
+            low = place;
+            lowest.clear();
         }
-        return (Hash.mix(hash ^ Hash.mix(seed)) >>> 11) * 0x1p-53;
+        if (place > high) {
+            high = place;
+            highest.clear();
+        }
+        within.set(documents, place < fraction);
+        lowest.set(documents, place == low);
+        highest.set(documents, place == high);
+        if (++documents == Integer.MAX_VALUE) {
+            throw new UserException("more than " + Integer.MAX_VALUE + " documents: prepare them in several parts");
+        }
+    }
+
+    /** Documents that were shown. */
+    int documents() {
+        return documents;
+    }
+
+    /** Whether two of the documents differ. */
+    boolean anyDiffer() {
+        return low < high;
+    }
+
+    /** Whether the document that was shown as the number {@code document}, from 0, is held out. */
+    boolean contains(int document) {
+        return fraction > 0 && !highest.get(document) && (within.get(document) || lowest.get(document));
     }
 }

@@ -1,6 +1,8 @@
 package dev.whirlwind.data;
 
 import dev.whirlwind.data.sources.Corpus;
+import dev.whirlwind.data.sources.Findings;
+import dev.whirlwind.data.sources.Hash;
 import dev.whirlwind.data.sources.TextReader;
 import dev.whirlwind.data.tokenizers.Text;
 import dev.whirlwind.data.tokenizers.Tokenizer;
@@ -14,9 +16,7 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayDeque;
 import java.util.Arrays;
 import java.util.HexFormat;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -32,7 +32,6 @@ import java.util.stream.Stream;
  */
 public final class Preparation {
     private static final int PIECES_PER_THREAD = 4;
-    private static final int SKIPPED_LISTED = 100;
 
     /** Names that a preparation leaves behind when it is killed. */
     private static final String LEFTOVERS = "(train|valid)-\\d{5,}\\.tokens(\\.partial)?|dataset\\.json\\.partial";
@@ -41,7 +40,7 @@ public final class Preparation {
      * How to prepare.
      *
      * @param heldOut fraction of the documents to hold out for evaluation, in [0, 1)
-     * @param seed decides, with a document's name, whether it is held out
+     * @param seed decides, with a document's content, whether it is held out
      * @param shardTokens the most tokens in one file
      * @param threads that make tokens
      */
@@ -72,14 +71,14 @@ public final class Preparation {
     private static final class Side {
         final ShardWriter writer;
         long documents;
-        String lastDocument;
+        int lastDocument = -1;
 
         Side(ShardWriter writer) {
             this.writer = writer;
         }
 
-        void count(String document) {
-            if (!document.equals(lastDocument)) {
+        void count(int document) {
+            if (document != lastDocument) {
                 lastDocument = document;
                 documents++;
             }
@@ -94,6 +93,7 @@ public final class Preparation {
     private final Tokenizer tokenizer;
     private final Options options;
     private final Progress progress;
+    private final Findings findings = new Findings();
 
     /** Prepares {@code corpus} for models that use {@code tokenizer}; {@code progress} is called as text is done. */
     public Preparation(Corpus corpus, Tokenizer tokenizer, Options options, Progress progress) {
@@ -101,6 +101,11 @@ public final class Preparation {
         this.tokenizer = tokenizer;
         this.options = options;
         this.progress = progress;
+    }
+
+    /** What the corpus turned out to hold, once it has been read. */
+    public Findings findings() {
+        return findings;
     }
 
     /**
@@ -118,11 +123,9 @@ public final class Preparation {
         boolean done = false;
         try {
             clear(output);
-            Scan scan = new Scan(new HeldOut(options.heldOut, options.seed));
+            Scan scan = new Scan();
             corpus.read(scan);
-            if (scan.documents == 0) {
-                throw new UserException(corpus.name() + " holds no text" + scan.firstSkipped() + ": add UTF-8 text");
-            }
+            scan.requireText();
             DatasetSummary summary = write(output, scan);
             done = true;
             return summary;
@@ -162,41 +165,43 @@ public final class Preparation {
         }
     }
 
-    /** The first reading: counts, and shows the names to {@link HeldOut}. */
-    private static final class Scan implements Corpus.Sink {
-        final HeldOut heldOut;
-        final Map<String, String> skipped = new LinkedHashMap<>();
-        long skippedFiles;
-        long documents;
+    /** The first reading: counts, and shows all documents to {@link HeldOut}. */
+    private final class Scan implements Corpus.Sink {
+        final HeldOut heldOut = new HeldOut(options.heldOut, options.seed);
+        long hash = Hash.EMPTY;
         long bytes;
-
-        Scan(HeldOut heldOut) {
-            this.heldOut = heldOut;
-        }
 
         @Override
         public void text(String document, String piece, boolean last) {
             bytes += Text.utf8Length(piece);
+            hash = Hash.add(hash, piece);
             if (last) {
-                documents++;
-                heldOut.observe(document);
+                heldOut.observe(hash);
+                hash = Hash.EMPTY;
+                findings.document();
             }
         }
 
         @Override
-        public void skipped(String file, String reason) {
-            skippedFiles++;
-            if (skipped.size() < SKIPPED_LISTED) {
-                skipped.put(file, reason);
-            }
+        public void passedOver(Corpus.PassedOver what) {
+            findings.passedOver(what);
         }
 
-        String firstSkipped() {
-            return skipped.entrySet().stream()
-                    .findFirst()
-                    .map(first -> " (" + skippedFiles + " skipped, the first " + first.getKey() + ": "
-                            + first.getValue() + ")")
-                    .orElse("");
+        @Override
+        public void found(Corpus.Kind kind, String name) {
+            findings.found(kind, name);
+        }
+
+        void requireText() {
+            if (heldOut.documents() == 0) {
+                String passedOver = findings.passedOver();
+                throw new UserException(corpus.name() + " holds no text"
+                        + (passedOver.isEmpty() ? "" : " (passed over " + passedOver + ")") + ": add UTF-8 text");
+            }
+            if (options.heldOut > 0 && heldOut.documents() > 1 && !heldOut.anyDiffer()) {
+                throw new UserException(corpus.name() + " holds the same text " + heldOut.documents()
+                        + " times, so nothing can be held out of it: add other text, or hold out nothing (0)");
+            }
         }
     }
 
@@ -216,8 +221,9 @@ public final class Preparation {
                     encoding.byPosition ? "position" : "document",
                     encoding.train.summary(),
                     encoding.valid.summary(),
-                    scan.skippedFiles,
-                    scan.skipped);
+                    findings.files(),
+                    findings.rows(),
+                    findings.reasons());
             Path partial = output.resolve(DatasetSummary.FILE + ShardWriter.PARTIAL);
             Files.write(partial, summary.json());
             Files.move(partial, output.resolve(DatasetSummary.FILE), StandardCopyOption.ATOMIC_MOVE);
@@ -233,6 +239,7 @@ public final class Preparation {
         final boolean byPosition;
         final ExecutorService workers = Executors.newFixedThreadPool(options.threads);
         final Queue<Pending> pending = new ArrayDeque<>();
+        int document;
         long read;
         long written;
 
@@ -240,12 +247,16 @@ public final class Preparation {
             this.scan = scan;
             this.train = train;
             this.valid = valid;
-            byPosition = scan.documents == 1 && options.heldOut > 0;
+            byPosition = scan.heldOut.documents() == 1 && options.heldOut > 0;
         }
 
         void run() throws IOException {
             try {
                 corpus.read(this);
+                if (document != scan.heldOut.documents() || read != scan.bytes) {
+                    throw new UserException(corpus.name()
+                            + " changed while it was being read: prepare it again when nothing writes to it");
+                }
                 while (!pending.isEmpty()) {
                     writeNext();
                 }
@@ -257,15 +268,13 @@ public final class Preparation {
         }
 
         @Override
-        public void text(String document, String piece, boolean last) {
+        public void text(String name, String piece, boolean last) {
+            long bytes = Text.utf8Length(piece);
+            long toTrain = (long) ((1 - options.heldOut) * scan.bytes) - read;
+            read += bytes;
             if (!byPosition) {
                 encode(scan.heldOut.contains(document) ? valid : train, document, piece, last);
-                return;
-            }
-            long toTrain = (long) ((1 - options.heldOut) * scan.bytes) - read;
-            long bytes = Text.utf8Length(piece);
-            read += bytes;
-            if (toTrain <= 0) {
+            } else if (toTrain <= 0) {
                 encode(valid, document, piece, last);
             } else if (toTrain >= bytes) {
                 encode(train, document, piece, last);
@@ -274,9 +283,12 @@ public final class Preparation {
                 encode(train, document, piece.substring(0, cut), false);
                 encode(valid, document, piece.substring(cut), last);
             }
+            if (last) {
+                document++;
+            }
         }
 
-        private void encode(Side side, String document, String piece, boolean last) {
+        private void encode(Side side, int document, String piece, boolean last) {
             side.count(document);
             Future<int[]> ids = workers.submit(() -> {
                 int[] encoded = tokenizer.encode(piece);
@@ -311,7 +323,7 @@ public final class Preparation {
         }
 
         @Override
-        public void skipped(String file, String reason) {
+        public void passedOver(Corpus.PassedOver what) {
             // Counted at the first reading.
         }
     }

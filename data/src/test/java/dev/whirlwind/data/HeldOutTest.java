@@ -2,7 +2,11 @@ package dev.whirlwind.data;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.whirlwind.data.sources.Hash;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
+import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -11,61 +15,90 @@ import org.junit.jupiter.params.provider.ValueSource;
 class HeldOutTest {
     private final long seed = System.nanoTime();
 
-    private static HeldOut observed(double fraction, long seed, List<String> names) {
+    /** Which of the texts are held out. */
+    private static List<Boolean> heldOut(double fraction, long seed, List<String> texts) {
         HeldOut heldOut = new HeldOut(fraction, seed);
-        names.forEach(heldOut::observe);
-        return heldOut;
+        texts.forEach(text -> heldOut.observe(Hash.add(Hash.EMPTY, text)));
+        return IntStream.range(0, texts.size()).mapToObj(heldOut::contains).toList();
     }
 
-    private List<String> names(int n) {
-        return IntStream.range(0, n).mapToObj(i -> "folder/file" + i + ".txt").toList();
+    private static long count(List<Boolean> heldOut) {
+        return heldOut.stream().filter(out -> out).count();
+    }
+
+    private List<String> texts(int n) {
+        return IntStream.range(0, n).mapToObj(i -> "Text of " + i + ".").toList();
     }
 
     @ParameterizedTest
     @ValueSource(doubles = {0.01, 0.05, 0.1, 0.5, 0.9})
     void takesAboutTheFraction(double fraction) {
-        List<String> names = names(20_000);
-        HeldOut heldOut = observed(fraction, seed, names);
-        double share = names.stream().filter(heldOut::contains).count() / 20_000.0;
+        double share = count(heldOut(fraction, seed, texts(20_000))) / 20_000.0;
         double deviation = Math.sqrt(fraction * (1 - fraction) / 20_000);
         assertThat(share).as("seed %d", seed).isBetween(fraction - 6 * deviation, fraction + 6 * deviation);
     }
 
     @Test
-    void bothSidesHaveADocumentWhenThereAreTwo() {
+    void bothSidesHaveADocumentWhenTwoDiffer() {
         for (int n = 2; n < 8; n++) {
             for (double fraction : new double[] {0.001, 0.05, 0.5, 0.999}) {
                 for (int s = 0; s < 50; s++) {
-                    List<String> names = names(n);
-                    HeldOut heldOut = observed(fraction, seed + s, names);
-                    assertThat(names.stream().filter(heldOut::contains).count()).isBetween(1L, n - 1L);
+                    assertThat(count(heldOut(fraction, seed + s, texts(n)))).isBetween(1L, n - 1L);
+                    // Copies change nothing.
+                    List<String> copied = new ArrayList<>(Collections.nCopies(9, "Text of 0."));
+                    copied.addAll(texts(n));
+                    assertThat(count(heldOut(fraction, seed + s, copied))).isBetween(1L, n + 8L);
                 }
             }
         }
     }
 
+    /** The same documents in any order and however many times, with other white space. */
     @Test
-    void nothingIsHeldOutOfFractionZero() {
-        HeldOut heldOut = observed(0, seed, names(1000));
-        assertThat(names(1000)).noneMatch(heldOut::contains);
+    void documentsThatAreTheSameAreOnTheSameSide() {
+        List<String> texts = new ArrayList<>();
+        for (int i = 0; i < 300; i++) {
+            texts.add("Line " + i + ".\nAnother\u00e9 \u4e2d.\n");
+            texts.add("Line " + i + ".\r\nAnother\u00e9 \u3000\u4e2d.");
+        }
+        List<Integer> order = new ArrayList<>(IntStream.range(0, 600).boxed().toList());
+        Collections.shuffle(order, new Random(seed));
+        for (double fraction : new double[] {0.002, 0.3, 0.998}) {
+            List<Boolean> heldOut = heldOut(fraction, seed, texts);
+            assertThat(count(heldOut)).isBetween(2L, 598L);
+            List<Boolean> shuffled =
+                    heldOut(fraction, seed, order.stream().map(texts::get).toList());
+            for (int i = 0; i < 600; i++) {
+                assertThat(heldOut.get(i)).isEqualTo(heldOut.get(i ^ 1));
+                assertThat(shuffled.get(i)).isEqualTo(heldOut.get(order.get(i)));
+            }
+        }
+    }
+
+    @Test
+    void nothingIsHeldOutOfFractionZeroOrOfOneText() {
+        assertThat(heldOut(0, seed, texts(1000))).doesNotContain(true);
+        assertThat(heldOut(0.5, seed, Collections.nCopies(5, "same"))).doesNotContain(true);
+    }
+
+    @Test
+    void piecesHashToTheWhole() {
+        assertThat(Hash.add(Hash.add(Hash.EMPTY, "ab "), "cd")).isEqualTo(Hash.add(Hash.EMPTY, "ab cd"));
+        assertThat(Hash.add(Hash.EMPTY, "abcd")).isNotEqualTo(Hash.add(Hash.EMPTY, "abdc"));
     }
 
     @Test
     void moreDocumentsMoveNoneAcross() {
-        List<String> few = names(1000);
-        HeldOut before = observed(0.1, seed, few);
-        HeldOut after = observed(0.1, seed, names(5000));
-        assertThat(few.stream().filter(name -> before.contains(name) != after.contains(name)))
-                .isEmpty();
+        List<Boolean> before = heldOut(0.1, seed, texts(1000));
+        assertThat(heldOut(0.1, seed, texts(5000)).subList(0, 1000)).isEqualTo(before);
     }
 
     @Test
     void theSeedDecides() {
-        List<String> names = names(1000);
-        HeldOut one = observed(0.5, seed, names);
-        HeldOut other = observed(0.5, seed + 1, names);
-        assertThat(names.stream()
-                        .filter(name -> one.contains(name) != other.contains(name))
+        List<Boolean> one = heldOut(0.5, seed, texts(1000));
+        List<Boolean> other = heldOut(0.5, seed + 1, texts(1000));
+        assertThat(IntStream.range(0, 1000)
+                        .filter(i -> !one.get(i).equals(other.get(i)))
                         .count())
                 .isBetween(400L, 600L);
     }

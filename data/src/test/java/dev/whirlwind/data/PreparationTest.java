@@ -5,12 +5,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whirlwind.data.sources.Collected;
 import dev.whirlwind.data.sources.Corpus;
+import dev.whirlwind.data.sources.Hash;
 import dev.whirlwind.data.sources.TextReader;
 import dev.whirlwind.data.tokenizers.ByteTokenizer;
 import dev.whirlwind.data.tokenizers.Cases;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -79,10 +81,11 @@ class PreparationTest {
         long expectedBytes = 0;
         Collected collected = Collected.of(Corpus.of(List.of(corpus)));
         HeldOut heldOut = new HeldOut(0.2, 5);
-        collected.order.forEach(heldOut::observe);
-        for (String document : collected.order) {
+        List<String> order = collected.order;
+        order.forEach(document -> heldOut.observe(Hash.add(Hash.EMPTY, collected.documents.get(document))));
+        for (int document = 0; document < order.size(); document++) {
             if (!heldOut.contains(document)) {
-                String text = collected.documents.get(document);
+                String text = collected.documents.get(order.get(document));
                 Arrays.stream(tokenizer.encode(text)).forEach(expected::add);
                 expected.add(tokenizer.endOfText());
                 expectedBytes += text.getBytes(StandardCharsets.UTF_8).length;
@@ -97,7 +100,9 @@ class PreparationTest {
 
         assertThat(summary.train().documents() + summary.valid().documents()).isEqualTo(40);
         assertThat(summary.valid().documents())
-                .isEqualTo(collected.order.stream().filter(heldOut::contains).count())
+                .isEqualTo(IntStream.range(0, order.size())
+                        .filter(heldOut::contains)
+                        .count())
                 .isPositive();
         assertThat(summary.train().bytes() + summary.valid().bytes()).isEqualTo(done.get());
         assertThat(summary.train().tokens()).isEqualTo(expected.size());
@@ -167,6 +172,51 @@ class PreparationTest {
     }
 
     @Test
+    void copiesOfOneTextHaveNoPartThatCouldBeHeldOut() throws IOException {
+        Path corpus = Files.createDirectories(folder.resolve("corpus"));
+        for (int i = 0; i < 3; i++) {
+            Files.writeString(corpus.resolve(i + ".txt"), "the same" + "\n".repeat(i));
+        }
+        Corpus texts = Corpus.of(List.of(corpus));
+        assertThatThrownBy(
+                        () -> new Preparation(texts, bytes, options(0.1, 1000, 2), SILENT).run(folder.resolve("out")))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("holds the same text 3 times");
+        assertThat(new Preparation(texts, bytes, options(0, 1000, 2), SILENT)
+                        .run(folder.resolve("out"))
+                        .train()
+                        .documents())
+                .isEqualTo(3);
+    }
+
+    @Test
+    void aCorpusThatChangesWhileItIsReadIsRefused() throws IOException {
+        Path corpus = corpus(5);
+        Corpus texts = Corpus.of(List.of(corpus));
+        Corpus growing = new Corpus() {
+            @Override
+            public void read(Sink sink) {
+                texts.read(sink);
+                try {
+                    Files.writeString(corpus.resolve("a.log"), "another line");
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            }
+
+            @Override
+            public String name() {
+                return "growing";
+            }
+        };
+        assertThatThrownBy(
+                        () -> new Preparation(growing, bytes, options(0.1, 1000, 2), SILENT).run(folder.resolve("out")))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("growing changed while it was being read");
+        assertThat(folder.resolve("out/dataset.json")).doesNotExist();
+    }
+
+    @Test
     void anEmptyCorpusIsRefused() throws IOException {
         Path corpus = Files.createDirectory(folder.resolve("corpus"));
         Path out = folder.resolve("out");
@@ -174,10 +224,10 @@ class PreparationTest {
         assertThatThrownBy(() -> preparation.run(out))
                 .isInstanceOf(UserException.class)
                 .hasMessage(corpus + " holds no text: add UTF-8 text");
-        Path binary = Files.write(corpus.resolve("image.bin"), new byte[10]);
+        Files.write(corpus.resolve("image.bin"), new byte[10]);
         assertThatThrownBy(() -> preparation.run(out))
                 .isInstanceOf(UserException.class)
-                .hasMessageContaining("(1 skipped, the first " + binary + ": binary (NUL at byte 0))");
+                .hasMessageContaining("(passed over 1 file (image.bin, binary (NUL at byte 0)))");
     }
 
     @Test

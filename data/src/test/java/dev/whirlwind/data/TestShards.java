@@ -66,6 +66,7 @@ final class TestShards {
                     new DatasetSummary.Split(documents.length, writer.sourceBytes(), writer.tokens(), writer.shards()),
                     new DatasetSummary.Split(0, 0, 0, 0),
                     0,
+                    0,
                     Map.of());
             Files.write(folder.resolve(DatasetSummary.FILE), summary.json());
         }

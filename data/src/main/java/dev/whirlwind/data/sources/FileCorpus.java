@@ -1,15 +1,18 @@
 package dev.whirlwind.data.sources;
 
-import dev.whirlwind.data.tokenizers.Text;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
-import java.io.BufferedReader;
+import java.io.BufferedInputStream;
+import java.io.ByteArrayInputStream;
+import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.InputStreamReader;
+import java.io.SequenceInputStream;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -20,44 +23,105 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import java.util.zip.GZIPInputStream;
 import java.util.zip.ZipEntry;
+import java.util.zip.ZipException;
 import java.util.zip.ZipFile;
-import tools.jackson.core.JacksonException;
-import tools.jackson.core.StreamReadConstraints;
-import tools.jackson.core.json.JsonFactory;
-import tools.jackson.databind.DeserializationFeature;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
+import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
+import org.apache.commons.compress.archivers.tar.TarArchiveInputStream;
+import org.apache.commons.compress.archivers.tar.TarConstants;
+import org.apache.commons.compress.archivers.tar.TarUtils;
 
-/** Text from files, folders and zip archives: see {@link Corpus#of}. */
+/** Text from files, folders, archives and pipes: see {@link Corpus#of}. Nothing is ever unpacked to where it says. */
 final class FileCorpus implements Corpus {
-    private static final String TEXT_FIELD = "text";
+    private static final int BUFFER = 1 << 16;
+    private static final int TAR_HEADER = 512;
+    private static final byte[] GZIP = {0x1F, (byte) 0x8B};
+    private static final byte[] ZIP = {'P', 'K'};
+    private static final byte[] LFS_POINTER = "version https://git-lfs".getBytes(StandardCharsets.US_ASCII);
 
-    private static final JsonMapper JSON = JsonMapper.builder(JsonFactory.builder()
-                    .streamReadConstraints(StreamReadConstraints.builder()
-                            .maxStringLength(Integer.MAX_VALUE)
-                            .build())
-                    .build())
-            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
-            .build();
+    /** What begins in a way that UTF-8 cannot, or is no text for the rest, in words that help. */
+    private static final Map<String, byte[]> UNREADABLE = Map.of(
+            "UTF-16, not UTF-8: convert it", new byte[] {(byte) 0xFF, (byte) 0xFE},
+            "big-endian UTF-16, not UTF-8: convert it", new byte[] {(byte) 0xFE, (byte) 0xFF},
+            "compressed with gzip: unpack it first", GZIP,
+            "compressed with zstd: unpack it first", new byte[] {0x28, (byte) 0xB5, 0x2F, (byte) 0xFD},
+            "compressed with xz: unpack it first", new byte[] {(byte) 0xFD, '7', 'z', 'X', 'Z'},
+            "compressed with bzip2: unpack it first", new byte[] {'B', 'Z', 'h'},
+            "an archive or a document in zip's form: unpack or convert it first", new byte[] {'P', 'K', 3, 4},
+            "a Parquet file: write its rows as JSON Lines first", new byte[] {'P', 'A', 'R', '1'});
 
-    private interface Opener {
-        InputStream open() throws IOException;
+    /**
+     * A file, or an entry of an archive.
+     *
+     * @param name within the corpus
+     * @param place what errors call it
+     * @param given whether the user named it, as opposed to a folder or archive that it is in
+     * @param packed whether it is in an archive
+     */
+    private record Item(String name, String place, boolean given, boolean packed) {
+        /** Its name in lower case, as if it were not gzipped. */
+        String plainName() {
+            return name.toLowerCase(Locale.ROOT).replaceFirst("\\.tgz$", ".tar").replaceFirst("\\.gz$", "");
+        }
+
+        boolean isNamed(String... endings) {
+            String lower = name.toLowerCase(Locale.ROOT);
+            return Arrays.stream(endings).anyMatch(lower::endsWith);
+        }
+
+        /** An archive that was named itself is read like a folder, so without its name. */
+        Item entry(String inside) {
+            String label = Reason.oneLine(inside);
+            String prefix = given ? name.substring(0, name.lastIndexOf('/') + 1) : name + "!";
+            return new Item(prefix + label, place + "!" + label, false, true);
+        }
     }
 
     /** The paths by what the names of their documents begin with. */
     private final Map<Path, String> roots = new LinkedHashMap<>();
 
-    FileCorpus(List<Path> paths) {
+    private final Set<Path> except = new HashSet<>();
+
+    /** What came out of pipes, which is there only once. */
+    private final Map<Path, Content> pipes = new HashMap<>();
+
+    FileCorpus(List<Path> paths, List<Path> except) {
         Map<String, Integer> uses = new HashMap<>();
         for (Path path : paths) {
-            if (!Files.exists(path)) {
-                throw new UserException(path + " does not exist: name text files, folders or zip archives");
-            }
+            requireReadable(path);
             String label = path.toAbsolutePath().normalize().getFileName() + "";
             int use = uses.merge(label, 1, Integer::sum);
             roots.put(path, paths.size() == 1 ? "" : label + (use == 1 ? "/" : "#" + use + "/"));
+        }
+        for (Path path : except) {
+            try {
+                this.except.add(Files.exists(path) ? path.toRealPath() : path.toAbsolutePath());
+            } catch (IOException e) {
+                throw Reading.failure(path, e);
+            }
+        }
+    }
+
+    private static void requireReadable(Path path) {
+        if (!Files.exists(path)) {
+            throw new UserException(path + " does not exist: name text files, folders or archives"
+                    + (path.toString().indexOf('\uFFFD') < 0
+                            ? ""
+                            : " (its name, as it came here, has bytes that are not UTF-8: rename it, or name the folder"
+                                    + " that it is in)"));
+        }
+        if (!Files.isDirectory(path) && !Files.isRegularFile(path) && !isPipe(path)) {
+            throw new UserException(
+                    path + " is a device or a terminal, which may never end: name text files, folders or archives");
+        }
+    }
+
+    private static boolean isPipe(Path path) {
+        try {
+            // S_IFMT and S_IFIFO of <sys/stat.h>.
+            return ((int) Files.getAttribute(path, "unix:mode") & 0170000) == 0010000;
+        } catch (IOException | UnsupportedOperationException | IllegalArgumentException _) {
+            return false;
         }
     }
 
@@ -71,33 +135,54 @@ final class FileCorpus implements Corpus {
         roots.forEach((path, prefix) -> {
             if (Files.isDirectory(path)) {
                 folder(path, prefix, new HashSet<>(), sink);
-            } else if (isZip(path)) {
-                zip(path, prefix, sink);
+                return;
+            }
+            Item item = new Item(prefix + path.getFileName(), path.toString(), true, false);
+            if (!Files.isRegularFile(path)) {
+                file(item, kept(path), sink);
+            } else if (item.isNamed(".zip", ".jar") && startsWith(path, ZIP)) {
+                zip(path, item, sink);
             } else {
-                file(prefix + path.getFileName(), path, () -> Files.newInputStream(path), sink);
+                file(item, () -> Files.newInputStream(path), sink);
             }
         });
     }
 
-    private static boolean isZip(Path path) {
-        String name = path.getFileName().toString().toLowerCase(Locale.ROOT);
-        return name.endsWith(".zip") || name.endsWith(".jar");
+    private Content kept(Path pipe) {
+        return pipes.computeIfAbsent(pipe, _ -> {
+            try (InputStream in = Files.newInputStream(pipe)) {
+                return Content.kept(in);
+            } catch (IOException e) {
+                throw Reading.failure(pipe, e);
+            }
+        });
     }
 
+    // ---------------------------------------------------------------------------------------------- folders
+
     /** @param visited real folders read so far, for links that lead back or to the same place */
-    private static void folder(Path folder, String prefix, Set<Path> visited, Sink sink) {
+    private void folder(Path folder, String prefix, Set<Path> visited, Sink sink) {
         try {
-            if (!visited.add(folder.toRealPath())) {
+            Path real = folder.toRealPath();
+            String own = except.contains(real) ? "which this run writes to" : visited.isEmpty() ? null : ours(folder);
+            if (own != null) {
+                String name = folder.getFileName() + "";
+                sink.passedOver(new PassedOver(PassedOver.Unit.FOLDER, name, folder.toString(), own));
+                return;
+            }
+            if (!visited.add(real)) {
                 return;
             }
             for (Path child : children(folder)) {
-                String name = child.getFileName().toString();
+                Item item = new Item(prefix + child.getFileName(), child.toString(), false, false);
                 if (Files.isDirectory(child)) {
-                    folder(child, prefix + name + "/", visited, sink);
-                } else if (Files.isRegularFile(child)) {
-                    file(prefix + name, child, () -> Files.newInputStream(child), sink);
+                    folder(child, item.name + "/", visited, sink);
+                } else if (!Files.isRegularFile(child)) {
+                    pass(item, "neither a file nor a folder", sink);
+                } else if (item.isNamed(".zip") && startsWith(child, ZIP)) {
+                    zip(child, item, sink);
                 } else {
-                    sink.skipped(child.toString(), "neither a file nor a folder");
+                    file(item, () -> Files.newInputStream(child), sink);
                 }
             }
         } catch (IOException e) {
@@ -105,99 +190,202 @@ final class FileCorpus implements Corpus {
         }
     }
 
+    /** What this program keeps in a folder; null for none of its own. */
+    private static String ours(Path folder) {
+        if (Files.exists(folder.resolve("dataset.json"))
+                && Stream.of("train", "valid").anyMatch(s -> Files.exists(folder.resolve(s + "-00000.tokens")))) {
+            return "prepared data";
+        }
+        boolean run = Stream.of("config.yaml", "metrics.jsonl", "checkpoints")
+                .allMatch(name -> Files.exists(folder.resolve(name)));
+        return run ? "a run" : null;
+    }
+
     private static List<Path> children(Path folder) throws IOException {
         try (Stream<Path> children = Files.list(folder)) {
+            // Names that are not UTF-8 may look the same and are not.
             return children.filter(child -> !child.getFileName().toString().startsWith("."))
-                    .sorted(Comparator.comparing(child -> child.getFileName().toString()))
+                    .sorted(Comparator.comparing(
+                                    (Path child) -> child.getFileName().toString())
+                            .thenComparing(Comparator.naturalOrder()))
                     .toList();
         }
     }
 
-    private static void zip(Path path, String prefix, Sink sink) {
-        try (ZipFile zip = new ZipFile(path.toFile())) {
+    private static boolean startsWith(Path file, byte[] magic) {
+        try (InputStream in = Files.newInputStream(file)) {
+            return startsWith(in.readNBytes(magic.length), magic);
+        } catch (IOException e) {
+            throw Reading.failure(file, e);
+        }
+    }
+
+    // ---------------------------------------------------------------------------------------------- archives
+
+    private static void zip(Path path, Item archive, Sink sink) {
+        try (ZipFile zip = open(path)) {
+            sink.found(Kind.ARCHIVE, archive.name);
+            long size = Files.size(path);
+            Expansion expansion = new Expansion(archive.place, () -> size);
             List<? extends ZipEntry> entries = zip.stream()
                     .filter(entry -> !entry.isDirectory() && !isHidden(entry.getName()))
                     .sorted(Comparator.comparing(ZipEntry::getName))
                     .toList();
             for (ZipEntry entry : entries) {
-                file(prefix + entry.getName(), path + "!" + entry.getName(), () -> zip.getInputStream(entry), sink);
+                file(archive.entry(entry.getName()), () -> expansion.of(zip.getInputStream(entry)), sink);
             }
         } catch (IOException e) {
             throw Reading.failure(path, e);
         }
     }
 
-    private static boolean isHidden(String entry) {
-        return entry.startsWith(".") || entry.contains("/.") || entry.startsWith("__MACOSX/");
+    /** Names are read as UTF-8, or else as those bytes of old systems that they are: they only label documents. */
+    private static ZipFile open(Path path) throws IOException {
+        try {
+            return new ZipFile(path.toFile());
+        } catch (ZipException e) {
+            if (String.valueOf(e.getMessage()).contains("bad entry name")) {
+                return new ZipFile(path.toFile(), Charset.forName("IBM437"));
+            }
+            throw e;
+        }
     }
 
-    /** @param place what errors call the file */
-    private static void file(String name, Object place, Opener opener, Sink sink) {
-        String plain = name.toLowerCase(Locale.ROOT);
-        Opener content = opener;
-        if (plain.endsWith(".gz")) {
-            plain = plain.substring(0, plain.length() - ".gz".length());
-            content = () -> new GZIPInputStream(opener.open());
+    private static void tar(Item archive, InputStream in, Sink sink) throws IOException {
+        sink.found(Kind.ARCHIVE, archive.name);
+        try (TarArchiveInputStream tar = new TarArchiveInputStream(in, StandardCharsets.UTF_8.name())) {
+            for (TarArchiveEntry entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
+                String name = entry.getName().replaceFirst("^(\\./)+", "");
+                // Neither folders nor links, devices and pipes, whose content, if any, is elsewhere.
+                boolean file = switch (entry.getLinkFlag()) {
+                    case TarConstants.LF_NORMAL, TarConstants.LF_OLDNORM, TarConstants.LF_CONTIG -> true;
+                    default -> false;
+                };
+                if (file && !name.endsWith("/") && !isHidden(name)) {
+                    content(archive.entry(name), open(tar), null, sink);
+                }
+            }
+        }
+    }
+
+    /** The same stream, which stays open for the next entry. */
+    private static InputStream open(TarArchiveInputStream tar) {
+        return new FilterInputStream(tar) {
+            @Override
+            public void close() {}
+        };
+    }
+
+    private static boolean isHidden(String entry) {
+        return entry.startsWith("__MACOSX/")
+                || Arrays.stream(entry.split("/", -1))
+                        .anyMatch(part -> part.startsWith(".") && !part.matches("\\.\\.?"));
+    }
+
+    // ---------------------------------------------------------------------------------------------- files
+
+    private static void file(Item item, Content content, Sink sink) {
+        try (InputStream in = content.open()) {
+            content(item, in, content, sink);
+        } catch (IOException e) {
+            throw Reading.failure(item.place, e);
+        }
+    }
+
+    /** @param again the same from its beginning; null where it can be read only once, as in a tar archive */
+    private static void content(Item item, InputStream raw, Content again, Sink sink) throws IOException {
+        InputStream in = new BufferedInputStream(raw, BUFFER);
+        if (startsWith(in, GZIP) && (item.given || item.isNamed(".gz", ".tgz"))) {
+            Content unpacked = again == null ? null : () -> Expansion.gunzip(again.open(), item.place);
+            plain(item, new BufferedInputStream(Expansion.gunzip(in, item.place), BUFFER), unpacked, sink);
+        } else {
+            plain(item, in, again, sink);
+        }
+    }
+
+    private static void plain(Item item, InputStream in, Content again, Sink sink) throws IOException {
+        String name = item.plainName();
+        if (name.endsWith(".tar") && TarUtils.verifyCheckSum(Arrays.copyOf(peek(in, TAR_HEADER), TAR_HEADER))) {
+            if (item.packed) {
+                pass(item, "an archive inside an archive: unpack it first", sink);
+            } else {
+                tar(item, in, sink);
+            }
+            return;
+        }
+        if (startsWith(in, LFS_POINTER)) {
+            pass(item, "a Git LFS pointer, not the file itself: run 'git lfs pull' in its folder", sink);
+            return;
+        }
+        Rows.Look look = Rows.recognise(in);
+        boolean namedRows = name.endsWith(".jsonl") || name.endsWith(".ndjson") || name.endsWith(".jsonlines");
+        if (look.form == null && (!namedRows || startsWithUtf16(in))) {
+            text(item, in, again, look == Rows.Look.OTHER_JSON ? Kind.OTHER_JSON : Kind.TEXT, sink);
+            return;
+        }
+        sink.found(Kind.ROWS, item.name);
+        if (!Rows.read(in, look.form == null ? Rows.Form.LINES : look.form, item.name, item.place, sink)) {
+            pass(item, PassedOver.EMPTY, sink);
+        }
+    }
+
+    /** A file is either text to its end or passed over, so all of it is looked at before anything is handed on. */
+    private static void text(Item item, InputStream in, Content again, Kind kind, Sink sink) throws IOException {
+        byte[] start = in.readNBytes(Content.IN_MEMORY);
+        Content whole;
+        if (start.length < Content.IN_MEMORY) {
+            whole = () -> new ByteArrayInputStream(start);
+        } else if (again != null) {
+            whole = again;
+        } else {
+            whole = Content.kept(new SequenceInputStream(new ByteArrayInputStream(start), in));
         }
         try {
-            if (isBlank(content)) {
-                sink.skipped(place.toString(), "empty");
-            } else if (plain.endsWith(".jsonl")) {
-                jsonLines(name, place, content, sink);
-            } else {
-                try (InputStream in = content.open()) {
-                    TextReader.read(in, TextReader.PIECE, (piece, last) -> sink.text(name, piece, last));
-                }
+            boolean[] blank = {true};
+            try (InputStream all = whole.open()) {
+                TextReader.read(all, TextReader.PIECE, (piece, _) -> blank[0] &= piece.isBlank());
+            }
+            if (blank[0]) {
+                pass(item, PassedOver.EMPTY, sink);
+                return;
+            }
+            sink.found(kind, item.name);
+            try (InputStream all = whole.open()) {
+                TextReader.read(all, TextReader.PIECE, (piece, last) -> sink.text(item.name, piece, last));
             }
         } catch (TextReader.NotText e) {
-            sink.skipped(place.toString(), e.getMessage());
-        } catch (IOException e) {
-            throw Reading.failure(place, e);
+            pass(
+                    item,
+                    UNREADABLE.entrySet().stream()
+                            .filter(known -> startsWith(start, known.getValue()))
+                            .map(Map.Entry::getKey)
+                            .findFirst()
+                            .orElse(e.getMessage()),
+                    sink);
         }
     }
 
-    /** Reads the whole file once before anything of it is handed on: a file is either text to its end or skipped. */
-    private static boolean isBlank(Opener content) throws IOException, TextReader.NotText {
-        boolean[] blank = {true};
-        try (InputStream in = content.open()) {
-            TextReader.read(in, TextReader.PIECE, (piece, _) -> blank[0] &= piece.isBlank());
-        }
-        return blank[0];
+    private static void pass(Item item, String reason, Sink sink) {
+        sink.passedOver(new PassedOver(PassedOver.Unit.FILE, item.name, item.place, reason));
     }
 
-    private static void jsonLines(String name, Object place, Opener content, Sink sink) throws IOException {
-        try (BufferedReader lines = new BufferedReader(new InputStreamReader(content.open(), StandardCharsets.UTF_8))) {
-            long number = 0;
-            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                number++;
-                String json = number == 1 && line.startsWith("\uFEFF") ? line.substring(1) : line;
-                if (json.isBlank()) {
-                    continue;
-                }
-                String text = Text.wellFormed(text(json, place + ":" + number));
-                if (text.isBlank()) {
-                    sink.skipped(place + ":" + number, "empty");
-                } else {
-                    String document = name + ":" + number;
-                    TextReader.cut(text, TextReader.PIECE, (piece, last) -> sink.text(document, piece, last));
-                }
-            }
-        }
+    private static boolean startsWithUtf16(InputStream in) throws IOException {
+        byte[] mark = peek(in, 2);
+        return mark.length == 2 && (mark[0] & mark[1] & 0xFF) == 0xFE && mark[0] != mark[1];
     }
 
-    private static String text(String json, String place) {
-        try {
-            JsonNode text = JSON.readTree(json).path(TEXT_FIELD);
-            if (!text.isString()) {
-                throw new UserException(
-                        place + ": no string field \"" + TEXT_FIELD + "\": every line must be an object that has one");
-            }
-            return text.stringValue();
-        } catch (JacksonException e) {
-            throw new UserException(
-                    place + ": broken JSON at column " + e.getLocation().getColumnNr() + ": " + Reason.withoutPlace(e)
-                            + ": mend or remove the line",
-                    e);
-        }
+    private static boolean startsWith(InputStream in, byte[] magic) throws IOException {
+        return startsWith(peek(in, magic.length), magic);
+    }
+
+    private static boolean startsWith(byte[] bytes, byte[] magic) {
+        return bytes.length >= magic.length && Arrays.equals(bytes, 0, magic.length, magic, 0, magic.length);
+    }
+
+    private static byte[] peek(InputStream in, int n) throws IOException {
+        in.mark(n);
+        byte[] bytes = in.readNBytes(n);
+        in.reset();
+        return bytes;
     }
 }

@@ -10,6 +10,8 @@ public final class Collected implements Corpus.Sink {
     public final Map<String, String> documents = new LinkedHashMap<>();
     public final List<String> order = new ArrayList<>();
     public final Map<String, String> skipped = new LinkedHashMap<>();
+    public final Map<String, Corpus.Kind> kinds = new LinkedHashMap<>();
+    public final Findings findings = new Findings();
     private boolean open;
 
     public static Collected of(Corpus corpus) {
@@ -28,10 +30,20 @@ public final class Collected implements Corpus.Sink {
         }
         documents.merge(document, piece, String::concat);
         open = !last;
+        if (last) {
+            findings.document();
+        }
     }
 
     @Override
-    public void skipped(String file, String reason) {
-        skipped.put(file, reason);
+    public void passedOver(Corpus.PassedOver what) {
+        skipped.put(what.place(), what.reason());
+        findings.passedOver(what);
+    }
+
+    @Override
+    public void found(Corpus.Kind kind, String name) {
+        kinds.put(name, kind);
+        findings.found(kind, name);
     }
 }

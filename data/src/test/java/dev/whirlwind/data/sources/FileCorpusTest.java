@@ -3,25 +3,36 @@ package dev.whirlwind.data.sources;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.whirlwind.model.UserException;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.zip.GZIPOutputStream;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
+import org.apache.commons.compress.archivers.tar.TarArchiveEntry;
+import org.apache.commons.compress.archivers.tar.TarArchiveOutputStream;
+import org.apache.commons.compress.archivers.tar.TarConstants;
 import org.junit.jupiter.api.Assertions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class FileCorpusTest {
     @TempDir
@@ -189,6 +200,290 @@ class FileCorpusTest {
         assertThatThrownBy(() -> read(zip))
                 .isInstanceOf(UserException.class)
                 .hasMessageStartingWith("cannot read " + zip);
+    }
+
+    @Test
+    void linksAndOddNamesInATarAreHarmless() throws IOException {
+        Path tar = folder.resolve("in/all.tar");
+        Files.createDirectories(tar.getParent());
+        try (TarArchiveOutputStream out = new TarArchiveOutputStream(Files.newOutputStream(tar), "UTF-8")) {
+            out.setLongFileMode(TarArchiveOutputStream.LONGFILE_POSIX);
+            out.setAddPaxHeadersForNonAsciiNames(true);
+            entry(out, new TarArchiveEntry("./texts/b.txt"), "bee".getBytes(StandardCharsets.UTF_8));
+            entry(
+                    out,
+                    new TarArchiveEntry("./a/" + "long/".repeat(60) + "中.txt"),
+                    "long".getBytes(StandardCharsets.UTF_8));
+            entry(out, new TarArchiveEntry("../../etc/up.txt"), "up".getBytes(StandardCharsets.UTF_8));
+            entry(out, new TarArchiveEntry("/absolute\u001B[1m.txt", true), "abs".getBytes(StandardCharsets.UTF_8));
+            entry(out, new TarArchiveEntry("./.git/config"), "hidden".getBytes(StandardCharsets.UTF_8));
+            entry(out, new TarArchiveEntry("dir/"), new byte[0]);
+            TarArchiveEntry link = new TarArchiveEntry("passwd", TarConstants.LF_SYMLINK);
+            link.setLinkName("/etc/passwd");
+            entry(out, link, new byte[0]);
+            entry(out, new TarArchiveEntry("rows.json.gz"), gzip("{\"text\": \"one\"}\n{\"text\": \"two\"}\n"));
+            entry(out, new TarArchiveEntry("inner.tar"), tar("x", "y"));
+            entry(
+                    out,
+                    new TarArchiveEntry("large.txt"),
+                    "large ".repeat(3_000_000).getBytes(StandardCharsets.UTF_8));
+        }
+        Collected collected = read(folder);
+        assertThat(collected.order)
+                .containsExactly(
+                        "in/all.tar!texts/b.txt",
+                        "in/all.tar!a/" + "long/".repeat(60) + "中.txt",
+                        "in/all.tar!../../etc/up.txt",
+                        "in/all.tar!/absolute [1m.txt",
+                        "in/all.tar!rows.json.gz:1",
+                        "in/all.tar!rows.json.gz:2",
+                        "in/all.tar!large.txt");
+        assertThat(collected.documents)
+                .containsEntry("in/all.tar!texts/b.txt", "bee")
+                .containsEntry("in/all.tar!rows.json.gz:2", "two")
+                .containsEntry("in/all.tar!large.txt", "large ".repeat(3_000_000));
+        assertThat(collected.skipped)
+                .containsExactly(Map.entry(tar + "!inner.tar", "an archive inside an archive: unpack it first"));
+        assertThat(collected.kinds).containsEntry("in/all.tar", Corpus.Kind.ARCHIVE);
+    }
+
+    private static void entry(TarArchiveOutputStream out, TarArchiveEntry entry, byte[] content) throws IOException {
+        entry.setSize(content.length);
+        out.putArchiveEntry(entry);
+        out.write(content);
+        out.closeArchiveEntry();
+    }
+
+    private static byte[] tar(String name, String text) throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (TarArchiveOutputStream out = new TarArchiveOutputStream(bytes)) {
+            entry(out, new TarArchiveEntry(name), text.getBytes(StandardCharsets.UTF_8));
+        }
+        return bytes.toByteArray();
+    }
+
+    private static byte[] gzip(byte[] bytes) throws IOException {
+        ByteArrayOutputStream zipped = new ByteArrayOutputStream();
+        try (OutputStream out = new GZIPOutputStream(zipped)) {
+            out.write(bytes);
+        }
+        return zipped.toByteArray();
+    }
+
+    private static byte[] gzip(String text) throws IOException {
+        return gzip(text.getBytes(StandardCharsets.UTF_8));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"a.tar.gz", "a.tgz", "A.TGZ", "a.Tar.GZ"})
+    void gzippedTarsAreReadUnderAllTheirNames(String name) throws IOException {
+        write("d/" + name, gzip(tar("b.jsonl", "{\"text\": \"bee\"}")));
+        assertThat(read(folder.resolve("d")).order).containsExactly(name + "!b.jsonl:1");
+        assertThat(read(folder.resolve("d").resolve(name)).order).containsExactly("b.jsonl:1");
+    }
+
+    @Test
+    void aCutTarIsNamedAndWhatOnlyHasTheNameIsNot() throws IOException {
+        byte[] whole = tar("b.txt", "bee".repeat(1000));
+        Path tar = write("a.tar", Arrays.copyOf(whole, 1500));
+        assertThatThrownBy(() -> read(folder))
+                .isInstanceOf(UserException.class)
+                .hasMessageStartingWith("cannot read " + tar);
+        write("a.tar", "no archive at all");
+        write("b.zip", "nor this one");
+        assertThat(read(folder).order).containsExactly("a.tar", "b.zip");
+    }
+
+    @Test
+    void zipsInFoldersAreReadAndOfficeDocumentsAreNot() throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+        try (ZipOutputStream out = new ZipOutputStream(bytes)) {
+            out.putNextEntry(new ZipEntry("b.jsonl"));
+            out.write("{\"text\": \"one\"}\n\n{\"text\": \"two\"}".getBytes(StandardCharsets.UTF_8));
+            out.putNextEntry(new ZipEntry("c.txt.gz"));
+            // Of two members, as tools that zip in parallel write it.
+            out.write(gzip("three "));
+            out.write(gzip("four"));
+            out.putNextEntry(new ZipEntry("../up.zip"));
+            out.write(new byte[] {'P', 'K', 3, 4, 0, 0});
+        }
+        write("d/A.ZIP", bytes.toByteArray());
+        Path docx = write("d/letter.docx", bytes.toByteArray());
+        Collected collected = read(folder.resolve("d"));
+        assertThat(collected.order).containsExactly("A.ZIP!b.jsonl:1", "A.ZIP!b.jsonl:3", "A.ZIP!c.txt.gz");
+        assertThat(collected.documents).containsEntry("A.ZIP!c.txt.gz", "three four");
+        assertThat(collected.skipped)
+                .containsOnlyKeys(docx.toString(), folder.resolve("d/A.ZIP") + "!../up.zip")
+                .containsValue("an archive or a document in zip's form: unpack or convert it first");
+    }
+
+    /** As old systems write names; bytes that are no UTF-8 label a document as well as any. */
+    @Test
+    void namesInAZipMayBeOfAnyEncoding() throws IOException {
+        Path zip = folder.resolve("a.zip");
+        try (ZipOutputStream out = new ZipOutputStream(Files.newOutputStream(zip), Charset.forName("IBM437"))) {
+            out.putNextEntry(new ZipEntry("für.txt"));
+            out.write('x');
+        }
+        assertThat(read(zip).order).containsExactly("für.txt");
+    }
+
+    @Test
+    void whatUnpacksBeyondAllMeasureIsRefused() throws IOException {
+        long[] packed = {1000};
+        Expansion expansion = new Expansion("bomb.gz", () -> packed[0]);
+        byte[] chunk = new byte[1 << 20];
+        InputStream endless = new InputStream() {
+            @Override
+            public int read() {
+                return 0;
+            }
+
+            @Override
+            public int read(byte[] bytes, int offset, int length) {
+                return length;
+            }
+        };
+        assertThatThrownBy(() -> {
+                    try (InputStream in = expansion.of(endless)) {
+                        for (int i = 0; i < 1 << 20; i++) {
+                            in.read(chunk);
+                        }
+                    }
+                })
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("bomb.gz: unpacks to more than 500 times its size");
+        packed[0] = 1 << 30;
+        try (InputStream in = expansion.of(endless)) {
+            assertThat(in.read(chunk)).isEqualTo(chunk.length);
+        }
+    }
+
+    @Test
+    void gzipIsKnownByItsContentWhereItIsGivenAndByItsNameInFolders() throws IOException {
+        Path given = write("d/data.bin", gzip("zipped"));
+        assertThat(read(given).documents).containsEntry("data.bin", "zipped");
+        assertThat(read(folder).skipped).containsEntry(given.toString(), "compressed with gzip: unpack it first");
+        write("d/plain.txt.gz", "unpacked by a browser");
+        write("d/twice.txt.gz", gzip(gzip("zipped")));
+        Collected collected = read(folder.resolve("d"));
+        assertThat(collected.documents).containsOnly(Map.entry("plain.txt.gz", "unpacked by a browser"));
+        assertThat(collected.skipped).hasSize(2);
+    }
+
+    @Test
+    void aPipeIsReadAsOftenAsNeedBe() throws Exception {
+        Path pipe = folder.resolve("pipe");
+        assumeTrue(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor() == 0);
+        for (int n : new int[] {3, 1_700_000}) {
+            String text = "word ".repeat(n);
+            Thread writer = Thread.ofVirtual().start(() -> {
+                try {
+                    Files.writeString(pipe, text);
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
+            Corpus corpus = Corpus.of(List.of(pipe));
+            for (int i = 0; i < 2; i++) {
+                assertThat(Collected.of(corpus).documents).containsOnly(Map.entry("pipe", text));
+            }
+            writer.join();
+        }
+        // Inside of a folder one would be waited for, maybe for ever.
+        assertThat(read(folder).skipped).containsEntry(pipe.toString(), "neither a file nor a folder");
+    }
+
+    @Test
+    void devicesAreRefused() {
+        assumeTrue(Files.exists(Path.of("/dev/zero")));
+        assertThatThrownBy(() -> read(Path.of("/dev/zero")))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("/dev/zero is a device");
+    }
+
+    @Test
+    void whatTheProgramWritesIsNotRead() throws IOException {
+        write("d/a.txt", "a");
+        write("d/out/config.yaml", "steps: 1");
+        write("d/older/config.yaml", "steps: 1");
+        write("d/older/metrics.jsonl", "{\"event\": \"step\"}");
+        write("d/older/checkpoints/step-00000001/config.json", "{}");
+        write("d/tokens/dataset.json", "{}");
+        write("d/tokens/train-00000.tokens", new byte[100]);
+        write("d/settings/config.yaml", "not a run's");
+        Path elsewhere = Files.createSymbolicLink(folder.resolve("link"), folder.resolve("d/out"));
+        Files.createSymbolicLink(folder.resolve("d/z"), folder.resolve("d/out"));
+        Collected collected = Collected.of(Corpus.of(List.of(folder.resolve("d")), elsewhere));
+        assertThat(collected.order).containsExactly("a.txt", "settings/config.yaml");
+        assertThat(collected.skipped)
+                .containsEntry(folder.resolve("d/out").toString(), "which this run writes to")
+                .containsEntry(folder.resolve("d/z").toString(), "which this run writes to")
+                .containsEntry(folder.resolve("d/older").toString(), "a run")
+                .containsEntry(folder.resolve("d/tokens").toString(), "prepared data");
+        // Asked for by name it is read.
+        assertThat(read(folder.resolve("d/out")).order).containsExactly("config.yaml");
+    }
+
+    /** Two names of which the system makes the same text, as neither is UTF-8. */
+    @Test
+    void namesThatAreNotUtf8AreRead() throws Exception {
+        Process process = new ProcessBuilder(
+                        "sh", "-c", "printf one > \"$(printf 'a\\377')\" && printf two > \"$(printf 'a\\376')\"")
+                .directory(folder.toFile())
+                .start();
+        assumeTrue(process.waitFor() == 0);
+        List<String> texts = new ArrayList<>();
+        Corpus.of(List.of(folder)).read(new Corpus.Sink() {
+            @Override
+            public void text(String document, String piece, boolean last) {
+                texts.add(piece);
+            }
+
+            @Override
+            public void passedOver(Corpus.PassedOver what) {
+                throw new AssertionError(what);
+            }
+        });
+        assertThat(texts).containsExactly("two", "one");
+    }
+
+    @Test
+    void pointersToLargeFilesAreNoText() throws IOException {
+        Path pointer =
+                write("a.jsonl", "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n");
+        assertThat(read(folder).skipped)
+                .hasEntrySatisfying(
+                        pointer.toString(), reason -> assertThat(reason).contains("Git LFS pointer", "git lfs pull"));
+    }
+
+    @Test
+    void whatCannotBeReadIsNamedInWords() throws IOException {
+        Path utf16 = write("a.txt", "\uFEFFtext".getBytes(StandardCharsets.UTF_16LE));
+        Path rows = write("b.jsonl", "\uFEFF{}".getBytes(StandardCharsets.UTF_16LE));
+        Path zstd = write("c.jsonl.zst", new byte[] {0x28, (byte) 0xB5, 0x2F, (byte) 0xFD, 0, 0});
+        Path parquet = write("d.parquet", new byte[] {'P', 'A', 'R', '1', 0, 0});
+        assertThat(read(folder).skipped)
+                .containsEntry(utf16.toString(), "UTF-16, not UTF-8: convert it")
+                .containsEntry(rows.toString(), "UTF-16, not UTF-8: convert it")
+                .containsEntry(zstd.toString(), "compressed with zstd: unpack it first")
+                .containsEntry(parquet.toString(), "a Parquet file: write its rows as JSON Lines first");
+    }
+
+    @Test
+    void findingsAreToldInALine() throws IOException {
+        write("d/a.jsonl", "{\"text\": \"\"}\n".repeat(50) + "{\"text\": \"one\"}\n");
+        write("d/z.txt", "caf\u00e9".getBytes(StandardCharsets.ISO_8859_1));
+        assertThat(read(folder.resolve("d")).findings.lines("texts"))
+                .containsExactly(
+                        "texts: read 1 file of JSON rows (a.jsonl)",
+                        "texts: passed over 1 file (z.txt, not UTF-8 at byte 3) and 50 empty rows");
+        write("d/y.txt", "caf\u00e9".getBytes(StandardCharsets.ISO_8859_1));
+        assertThat(read(folder.resolve("d")).findings.lines("texts"))
+                .contains("warning: texts: passed over 2 files (y.txt, not UTF-8 at byte 3; z.txt, not UTF-8 at byte 3)"
+                        + " and 50 empty rows, which is more than the 1 documents that were read");
+        write("e/a.txt", "plain");
+        assertThat(read(folder.resolve("e")).findings.lines("texts")).isEmpty();
     }
 
     @Test
