@@ -53,7 +53,7 @@ public final class Metrics implements AutoCloseable {
         try {
             List<Line> lines = Files.exists(file) ? lines(file) : List.of();
             List<Line> kept = checkpoint == null ? List.of() : before(checkpoint, lines);
-            List<Line> damaged = checkpoint == null ? List.of() : damaged(lines, kept);
+            List<Line> damaged = checkpoint == null ? List.of() : damaged(lines, kept, checkpoint);
             if (!damaged.isEmpty()) {
                 Path aside = file.resolveSibling("metrics.damaged");
                 try (FileChannel channel = Storage.append(aside)) {
@@ -91,14 +91,20 @@ public final class Metrics implements AutoCloseable {
         return before;
     }
 
-    /** The damaged among the lines up to the last that is kept, and after that up to the next good one. */
-    private static List<Line> damaged(List<Line> lines, List<Line> kept) {
+    /**
+     * Lines among those that stay that are none of them, as they are damaged or of steps out of their order; and after
+     * them, where a checkpoint's own line may be damaged, those up to the next good one.
+     */
+    private static List<Line> damaged(List<Line> lines, List<Line> kept, Event.Saved checkpoint) {
         int last = kept.isEmpty() ? 0 : kept.getLast().number;
-        return lines.stream()
-                .filter(line -> line.event == null)
-                .filter(line -> line.number < last
-                        || lines.subList(last, line.number).stream().allMatch(next -> next.event == null))
-                .toList();
+        boolean complete = kept.stream().anyMatch(line -> line.isOf(checkpoint));
+        List<Line> damaged = new ArrayList<>(lines.subList(0, last));
+        damaged.removeAll(kept);
+        lines.stream()
+                .skip(last)
+                .takeWhile(line -> !complete && line.event == null)
+                .forEach(damaged::add);
+        return damaged;
     }
 
     private static byte[] joined(List<Line> lines) {

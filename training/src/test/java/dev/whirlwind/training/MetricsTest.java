@@ -5,14 +5,18 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class MetricsTest {
     @TempDir
@@ -90,6 +94,116 @@ class MetricsTest {
             }
             assertThat(Metrics.read(file)).isEqualTo(expected);
         }
+    }
+
+    /** The lines of a run of ten steps with a checkpoint at the eighth. */
+    private List<Event> tenSteps() {
+        List<Event> events = new ArrayList<>();
+        for (int i = 1; i <= 10; i++) {
+            events.add(step(i));
+            if (i % 4 == 0) {
+                events.add(new Event.Eval(i, "general", 2, 7.5));
+                events.add(saved(i));
+            }
+        }
+        return events;
+    }
+
+    private final List<String> notes = new ArrayList<>();
+
+    private List<Event> rewound(Path file) {
+        notes.clear();
+        Metrics.rewind(file, saved(8), notes::add).close();
+        return Metrics.read(file);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                " ",
+                "no JSON",
+                "null",
+                "[]",
+                "{}",
+                "{\"event\":\"step\"",
+                "{\"event\":\"stfp\",\"step\":3}",
+                "{\"event\":\"step\",\"stdp\":3,\"loss\":1}",
+                "{\"event\":\"step\",\"step\":-3}",
+                "{\"event\":\"step\",\"step\":93}",
+                "{\"event\":\"step\",\"step\":1e99}",
+                "{\"event\":\"step\",\"step\":3} {}",
+                "\0\0\0\0",
+                "{\"event\":\"step\",\"step\":3,\"loss\":[[[[[[[[[[[[",
+                "LONG",
+                "DEEP"
+            })
+    void aDamagedLineIsSetAsideAndTheGoodOnesStay(String damage) throws IOException {
+        String text = damage.replace("LONG", "x".repeat(100_000)).replace("DEEP", "[".repeat(60_000));
+        List<Event> events = tenSteps();
+        Path file = write(events.toArray(Event[]::new));
+        List<String> lines = new ArrayList<>(Files.readAllLines(file));
+        lines.set(2, text);
+        Files.write(file, lines);
+        List<Event> expected = new ArrayList<>(events.subList(0, 12));
+        expected.remove(2);
+        assertThat(rewound(file)).isEqualTo(expected);
+        assertThat(notes).singleElement().asString().contains("metrics.jsonl: line 3 is damaged; set aside");
+        assertThat(Files.readString(folder.resolve("metrics.damaged")))
+                .isEqualTo((text.length() > 65_536 ? text.substring(0, 65_536) : text) + "\n");
+        // Once only.
+        assertThat(rewound(file)).isEqualTo(expected);
+        assertThat(notes).isEmpty();
+    }
+
+    @Test
+    void aCheckpointsOwnLineThatIsDamagedIsWrittenAgain() throws IOException {
+        Path file = write(tenSteps().toArray(Event[]::new));
+        List<String> lines = new ArrayList<>(Files.readAllLines(file));
+        lines.set(11, lines.get(11).replace("step-00000008", "step-0000\u00008"));
+        Files.write(file, lines);
+        assertThat(rewound(file)).isEqualTo(tenSteps().subList(0, 12));
+        lines.set(11, "?");
+        Files.write(file, lines);
+        assertThat(rewound(file)).isEqualTo(tenSteps().subList(0, 12));
+        assertThat(notes).hasSize(1);
+    }
+
+    /** Whatever byte is changed, all lines that do not hold it stay, in their order and to the byte. */
+    @Test
+    void anyChangedByteCostsItsOwnLineAtMost() throws IOException {
+        List<Event> events = tenSteps();
+        Path file = write(events.toArray(Event[]::new));
+        byte[] whole = Files.readAllBytes(file);
+        List<String> written = Files.readAllLines(file).subList(0, 12);
+        int end = String.join("\n", written).length() + 1;
+        Random random = new Random(9);
+        for (int i = 0; i < end; i += 1 + random.nextInt(20)) {
+            byte[] changed = whole.clone();
+            changed[i] ^= (byte) (1 << random.nextInt(8));
+            Files.write(file, changed);
+            Metrics.rewind(file, saved(8), note -> {}).close();
+            List<String> untouched = new ArrayList<>(written);
+            int line = (int) new String(whole, 0, i, StandardCharsets.ISO_8859_1).chars().filter(c -> c == '\n').count();
+            if (whole[i] == '\n' && line + 1 < untouched.size()) {
+                untouched.remove(line + 1);
+            }
+            untouched.remove(line);
+            assertThat(new String(Files.readAllBytes(file), StandardCharsets.ISO_8859_1).split("\n"))
+                    .as("byte %d", i)
+                    .containsSubsequence(untouched);
+        }
+    }
+
+    @Test
+    void aLinkedFileStaysALink() throws IOException {
+        Path file = write(tenSteps().toArray(Event[]::new));
+        Path elsewhere = Files.createDirectory(folder.resolve("disk")).resolve("metrics");
+        Files.move(file, elsewhere);
+        Files.createSymbolicLink(file, elsewhere);
+        assertThat(rewound(file)).hasSize(12);
+        assertThat(file).isSymbolicLink();
+        assertThat(Metrics.read(elsewhere)).hasSize(12);
     }
 
     @Test

@@ -9,6 +9,7 @@ import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.data.TrainingSequences;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.FolderLock;
 import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.model.safetensors.DType;
 import java.io.IOException;
@@ -19,6 +20,7 @@ import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -214,19 +216,45 @@ class ResumeTest {
                 .toList();
     }
 
+    /** Each file of the newest checkpoint in turn, at any byte; once also of the two newest. */
     @Test
-    void aDamagedCheckpointIsToldAndTheOlderTaken() throws IOException {
+    void damageAnywhereIsToldAndAnOlderCheckpointTaken() throws IOException {
         Path model = model(DType.F32);
         TinyRun.train(config(model, "whole"));
         TinyRun.train(config(model, "run"));
-        Path last = folder.resolve("run/checkpoints/" + Checkpoints.name(TinyRun.STEPS));
-        byte[] bytes = Files.readAllBytes(last.resolve("model.safetensors"));
-        bytes[bytes.length / 2] ^= 1;
-        Files.write(last.resolve("model.safetensors"), bytes);
-        List<String> notes = TinyRun.train(config(model, "run"));
-        assertThat(notes.getFirst())
-                .contains("model.safetensors: damaged", "older " + Checkpoints.name(TinyRun.STEPS - 1));
-        assertSameEnd(folder.resolve("run"), folder.resolve("whole"));
+        Path run = folder.resolve("run");
+        Path last = run.resolve("checkpoints").resolve(Checkpoints.name(TinyRun.STEPS));
+        Random random = new Random(4);
+        List<Path> files = List.of(Storage.list(last));
+        assertThat(files).hasSize(9);
+        for (Path file : files) {
+            flipAByte(file, random);
+            List<String> notes = TinyRun.train(config(model, "run"));
+            assertThat(notes.getFirst())
+                    .startsWith(file + ": damaged, it ")
+                    .endsWith("; going on from the older " + Checkpoints.name(TinyRun.STEPS - 1));
+            assertSameEnd(run, folder.resolve("whole"));
+        }
+        flipAByte(last.resolve(TrainerState.NAME), random);
+        flipAByte(last.resolveSibling(Checkpoints.name(TinyRun.STEPS - 1)).resolve("config.json"), random);
+        assertThat(TinyRun.train(config(model, "run"))).hasSize(3);
+        assertSameEnd(run, folder.resolve("whole"));
+    }
+
+    private static void flipAByte(Path file, Random random) throws IOException {
+        byte[] bytes = Files.readAllBytes(file);
+        bytes[random.nextInt(bytes.length)] ^= (byte) (1 << random.nextInt(8));
+        Files.write(file, bytes);
+    }
+
+    @Test
+    void whenNoCheckpointIsWholeThatIsAnError() throws IOException {
+        TrainConfig config = config(model(DType.F32), "run").with(Map.of("keep", 1), "test");
+        TinyRun.train(config);
+        Files.delete(folder.resolve("run/checkpoints/step-00000008/config.json"));
+        assertThatThrownBy(() -> TinyRun.train(config))
+                .isInstanceOf(UserException.class)
+                .hasMessageContainingAll("config.json: damaged, it is missing", "no checkpoint of", "is whole");
     }
 
     @Test
@@ -239,6 +267,71 @@ class ResumeTest {
                     .hasMessageContainingAll(
                             "trainer_state.json", change.keySet().iterator().next());
         }
+    }
+
+    @Test
+    void changedOptionsAreNamedAndRefusedUnlessTheyAreMeant() throws IOException {
+        TrainConfig config = config(model(DType.F32), "run").with(Map.of("steps", 2, "eval_every", 0), "test");
+        TinyRun.train(config);
+        Map<String, Object> changes = Map.ofEntries(
+                Map.entry("steps", 3),
+                Map.entry("lr", 0.01),
+                Map.entry("min_lr", 0.001),
+                Map.entry("schedule", "wsd"),
+                Map.entry("warmup", 0.5),
+                Map.entry("decay", 0.2),
+                Map.entry("weight_decay", 0.0),
+                Map.entry("beta1", 0.8),
+                Map.entry("beta2", 0.99),
+                Map.entry("eps", 1e-7),
+                Map.entry("clip", 2.0),
+                Map.entry("dropout", 0.0),
+                Map.entry("held_out", 0.1),
+                Map.entry("eval_every", 1),
+                Map.entry("patience", 2),
+                Map.entry("on_spike", "skip"),
+                Map.entry("save_dtype", "BF16"));
+        changes.forEach((name, value) -> assertThatThrownBy(
+                        () -> TinyRun.train(config.with(Map.of(name, value), "test")))
+                .isInstanceOf(UserException.class)
+                .hasMessageContainingAll("run: ", name + " was ", " and is ", "--accept-config"));
+        assertThatThrownBy(() -> TinyRun.train(config.with(Map.of("steps", 4, "lr", 0.01), "test")))
+                .hasMessageContaining("steps was 2 and is 4, lr was 0.02 and is 0.01;");
+        // What may change freely is not even told.
+        assertThat(TinyRun.train(config.with(Map.of("keep", 1, "save_every", 7, "recompute", true), "test")))
+                .hasSize(1);
+
+        TrainConfig longer = config.with(Map.of("steps", 3), "test");
+        TinyRun.Recorder recorder = new TinyRun.Recorder();
+        Path run = folder.resolve("run");
+        try (Engine engine = TinyRun.engine()) {
+            RunFolder accepting = new RunFolder(run, new FolderLock(run), true, recorder::note);
+            try (Trainer trainer = new Trainer(engine, accepting, longer, TinyRun.corpus(), recorder)) {
+                assertThat(trainer.run().step()).isEqualTo(3);
+            }
+        }
+        assertThat(recorder.notes).contains("from step 2 on: steps was 2 and is 3");
+        // From then on it is what the run is.
+        assertThat(TinyRun.train(longer)).hasSize(1);
+    }
+
+    @Test
+    void aCheckpointOfAnOlderVersionRecordsNoOptions() throws IOException {
+        TrainConfig config = config(model(DType.F32), "run").with(Map.of("steps", 2), "test");
+        TinyRun.train(config);
+        Path last = folder.resolve("run/checkpoints/step-00000002");
+        Path file = last.resolve(TrainerState.NAME);
+        String older = Files.readString(file)
+                .replaceFirst("(?s)  \"options\" : \\{.*?\\},\n", "")
+                .replaceFirst("  \"total_steps\" : 2,?\n", "");
+        assertThat(older).doesNotContain("options", "total_steps", "lr");
+        Files.writeString(file, older);
+        Files.delete(last.resolve(Manifest.NAME));
+        Manifest.seal(last);
+        assertThat(TinyRun.train(config.with(Map.of("steps", 3), "test")))
+                .hasSize(2)
+                .anyMatch(note -> note.contains("records no options"));
+        assertThat(TinyRun.train(config.with(Map.of("steps", 3), "test"))).hasSize(1);
     }
 
     @Test
