@@ -2,15 +2,19 @@ package dev.whirlwind.cli;
 
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.Storage;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.zip.CRC32C;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.databind.JsonNode;
@@ -22,6 +26,9 @@ final class ConfigFile {
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .build();
     private static final Set<String> LISTS = Set.of("data", "valid", "replay");
+
+    /** The last comment, also where it is damaged or has come to stand amid others. */
+    private static final Pattern CHECKSUM = Pattern.compile("(?m)^# checksum .*\\R?");
 
     private ConfigFile() {}
 
@@ -51,14 +58,56 @@ final class ConfigFile {
         return options;
     }
 
-    /** Under its name the file is there whole or not at all. */
+    /** Whether the text of a run's file is as the program wrote it. */
+    enum Checksum {
+        FITS,
+        /** After an edit, or damage. */
+        DIFFERS,
+        /** As in files of older versions. */
+        MISSING
+    }
+
+    /** The options of a run, and last a comment with a checksum of them. Under its name the file is there whole or not at all. */
     static void write(Path file, Map<String, Object> options) {
-        Path partial = file.resolveSibling(file.getFileName() + ".partial");
+        replace(file, YAML.writeValueAsString(options));
+    }
+
+    static Checksum checksum(Path file) {
+        String text = text(file);
+        Matcher matcher = CHECKSUM.matcher(text);
+        if (!matcher.find()) {
+            return Checksum.MISSING;
+        }
+        boolean fits = text.equals(withChecksum(text.substring(0, matcher.start())));
+        return fits ? Checksum.FITS : Checksum.DIFFERS;
+    }
+
+    /** Gives a file the checksum of what now stands in it. */
+    static void accept(Path file) {
+        String text = CHECKSUM.matcher(text(file)).replaceAll("");
+        replace(file, text.endsWith("\n") ? text : text + "\n");
+    }
+
+    private static String withChecksum(String text) {
+        CRC32C crc = new CRC32C();
+        crc.update(text.getBytes(StandardCharsets.UTF_8));
+        return text
+                + "# checksum %08x of the lines above; after an edit, resume with --accept-config\n"
+                        .formatted(crc.getValue());
+    }
+
+    private static String text(Path file) {
         try {
-            Files.writeString(partial, YAML.writeValueAsString(options));
-            Files.move(partial, file, StandardCopyOption.ATOMIC_MOVE);
+            return Files.readString(file);
         } catch (IOException e) {
-            Models.delete(partial);
+            throw new UserException(file + ": cannot be read (" + Reason.of(e) + ")", e);
+        }
+    }
+
+    private static void replace(Path file, String text) {
+        try {
+            Storage.replace(file, withChecksum(text).getBytes(StandardCharsets.UTF_8));
+        } catch (IOException e) {
             throw new UserException(
                     file + ": cannot be written (" + Reason.of(e) + "); free some space or choose another --out", e);
         }

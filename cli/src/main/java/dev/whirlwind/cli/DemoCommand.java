@@ -122,8 +122,8 @@ final class DemoCommand implements Callable<Integer> {
 
     /** Whether it was interrupted. */
     private static boolean train(TrainConfig options, String name, PrintWriter err) {
-        try (Run run = Run.create(options, err)) {
-            return run.train(name, err).interrupted();
+        try (Run run = Run.create(options, name, err)) {
+            return run.train(err).interrupted();
         }
     }
 

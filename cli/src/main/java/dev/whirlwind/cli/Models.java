@@ -9,6 +9,7 @@ import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.FolderLock;
+import dev.whirlwind.model.files.Storage;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -56,15 +57,10 @@ final class Models {
         }
     }
 
-    /** Removes a file, or a folder with all that is in it, if it is there. */
+    /** Removes a file, or a folder with all that is in it, if it is there; of a link only the link. */
     static void delete(Path folder) {
-        if (!Files.exists(folder)) {
-            return;
-        }
-        try (Stream<Path> paths = Files.walk(folder)) {
-            for (Path path : paths.sorted((a, b) -> b.compareTo(a)).toList()) {
-                Files.delete(path);
-            }
+        try {
+            Storage.delete(folder);
         } catch (IOException e) {
             throw new UserException(folder + ": cannot be removed (" + Reason.of(e) + ")", e);
         }

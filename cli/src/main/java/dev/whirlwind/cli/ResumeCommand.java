@@ -1,6 +1,10 @@
 package dev.whirlwind.cli;
 
+import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -28,13 +32,28 @@ final class ResumeCommand implements Callable<Integer> {
     @Option(names = "--threads", paramLabel = "N", description = "Another number of threads; it changes no result.")
     private Integer threads;
 
+    @Option(
+            names = "--accept-config",
+            description = "Go on though RUN/config.yaml was edited; without this, an edit that changes the result is"
+                    + " refused like damage.")
+    private boolean acceptConfig;
+
     @Mixin
     private Output output;
 
+    private Map<String, Object> changes() {
+        Map<String, Object> changes = new LinkedHashMap<>();
+        changes.put("engine", engine);
+        changes.put("device", device);
+        changes.put("threads", threads);
+        changes.values().removeIf(Objects::isNull);
+        return changes;
+    }
+
     @Override
     public Integer call() {
-        try (Run opened =
-                Run.open(run, engine, device, threads, spec.commandLine().getErr())) {
+        PrintWriter err = spec.commandLine().getErr();
+        try (Run opened = Run.open(run, changes(), acceptConfig, err)) {
             return opened.train(spec.commandLine(), output.isJson());
         }
     }

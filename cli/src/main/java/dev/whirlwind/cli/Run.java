@@ -10,21 +10,17 @@ import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ModelConfig;
-import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.FolderLock;
 import dev.whirlwind.training.RunFolder;
 import dev.whirlwind.training.TrainConfig;
 import dev.whirlwind.training.Trainer;
-import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 import picocli.CommandLine;
 
 /**
@@ -39,18 +35,24 @@ final class Run implements AutoCloseable {
     private final ModelConfig model;
     private final Tokenizer tokenizer;
     private final boolean resumed;
-    private FolderLock lock;
+    private final Progress progress;
+    private RunFolder held;
 
-    private Run(TrainConfig config, Path source, boolean resumed) {
+    private Run(TrainConfig config, Path source, Progress progress, boolean resumed) {
         this.config = config;
+        this.progress = progress;
         this.resumed = resumed;
         folder = Path.of(config.out());
         model = ModelConfig.read(source);
         tokenizer = Models.tokenizer(source, model);
     }
 
-    /** A new run; its folder must be empty or absent, and is so again when its texts turn out to be no good. */
-    static Run create(TrainConfig given, PrintWriter err) {
+    /**
+     * A new run; its folder must be empty or absent, and is so again when its texts turn out to be no good.
+     *
+     * @param name what it is called where its progress is told
+     */
+    static Run create(TrainConfig given, String name, PrintWriter err) {
         Path folder = Path.of(given.out());
         Models.requireEmpty(folder);
         TrainConfig config = given.with(
@@ -62,19 +64,20 @@ final class Run implements AutoCloseable {
                         "out", absolute(given.out())),
                 "command line");
         // What can be wrong without the texts, which may take long to prepare, is told before anything is created.
-        Run run = new Run(config, Path.of(config.model()), false);
+        Run run = new Run(config, Path.of(config.model()), new Progress(err, name), false);
         run.check();
-        run.lock = new FolderLock(folder);
+        FolderLock lock = new FolderLock(folder);
         boolean created = false;
         try {
             // Once more, as another process may have been faster.
             Models.requireEmpty(folder);
+            run.held = new RunFolder(folder, lock, false, run.progress::note);
             run.begin(err);
             created = true;
             return run;
         } finally {
             if (!created) {
-                run.lock.closeAndForget();
+                lock.closeAndForget();
             }
         }
     }
@@ -96,67 +99,63 @@ final class Run implements AutoCloseable {
         }
     }
 
-    /** A run that was begun before, perhaps under another name. */
-    static Run open(Path folder, String engine, String device, Integer threads, PrintWriter err) {
+    /**
+     * A run that was begun before, perhaps under another name.
+     *
+     * @param changes options that this time are others than those of its file
+     * @param acceptConfig whether an edit of its file that changes the result is meant
+     */
+    static Run open(Path folder, Map<String, Object> changes, boolean acceptConfig, PrintWriter err) {
         Path file = folder.resolve(CONFIG);
         if (!Files.exists(file)) {
             throw new UserException(
                     folder + ": is not the folder of a run (it has no " + CONFIG + "); begin one with train");
         }
-        Map<String, Object> changes = new LinkedHashMap<>();
-        changes.put("out", absolute(folder.toString()));
-        if (engine != null) {
-            changes.put("engine", engine);
-        }
-        if (device != null) {
-            changes.put("device", device);
-        }
-        if (threads != null) {
-            changes.put("threads", threads);
-        }
         TrainConfig config = TrainConfig.DEFAULTS
                 .with(ConfigFile.read(file), file.toString())
-                .with(changes, "command line");
-        Run run = new Run(config, readable(folder, Path.of(config.model())), true);
-        run.lock = new FolderLock(folder);
-        boolean prepared = false;
+                .with(changes, "command line")
+                .with(Map.of("out", absolute(folder.toString())), "command line");
+        Progress progress = new Progress(err, "train");
+        RunFolder held = new RunFolder(folder, new FolderLock(folder), acceptConfig, progress::note);
+        boolean opened = false;
         try {
+            checkEdit(file, config, held, acceptConfig, progress);
+            // The original model may be gone.
+            Run run = new Run(config, held.newest().orElse(Path.of(config.model())), progress, true);
+            run.held = held;
             run.prepare(err);
-            prepared = true;
+            opened = true;
             return run;
         } finally {
-            if (!prepared) {
-                run.close();
+            if (!opened) {
+                held.close();
             }
         }
     }
 
     /**
-     * Where tokenizer and sizes are read from: the newest checkpoint in which they can be, as the original model may be
-     * gone, and what else of a checkpoint is damaged is for the trainer to find.
+     * Tells an edit that is meant from damage and mistakes: by what the last checkpoint recorded and, before there is one,
+     * by the file's checksum.
      */
-    private static Path readable(Path folder, Path model) {
-        Path checkpoints = folder.resolve("checkpoints");
-        if (!Files.isDirectory(checkpoints)) {
-            return model;
+    private static void checkEdit(
+            Path file, TrainConfig config, RunFolder held, boolean acceptConfig, Progress progress) {
+        ConfigFile.Checksum checksum = ConfigFile.checksum(file);
+        if (acceptConfig && checksum != ConfigFile.Checksum.FITS) {
+            ConfigFile.accept(file);
+            return;
         }
-        try (Stream<Path> found = Files.list(checkpoints)) {
-            return found.filter(path -> path.getFileName().toString().startsWith("step-"))
-                    .sorted(Comparator.reverseOrder())
-                    .filter(Run::isReadable)
-                    .findFirst()
-                    .orElse(model);
-        } catch (IOException e) {
-            throw new UserException(checkpoints + ": cannot be read (" + Reason.of(e) + ")", e);
-        }
-    }
-
-    private static boolean isReadable(Path checkpoint) {
-        try {
-            Models.tokenizer(checkpoint, ModelConfig.read(checkpoint));
-            return true;
-        } catch (UserException e) {
-            return false;
+        held.requireSameOptions(config);
+        if (checksum == ConfigFile.Checksum.MISSING) {
+            progress.note(file + ": has no checksum, as an older version wrote it; damage before the first checkpoint"
+                    + " would go unnoticed");
+        } else if (checksum == ConfigFile.Checksum.DIFFERS && held.newest().isEmpty()) {
+            throw new UserException(
+                    file + ": was edited or damaged since it was written, and there is no checkpoint that"
+                            + " tells what it held; see whether all is as you mean it, then resume with --accept-config");
+        } else if (checksum == ConfigFile.Checksum.DIFFERS) {
+            progress.note(
+                    file + ": was edited or damaged since it was written; the options that decide the result are as"
+                            + " the last checkpoint recorded them");
         }
     }
 
@@ -240,7 +239,7 @@ final class Run implements AutoCloseable {
     /** Trains to the end, or until a signal comes, and gives the exit code. */
     int train(CommandLine command, boolean json) {
         PrintWriter err = command.getErr();
-        Trainer.Outcome outcome = train("train", err);
+        Trainer.Outcome outcome = train(err);
         if (json) {
             Map<String, Object> result = new LinkedHashMap<>();
             result.put("run", folder.toString());
@@ -254,14 +253,13 @@ final class Run implements AutoCloseable {
     }
 
     /** Trains to the end, or until a signal comes. */
-    Trainer.Outcome train(String name, PrintWriter err) {
+    Trainer.Outcome train(PrintWriter err) {
         Trainer.Outcome outcome;
         try (Interruption _ = Interruption.ending(
                         err, "interrupted while the model was loaded; nothing is lost; go on with: " + goOn());
                 Engine engine = Engines.open(config.engine(), config.device(), config.threads());
-                Progress progress = new Progress(err, name);
-                RunFolder run = new RunFolder(folder, lock, false, progress::note);
-                Trainer trainer = new Trainer(engine, run, config, corpus(), progress)) {
+                progress;
+                Trainer trainer = new Trainer(engine, held, config, corpus(), progress)) {
             if (config.engine().equals(Engines.AUTO)) {
                 err.println(Engines.choice(engine));
             }
@@ -295,7 +293,7 @@ final class Run implements AutoCloseable {
 
     @Override
     public void close() {
-        lock.close();
+        held.close();
     }
 
     Path folder() {

@@ -38,7 +38,7 @@ final class TrainCommand implements Callable<Integer> {
         require(options.model() != null, "model");
         require(!options.data().isEmpty(), "data");
         require(options.out() != null, "out");
-        try (Run run = Run.create(options, spec.commandLine().getErr())) {
+        try (Run run = Run.create(options, "train", spec.commandLine().getErr())) {
             return run.train(spec.commandLine(), output.isJson());
         }
     }

@@ -160,6 +160,62 @@ class RunTest {
                 .hasSameBinaryContentAs(whole.resolve("final/model.safetensors"));
     }
 
+    /** A run of four steps that is to be resumed after its third, and the same to its end in the folder {@code whole}. */
+    private Path threeSteps() throws IOException {
+        Path model = Cli.model(temp.resolve("model"));
+        Path texts = Cli.texts(temp.resolve("texts"));
+        List<Object> args = new ArrayList<>(List.of(train(model, texts, temp.resolve("run"), 4)));
+        args.set(args.indexOf("--save-every") + 1, "1");
+        args.addAll(List.of("--keep", "3"));
+        Cli.run(args.toArray()).succeeds();
+        Models.delete(temp.resolve("run/final"));
+        Models.delete(temp.resolve("run/checkpoints/step-00000004"));
+        args.set(args.indexOf("--out") + 1, temp.resolve("whole"));
+        Cli.run(args.toArray()).succeeds();
+        return temp.resolve("run");
+    }
+
+    /** Wherever commands look for a checkpoint, they look for the newest whole one. */
+    @Test
+    void aDamagedTokenizerOrConfigurationMeansTheOlderCheckpoint() throws IOException {
+        Path run = threeSteps();
+        for (String name : List.of("tokenizer.json", "config.json", "manifest.json")) {
+            Path last = run.resolve("checkpoints/step-00000004");
+            Path file = (Files.exists(last) ? last : run.resolve("checkpoints/step-00000003")).resolve(name);
+            byte[] bytes = Files.readAllBytes(file);
+            bytes[bytes.length / 3] ^= 2;
+            Files.write(file, bytes);
+            Cli.Result result = Cli.run("resume", run).succeeds();
+            assertThat(result.err())
+                    .contains(file + ": damaged, it ", "; going on from the older step-0000000")
+                    .containsOnlyOnce("damaged");
+            assertThat(run.resolve("final/model.safetensors"))
+                    .hasSameBinaryContentAs(temp.resolve("whole/final/model.safetensors"));
+        }
+    }
+
+    @Test
+    void anEditOfTheConfigurationIsRefusedOrMeant() throws IOException {
+        Path run = threeSteps();
+        Path config = run.resolve("config.yaml");
+        String written = Files.readString(config);
+        Files.writeString(config, written.replace("lr: 0.001", "lr: 0.002"));
+        Cli.run("resume", run).fails(run.toString(), "lr was 0.001 and is 0.002;", "--accept-config");
+        assertThat(Cli.run("resume", run, "--accept-config").succeeds().err())
+                .contains("from step 3 on: lr was 0.001 and is 0.002");
+        assertThat(ConfigFile.checksum(config)).isEqualTo(ConfigFile.Checksum.FITS);
+        assertThat(Cli.run("resume", run).succeeds().err()).doesNotContain("lr", "edited");
+
+        // What does not decide the result may be edited as it pleases.
+        Files.writeString(config, Files.readString(config).replace("keep: 3", "keep: 4"));
+        assertThat(Cli.run("resume", run).succeeds().err()).contains("was edited or damaged");
+
+        // Before the first checkpoint only the checksum can tell.
+        Models.delete(run.resolve("checkpoints"));
+        Cli.run("resume", run).fails("config.yaml", "edited or damaged", "--accept-config");
+        assertThat(Cli.run("resume", run, "--accept-config").succeeds().err()).doesNotContain("damaged");
+    }
+
     @Test
     void commandLineWinsOverTheFileAndBothAreKept() throws IOException {
         Path model = Cli.model(temp.resolve("model"));

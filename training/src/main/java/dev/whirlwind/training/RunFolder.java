@@ -49,20 +49,24 @@ public final class RunFolder implements AutoCloseable {
     }
 
     /**
-     * What the run would do differently from what its newest checkpoint recorded, an option each, such as "lr was 1.0E-4
-     * and is 5.0E-5". Nothing where nothing is recorded.
+     * Throws if an option that decides what the run becomes is another than the newest checkpoint recorded, unless that is
+     * to be accepted.
      */
-    public List<String> changes(TrainConfig config) {
-        return newest.map(checkpoint -> checkpoint.state().changes(config)).orElse(List.of());
+    public void requireSameOptions(TrainConfig config) {
+        newest.ifPresent(checkpoint -> requireAccepted(checkpoint.state().changes(config)));
+    }
+
+    /** Throws if there are changes, such as "lr was 1.0E-4 and is 5.0E-5", unless they are to be accepted. */
+    void requireAccepted(List<String> changes) {
+        if (!changes.isEmpty() && !acceptsChanges) {
+            throw new UserException(path + ": the run would go on with other options than it began with: "
+                    + String.join(", ", changes) + "; put them back, or resume with --accept-config to mean it");
+        }
     }
 
     /** Whether the path still leads to this folder: not removed, moved or replaced since. */
     boolean isHeld() {
         return lock.isHeld();
-    }
-
-    boolean acceptsChanges() {
-        return acceptsChanges;
     }
 
     Checkpoints checkpoints() {

@@ -137,10 +137,7 @@ public final class Trainer implements AutoCloseable {
         if (changes.isEmpty() && state.totalSteps != 0 && state.totalSteps != now.totalSteps) {
             changes.add("the length in steps was " + state.totalSteps + " and is " + now.totalSteps);
         }
-        if (!changes.isEmpty() && !folder.acceptsChanges()) {
-            throw new UserException(folder.path() + ": the run goes on with other options than it began with: "
-                    + String.join(", ", changes) + "; put them back, or resume with --accept-config to mean it");
-        }
+        folder.requireAccepted(changes);
         changes.forEach(change -> listener.note("from step " + state.step + " on: " + change));
         state.totalSteps = now.totalSteps;
         state.options = now.options;

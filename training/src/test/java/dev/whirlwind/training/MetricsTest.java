@@ -184,7 +184,10 @@ class MetricsTest {
             Files.write(file, changed);
             Metrics.rewind(file, saved(8), note -> {}).close();
             List<String> untouched = new ArrayList<>(written);
-            int line = (int) new String(whole, 0, i, StandardCharsets.ISO_8859_1).chars().filter(c -> c == '\n').count();
+            int line = (int) new String(whole, 0, i, StandardCharsets.ISO_8859_1)
+                    .chars()
+                    .filter(c -> c == '\n')
+                    .count();
             if (whole[i] == '\n' && line + 1 < untouched.size()) {
                 untouched.remove(line + 1);
             }
