@@ -25,9 +25,18 @@ class AttentionTest {
 
     @ParameterizedTest
     @CsvSource({
-        "1, 1, 4, 2, 20, 0", "1, 2, 4, 2, 20, 0", "1, 63, 4, 2, 20, 0", "1, 64, 2, 1, 64, 0", "2, 65, 3, 1, 48, 0",
-        "1, 130, 4, 2, 20, 0", "1, 200, 4, 2, 16, 40", "1, 200, 2, 2, 24, 64", "1, 193, 2, 1, 8, 1",
-                "1, 66, 2, 1, 256, 65"
+        "1, 1, 4, 2, 20, 0",
+        "1, 2, 4, 2, 20, 0",
+        "1, 63, 4, 2, 20, 0",
+        "1, 64, 2, 1, 64, 0",
+        "2, 65, 3, 1, 48, 0",
+        "1, 130, 4, 2, 20, 0",
+        "1, 200, 4, 2, 16, 40",
+        "1, 200, 2, 2, 24, 64",
+        "1, 193, 2, 1, 8, 1",
+        "1, 66, 2, 1, 256, 65",
+        "1, 130, 2, 1, 16, 2",
+        "1, 260, 2, 1, 16, 66"
     })
     void agreesWithTheFormulas(int batch, int sequence, int heads, int kvHeads, int headDim, int window) {
         AttentionShape shape = new AttentionShape(batch, sequence, heads, kvHeads, headDim, window);

@@ -102,6 +102,40 @@ class SequencesTest {
         assertThat(target[0]).isEqualTo(first);
     }
 
+    /** A source whose sequences say at which position they were read. */
+    private record Positions(int mark) implements TrainingSequences {
+        @Override
+        public int sequence() {
+            return 1;
+        }
+
+        @Override
+        public long perEpoch() {
+            return 10;
+        }
+
+        @Override
+        public void read(long position, int[] tokens, int[] targets, int offset) {
+            tokens[offset] = mark;
+            targets[offset] = (int) position;
+        }
+    }
+
+    /** Neither the new data nor the old skips or repeats a position, from the first on and for ever. */
+    @ParameterizedTest
+    @ValueSource(doubles = {0.1, 0.25, 0.5, 0.9})
+    void bothPartsOfAMixtureAreReadInTheirOrder(double fraction) {
+        MixedSequences mixed = new MixedSequences(new Positions(0), new Positions(1), fraction);
+        int[] next = new int[2];
+        int[] token = new int[1];
+        int[] target = new int[1];
+        for (int position = 0; position < 1000; position++) {
+            mixed.read(position, token, target, 0);
+            assertThat(target[0]).as("position %d", position).isEqualTo(next[token[0]]++);
+        }
+        assertThat(next[1]).isBetween((int) (1000 * fraction) - 1, (int) (1000 * fraction));
+    }
+
     @Test
     void mixturesThatCannotBeAreRefused() {
         ShuffledSequences data = new ShuffledSequences(counting(50), 4, seed);

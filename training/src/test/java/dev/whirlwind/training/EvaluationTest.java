@@ -14,9 +14,11 @@ import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.training.Evaluation.Part;
 import java.io.IOException;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -95,5 +97,39 @@ class EvaluationTest {
             assertThat(evaluation.meanNll()).isCloseTo(Math.log(256), within(1e-5));
             assertThat(evaluation.bitsPerByte(108)).isCloseTo(4, within(1e-4));
         }
+    }
+
+    /** A sum of a thousand floats in floats would differ in its last digits. */
+    @Test
+    void lossesAreAddedInDouble() throws IOException {
+        Path model = TinyRun.llama(folder, weights -> {});
+        try (Engine engine = TinyRun.engine()) {
+            Parameters weights = new Parameters(engine, new ParameterLayout(ModelConfig.read(model)), "weights");
+            HuggingFace.load(model, weights);
+            Transformer transformer = Transformer.forTraining(engine, weights, 60, 16, false);
+            EvaluationWindows windows = new EvaluationWindows(text(), 16, Convention.OVERLAPPING);
+            Evaluation evaluation = Evaluation.of(transformer, windows);
+            assertThat(evaluation.sumNll()).isEqualTo(sum(transformer), within(1e-11));
+            assertThat(evaluation.windows().getFirst().nll())
+                    .isEqualTo(
+                            IntStream.range(0, 16)
+                                    .mapToDouble(place -> nll(transformer, place))
+                                    .sum(),
+                            within(1e-12));
+            double training = transformer.forwardBackward();
+            assertThat(training).isEqualTo(sum(transformer), within(1e-11));
+        }
+    }
+
+    private static double sum(Transformer transformer) {
+        double sum = 0;
+        for (int place = 0; place < 60 * 16; place++) {
+            sum += transformer.inputs().targets[place] >= 0 ? nll(transformer, place) : 0;
+        }
+        return sum;
+    }
+
+    private static double nll(Transformer transformer, int place) {
+        return transformer.nll().getAtIndex(ValueLayout.JAVA_FLOAT, place);
     }
 }

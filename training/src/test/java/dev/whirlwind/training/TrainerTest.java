@@ -265,17 +265,84 @@ class TrainerTest {
         }
     }
 
+    /** Ten bad steps, a good one, ten bad ones: never more than ten in a row. */
     @Test
-    void aJumpOfTheLossIsSeenOnceEnoughIsKnown() {
-        LossGuard guard = new LossGuard();
-        assertThat(guard.isJump(100, 6)).isFalse();
-        for (int i = 0; i < 60; i++) {
-            double loss = 4 - i * 0.01 + (i % 2 == 0 ? 0.05 : -0.05);
-            assertThat(guard.isJump(loss, 6)).as("step %d", i).isFalse();
-            guard.add(loss);
+    void onlySkipsInARowAreTooMany() throws IOException {
+        long[] bad = IntStream.rangeClosed(1, 21)
+                .filter(step -> step != 11)
+                .mapToLong(step -> step)
+                .toArray();
+        TinyRun.Recorder recorder = train(config(Map.of("on_nan", "skip", "steps", 23)), poisoned(bad));
+        assertThat(only(Event.Anomaly.class, recorder.events)).hasSize(20);
+        assertThat(last("run", 23).updates).isEqualTo(3);
+    }
+
+    private TrainerState last(String run, int steps) {
+        Path checkpoint = folder.resolve(run).resolve("checkpoints").resolve(Checkpoints.name(steps));
+        return Json.MAPPER.readValue(checkpoint.resolve(TrainerState.NAME).toFile(), TrainerState.class);
+    }
+
+    /** The loss has become small and still when one step brings quite other text. */
+    private static Trainer.Corpus surprising(int step) {
+        TrainingSequences training = new TrainingSequences() {
+            @Override
+            public int sequence() {
+                return TinyRun.SEQUENCE;
+            }
+
+            @Override
+            public long perEpoch() {
+                return 1000;
+            }
+
+            @Override
+            public void read(long position, int[] tokens, int[] targets, int offset) {
+                int other = position / 6 + 1 == step ? 17 : 0;
+                for (int i = 0; i < sequence(); i++) {
+                    tokens[offset + i] = (int) (i + position) % 4;
+                    targets[offset + i] = (int) (i + position + 1) % 4 + other;
+                }
+            }
+        };
+        return new Trainer.Corpus(training, new LinkedHashMap<>(), new ByteTokenizer());
+    }
+
+    private TinyRun.Recorder surprised(String name, Map<String, ?> changes) throws IOException {
+        Map<String, Object> all = new LinkedHashMap<>(changes);
+        all.putAll(Map.of("steps", 32, "save_every", 0, "lr", 0.05));
+        all.put("out", folder.resolve(name).toString());
+        TinyRun.Recorder recorder = new TinyRun.Recorder();
+        try (Engine engine = TinyRun.engine();
+                Trainer trainer = TinyRun.trainer(engine, config(all), surprising(30), recorder)) {
+            trainer.run();
         }
-        assertThat(guard.mean).isBetween(3.4, 3.8);
-        assertThat(guard.isJump(guard.mean + 0.3, 6)).isFalse();
-        assertThat(guard.isJump(guard.mean + 1.2, 6)).isTrue();
+        return recorder;
+    }
+
+    @Test
+    void aJumpOfTheLossIsWarnedOfOrLeftOut() throws IOException {
+        Map<String, TinyRun.Recorder> runs = new LinkedHashMap<>();
+        for (String remedy : List.of("ignore", "warn", "skip")) {
+            runs.put(remedy, surprised(remedy, Map.of("on_spike", remedy)));
+        }
+        assertThat(only(Event.Anomaly.class, runs.get("ignore").events)).isEmpty();
+        for (String remedy : List.of("warn", "skip")) {
+            assertThat(only(Event.Anomaly.class, runs.get(remedy).events))
+                    .extracting(Event.Anomaly::step, Event.Anomaly::action)
+                    .containsExactly(tuple(30L, remedy));
+        }
+        // A warning changes nothing.
+        Path ignored = folder.resolve("ignore/final/model.safetensors");
+        assertThat(folder.resolve("warn/final/model.safetensors")).hasSameBinaryContentAs(ignored);
+        assertThat(last("warn", 32).updates).isEqualTo(32);
+        assertThat(last("skip", 32).updates).isEqualTo(31);
+        // What was left out does not count as what the loss has been lately.
+        assertThat(last("skip", 32).lossGuard.count).isEqualTo(31);
+        assertThat(last("skip", 32).lossGuard.mean).isLessThan(last("warn", 32).lossGuard.mean - 0.1);
+
+        assertThatThrownBy(() -> surprised("stop", Map.of("on_spike", "stop")))
+                .hasMessageContainingAll("stopped at step 30", "the loss jumped");
+        assertThat(surprised("tolerant", Map.of("on_spike", "stop", "spike_sigma", 1000)).events)
+                .noneMatch(Event.Anomaly.class::isInstance);
     }
 }

@@ -1,0 +1,61 @@
+package dev.whirlwind.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+class GeneratorTest {
+    private static final ModelConfig CONFIG = ModelConfig.parse("""
+            {"model_type": "llama", "vocab_size": 40, "hidden_size": 8, "intermediate_size": 12,
+             "num_hidden_layers": 2, "num_attention_heads": 2, "max_position_embeddings": 16, "rms_norm_eps": 1e-5,
+             "rope_theta": 10000.0, "initializer_range": 0.5, "tie_word_embeddings": false}
+            """.getBytes(StandardCharsets.UTF_8), "test");
+
+    private static int[] generate(int promptLength, int chunk, int capacity, int length, int end) {
+        int[] prompt =
+                IntStream.range(0, promptLength).map(i -> (7 * i + 3) % 40).toArray();
+        try (Engine engine = new ReferenceEngine()) {
+            Parameters weights = new Parameters(engine, new ParameterLayout(CONFIG), "weights");
+            Initializer.initialize(weights, 4);
+            Generator generator = new Generator(engine, weights, capacity, chunk);
+            List<Integer> told = new ArrayList<>();
+            int[] out = generator.generate(prompt, length, Sampler.greedy(), end, told::add);
+            assertThat(told).containsExactlyElementsOf(IntStream.of(out).boxed().toList());
+            return out;
+        }
+    }
+
+    /** Prompts of less than a chunk, of one, of several, and of a token more or less. */
+    @Test
+    void howAPromptIsReadDoesNotShow() {
+        for (int prompt = 1; prompt <= 9; prompt++) {
+            int[] oneByOne = generate(prompt, 1, 16, 5, -1);
+            assertThat(oneByOne).hasSize(5);
+            for (int chunk = 2; chunk <= 5; chunk++) {
+                assertThat(generate(prompt, chunk, 16, 5, -1))
+                        .as("a prompt of %d in chunks of %d", prompt, chunk)
+                        .isEqualTo(oneByOne);
+            }
+        }
+    }
+
+    /** The last token needs no room, for nothing follows it. */
+    @Test
+    void endsWhereThereIsNoMoreRoom() {
+        assertThat(generate(4, 2, 7, 10, -1)).hasSize(4).isEqualTo(generate(4, 2, 16, 4, -1));
+        assertThat(generate(7, 2, 7, 10, -1)).hasSize(1);
+    }
+
+    @Test
+    void endsAfterTheEndOfText() {
+        int[] all = generate(3, 2, 16, 8, -1);
+        int end = all[2];
+        int first = IntStream.range(0, 8).filter(i -> all[i] == end).findFirst().orElseThrow();
+        assertThat(generate(3, 2, 16, 8, end))
+                .containsExactly(IntStream.range(0, first + 1).map(i -> all[i]).toArray());
+    }
+}
