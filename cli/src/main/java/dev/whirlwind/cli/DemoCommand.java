@@ -2,6 +2,7 @@ package dev.whirlwind.cli;
 
 import dev.whirlwind.data.EvaluationWindows;
 import dev.whirlwind.data.EvaluationWindows.Convention;
+import dev.whirlwind.data.Preparation.OnBadText;
 import dev.whirlwind.data.TokenDataset;
 import dev.whirlwind.data.sources.JdkCorpus;
 import dev.whirlwind.data.tokenizers.ByteTokenizer;
@@ -94,8 +95,8 @@ final class DemoCommand implements Callable<Integer> {
         err.println("text: " + sources);
         Path prose = folder.resolve("text/prose");
         Path code = folder.resolve("text/code");
-        PrepareCommand.prepare(JdkCorpus.prose(sources, CORPUS), tokenizer, HELD_OUT, SEED, prose, err);
-        PrepareCommand.prepare(JdkCorpus.code(sources, CORPUS), tokenizer, HELD_OUT, SEED, code, err);
+        PrepareCommand.prepare(JdkCorpus.prose(sources, CORPUS), tokenizer, HELD_OUT, SEED, OnBadText.STOP, prose, err);
+        PrepareCommand.prepare(JdkCorpus.code(sources, CORPUS), tokenizer, HELD_OUT, SEED, OnBadText.STOP, code, err);
         Path fresh = folder.resolve("fresh");
         InitCommand.write(fresh, ModelConfig.preset("byte-tiny"), Optional.of(tokenizer), SEED, DType.F32);
 
@@ -156,7 +157,7 @@ final class DemoCommand implements Callable<Integer> {
 
     private Measured measure(Path folder, Path prose, Path code) {
         ModelConfig config = ModelConfig.read(folder);
-        Tokenizer tokenizer = Models.tokenizer(folder, config);
+        Tokenizer tokenizer = Models.tokenizer(folder, config, note -> {});
         try (Engine engine = engines.open()) {
             Parameters weights =
                     Models.load(engine, folder, config, spec.commandLine().getErr());

@@ -172,7 +172,7 @@ final class EvalCommand implements Callable<Integer> {
         // What is wrong with the last model is told before the first is computed.
         for (Path model : models) {
             ModelConfig config = ModelConfig.read(model);
-            Models.tokenizer(model, config);
+            Models.tokenizer(model, config, note -> {});
             HuggingFace.check(model, config);
         }
         List<Measured> measured = models.stream().map(this::measure).toList();
@@ -190,7 +190,7 @@ final class EvalCommand implements Callable<Integer> {
     private Measured measure(Path model) {
         PrintWriter err = spec.commandLine().getErr();
         ModelConfig config = ModelConfig.read(model);
-        Tokenizer tokenizer = Models.tokenizer(model, config);
+        Tokenizer tokenizer = Models.tokenizer(model, config, err::println);
         int length = sequence == 0 ? Math.min(config.maxPositions(), 1024) : sequence;
         List<TokenSource> sources = data.stream()
                 .map(path -> Texts.open(path, split, tokenizer, config.vocabularySize(), err::println))

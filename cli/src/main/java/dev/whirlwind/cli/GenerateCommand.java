@@ -1,5 +1,6 @@
 package dev.whirlwind.cli;
 
+import dev.whirlwind.data.tokenizers.BadText;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Generator;
@@ -14,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
 import picocli.CommandLine.Command;
@@ -87,7 +89,7 @@ final class GenerateCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         Sampler sampler = new Sampler(temperature, topK, topP, seed);
         ModelConfig config = ModelConfig.read(model);
-        Tokenizer tokenizer = Models.tokenizer(model, config);
+        Tokenizer tokenizer = Models.tokenizer(model, config, spec.commandLine().getErr()::println);
         String text = prompt == null ? standardInput() : prompt;
         prompt(tokenizer, config, text);
         try (Engine engine = engines.open()) {
@@ -96,7 +98,7 @@ final class GenerateCommand implements Callable<Integer> {
             engines.announce(engine, spec.commandLine().getErr());
             StringBuilder continuation = new StringBuilder();
             long start = System.nanoTime();
-            int tokens = generate(engine, weights, tokenizer, text, maxTokens, sampler, part -> {
+            int[] tokens = generate(engine, weights, tokenizer, text, maxTokens, sampler, part -> {
                 continuation.append(part);
                 if (!output.isJson()) {
                     out.print(part);
@@ -108,8 +110,10 @@ final class GenerateCommand implements Callable<Integer> {
                 result.put("model", model.toString());
                 result.put("prompt", text);
                 result.put("text", continuation.toString());
-                result.put("tokens", tokens);
-                result.put("tokens_per_second", tokens / ((System.nanoTime() - start) * 1e-9));
+                result.put("tokens", tokens.length);
+                result.put("ids", tokens);
+                result.put("ended", tokenizer.endOfText().stops().contains(tokens[tokens.length - 1]));
+                result.put("tokens_per_second", tokens.length / ((System.nanoTime() - start) * 1e-9));
                 out.println(Output.json(result));
             } else {
                 out.println();
@@ -119,11 +123,11 @@ final class GenerateCommand implements Callable<Integer> {
     }
 
     /**
-     * Continues a text, and gives the number of tokens added.
+     * Continues a text, and gives the tokens added, among them the one that ends the text where one does.
      *
      * @param out told of the text as it comes
      */
-    static int generate(
+    static int[] generate(
             Engine engine,
             Parameters weights,
             Tokenizer tokenizer,
@@ -136,22 +140,27 @@ final class GenerateCommand implements Callable<Integer> {
         int capacity = (int) Math.min(positions, (long) prompt.length + maxTokens);
         Generator generator = new Generator(engine, weights, capacity, Math.min(CHUNK, capacity));
         TextStream stream = new TextStream(tokenizer, prompt, out);
-        int end = tokenizer.endOfText();
-        int[] tokens = generator.generate(prompt, maxTokens, sampler, end, token -> {
-            if (token != end) {
+        Set<Integer> stops = tokenizer.endOfText().stops();
+        int[] tokens = generator.generate(prompt, maxTokens, sampler, stops, token -> {
+            if (!stops.contains(token)) {
                 stream.add(token);
             }
         });
         stream.end();
-        return tokens.length;
+        return tokens;
     }
 
     /** A text's tokens, at least one, with room for more after them. */
     private static int[] prompt(Tokenizer tokenizer, ModelConfig config, String text) {
-        int[] prompt = tokenizer.encodePrompt(text);
-        if (prompt.length == 0 && tokenizer.endOfText() >= 0) {
+        int[] prompt;
+        try {
+            prompt = tokenizer.encodePrompt(text);
+        } catch (BadText e) {
+            throw new UserException("the prompt: " + e.getMessage() + "; change it", e);
+        }
+        if (prompt.length == 0 && tokenizer.endOfText().id() >= 0) {
             // A document begins where another has ended.
-            return new int[] {tokenizer.endOfText()};
+            return new int[] {tokenizer.endOfText().id()};
         }
         if (prompt.length >= config.maxPositions()) {
             throw new UserException("the prompt has " + prompt.length + " tokens, which leaves no room in the model's "

@@ -86,7 +86,8 @@ final class InitCommand implements Callable<Integer> {
 
     private Optional<Tokenizer> tokenizer(ModelConfig model) {
         if (tokenizer != null) {
-            return Optional.of(Models.tokenizer(tokenizer, model));
+            return Optional.of(
+                    Models.tokenizer(tokenizer, model, spec.commandLine().getErr()::println));
         }
         return model.vocabularySize() == 256 ? Optional.of(new ByteTokenizer()) : Optional.empty();
     }

@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /** Model folders as commands use them. */
@@ -25,16 +26,14 @@ final class Models {
         return HuggingFace.load(engine, folder, config, err::println).weights();
     }
 
-    /** The folder's tokenizer; a model of 256 tokens without one is taken to read bytes. */
-    static Tokenizer tokenizer(Path folder, ModelConfig config) {
-        boolean bytes = config.vocabularySize() == 256 && !Files.exists(folder.resolve("tokenizer.json"));
-        Tokenizer tokenizer = bytes ? new ByteTokenizer() : Tokenizer.load(folder);
-        try {
-            tokenizer.requireFits(config.vocabularySize());
-        } catch (UserException e) {
-            throw new UserException(folder + ": " + e.getMessage(), e);
-        }
-        return tokenizer;
+    /**
+     * The folder's tokenizer; a model of 256 tokens without one is taken to read bytes.
+     *
+     * @param notes told of what is odd about it
+     */
+    static Tokenizer tokenizer(Path folder, ModelConfig config, Consumer<String> notes) {
+        boolean bytes = config.vocabularySize() == 256 && !Tokenizer.isIn(folder);
+        return bytes ? new ByteTokenizer() : Tokenizer.load(folder, config.vocabularySize(), notes);
     }
 
     /** Throws unless there is nothing yet under this name, or an empty folder, or one that is only locked. */

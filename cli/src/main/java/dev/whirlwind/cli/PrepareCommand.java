@@ -2,6 +2,7 @@ package dev.whirlwind.cli;
 
 import dev.whirlwind.data.DatasetSummary;
 import dev.whirlwind.data.Preparation;
+import dev.whirlwind.data.Preparation.OnBadText;
 import dev.whirlwind.data.sources.Corpus;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.ModelConfig;
@@ -11,6 +12,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -59,6 +62,14 @@ final class PrepareCommand implements Callable<Integer> {
             description = "Decides which documents are held out. Default: ${DEFAULT-VALUE}.")
     private long seed;
 
+    @Option(
+            names = "--on-bad-text",
+            paramLabel = "stop|skip",
+            defaultValue = "stop",
+            description = "What to do about a document that the tokenizer cannot read: stop and name it (the default),"
+                    + " or leave it out and report it.")
+    private OnBadText badText;
+
     @Mixin
     private Output output;
 
@@ -69,14 +80,16 @@ final class PrepareCommand implements Callable<Integer> {
         }
         // A folder with a tokenizer only will do; where there is a model as well, both must fit.
         Tokenizer tokenizer = Files.exists(model.resolve("config.json"))
-                ? Models.tokenizer(model, ModelConfig.read(model))
+                ? Models.tokenizer(
+                        model, ModelConfig.read(model), spec.commandLine().getErr()::println)
                 : Tokenizer.load(model);
         PrintWriter err = spec.commandLine().getErr();
         DatasetSummary summary;
         try (Interruption _ = Interruption.ending(
                 err, "interrupted; nothing is prepared yet; the same command begins anew in " + out)) {
-            summary = prepare(Corpus.of(data, out), tokenizer, heldOut, seed, out, err);
+            summary = prepare(Corpus.of(data, out), tokenizer, heldOut, seed, badText, out, err);
         }
+        err.println(ends(tokenizer));
         if (output.isJson()) {
             spec.commandLine().getOut().println(Output.json(summary));
         } else {
@@ -97,12 +110,39 @@ final class PrepareCommand implements Callable<Integer> {
                 "%,d".formatted(split.shards()));
     }
 
+    /** What stands before documents and after them, and who says so. */
+    static String ends(Tokenizer tokenizer) {
+        int[] after = tokenizer.afterDocument();
+        String begin = tokenizer.before().length == 0
+                ? "; nothing is put before them"
+                : "; before them the tokenizer puts " + named(tokenizer, tokenizer.before());
+        if (after.length == 0) {
+            return "documents are not joined by a token of their own" + begin;
+        }
+        String source = tokenizer.after().length > 0
+                ? "which the tokenizer puts there"
+                : "by " + tokenizer.endOfText().source();
+        return "documents end with " + named(tokenizer, after) + ", " + source + begin;
+    }
+
+    private static String named(Tokenizer tokenizer, int[] ids) {
+        return IntStream.of(ids)
+                .mapToObj(id -> tokenizer.decode(new int[] {id}) + " (" + id + ")")
+                .collect(Collectors.joining(" "));
+    }
+
     /** Prepares a corpus, and says how far it is and what was passed over. */
     static DatasetSummary prepare(
-            Corpus corpus, Tokenizer tokenizer, double heldOut, long seed, Path out, PrintWriter err) {
+            Corpus corpus,
+            Tokenizer tokenizer,
+            double heldOut,
+            long seed,
+            OnBadText badText,
+            Path out,
+            PrintWriter err) {
         Preparation.Options defaults = Preparation.Options.DEFAULT;
         Preparation.Options options =
-                new Preparation.Options(heldOut, seed, defaults.shardTokens(), defaults.threads());
+                new Preparation.Options(heldOut, seed, defaults.shardTokens(), defaults.threads(), badText);
         long[] lastLine = {System.nanoTime()};
         Preparation preparation = new Preparation(corpus, tokenizer, options, (bytes, totalBytes, tokens) -> {
             if (System.nanoTime() - lastLine[0] >= NANOS_BETWEEN_LINES) {

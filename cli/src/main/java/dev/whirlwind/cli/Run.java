@@ -1,6 +1,7 @@
 package dev.whirlwind.cli;
 
 import dev.whirlwind.data.MixedSequences;
+import dev.whirlwind.data.Preparation.OnBadText;
 import dev.whirlwind.data.ShuffledSequences;
 import dev.whirlwind.data.TokenDataset;
 import dev.whirlwind.data.TokenSource;
@@ -44,7 +45,7 @@ final class Run implements AutoCloseable {
         this.resumed = resumed;
         folder = Path.of(config.out());
         model = ModelConfig.read(source);
-        tokenizer = Models.tokenizer(source, model);
+        tokenizer = Models.tokenizer(source, model, progress::note);
     }
 
     /**
@@ -87,9 +88,12 @@ final class Run implements AutoCloseable {
         try {
             // Before the texts, so that resume knows a run that is stopped or killed while it prepares them.
             ConfigFile.write(folder.resolve(CONFIG), config.toMap());
-            prepare(err);
+            boolean prepared = prepare(err);
             // Opened once to see whether they are long enough, before any weight is loaded.
             corpus();
+            if (prepared) {
+                progress.note(PrepareCommand.ends(tokenizer));
+            }
             begun = true;
         } finally {
             if (!begun) {
@@ -123,7 +127,9 @@ final class Run implements AutoCloseable {
             // The original model may be gone.
             Run run = new Run(config, held.newest().orElse(Path.of(config.model())), progress, true);
             run.held = held;
-            run.prepare(err);
+            if (run.prepare(err)) {
+                progress.note(PrepareCommand.ends(run.tokenizer));
+            }
             opened = true;
             return run;
         } finally {
@@ -175,22 +181,26 @@ final class Run implements AutoCloseable {
 
     // ---------------------------------------------------------------------------------------------- data
 
-    /** Makes the tokens of those texts that have none yet. */
-    private void prepare(PrintWriter err) {
+    /** Makes the tokens of those texts that have none yet; whether there were any. */
+    private boolean prepare(PrintWriter err) {
         try (Interruption _ =
                 Interruption.ending(err, "interrupted while texts were prepared, which begins anew with: " + goOn())) {
-            prepare(config.data(), "new", config.valid().isEmpty() ? config.heldOut() : 0, err);
-            prepare(config.valid(), "valid", 0, err);
-            prepare(config.replay(), "replay", config.heldOut(), err);
+            boolean prepared = prepare(config.data(), "new", config.valid().isEmpty() ? config.heldOut() : 0, err);
+            prepared |= prepare(config.valid(), "valid", 0, err);
+            prepared |= prepare(config.replay(), "replay", config.heldOut(), err);
+            return prepared;
         }
     }
 
-    private void prepare(List<String> paths, String name, double heldOut, PrintWriter err) {
+    private boolean prepare(List<String> paths, String name, double heldOut, PrintWriter err) {
         Path tokens = folder.resolve("data").resolve(name);
-        if (!paths.isEmpty() && !isPrepared(paths) && !TokenDataset.isPrepared(tokens)) {
-            List<Path> texts = paths.stream().map(Path::of).toList();
-            PrepareCommand.prepare(Corpus.of(texts, folder), tokenizer, heldOut, config.seed(), tokens, err);
+        if (paths.isEmpty() || isPrepared(paths) || TokenDataset.isPrepared(tokens)) {
+            return false;
         }
+        List<Path> texts = paths.stream().map(Path::of).toList();
+        PrepareCommand.prepare(
+                Corpus.of(texts, folder), tokenizer, heldOut, config.seed(), OnBadText.STOP, tokens, err);
+        return true;
     }
 
     private static boolean isPrepared(List<String> paths) {

@@ -1,9 +1,11 @@
 package dev.whirlwind.cli;
 
+import dev.whirlwind.data.DocumentPieces;
 import dev.whirlwind.data.TokenDataset;
 import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.data.sources.Corpus;
 import dev.whirlwind.data.sources.Findings;
+import dev.whirlwind.data.tokenizers.BadText;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.UserException;
 import java.nio.charset.StandardCharsets;
@@ -30,9 +32,9 @@ final class Texts {
         return read(Corpus.of(List.of(path)), tokenizer, vocabulary, notes);
     }
 
-    /** A whole corpus in memory, its documents joined by the end-of-text token. */
+    /** A whole corpus in memory, its documents as {@code prepare} would join them. */
     static TokenSource read(Corpus corpus, Tokenizer tokenizer, int vocabulary, Consumer<String> notes) {
-        Collector collector = new Collector(tokenizer);
+        Collector collector = new Collector(corpus, tokenizer);
         corpus.read(collector);
         if (collector.bytes == 0) {
             String passedOver = collector.findings.passedOver();
@@ -45,33 +47,37 @@ final class Texts {
                 Arrays.copyOf(collector.tokens, collector.count),
                 collector.bytes,
                 vocabulary,
-                tokenizer.endOfText());
+                tokenizer.endOfDocument());
     }
 
     private static final class Collector implements Corpus.Sink {
-        private final Tokenizer tokenizer;
+        private final DocumentPieces pieces;
         private int[] tokens = new int[1 << 16];
         private int count;
         private long bytes;
         private final Findings findings = new Findings();
 
-        Collector(Tokenizer tokenizer) {
-            this.tokenizer = tokenizer;
+        Collector(Corpus corpus, Tokenizer tokenizer) {
+            pieces = new DocumentPieces(tokenizer, DocumentPieces.LENGTH, piece -> {
+                try {
+                    append(piece.tokens(tokenizer));
+                } catch (BadText e) {
+                    throw new UserException(
+                            corpus.name() + ": " + piece.document() + ": " + e.getMessage() + "; remove it", e);
+                }
+            });
         }
 
         @Override
         public void text(String document, String piece, boolean last) {
             bytes += piece.getBytes(StandardCharsets.UTF_8).length;
-            append(tokenizer.encode(piece));
+            pieces.add(document, piece, last);
             if (last) {
                 findings.document();
             }
-            if (last && tokenizer.endOfText() >= 0) {
-                append(tokenizer.endOfText());
-            }
         }
 
-        private void append(int... more) {
+        private void append(int[] more) {
             if (count + more.length > tokens.length) {
                 tokens = Arrays.copyOf(tokens, Math.max(count + more.length, Math.multiplyExact(2, tokens.length)));
             }

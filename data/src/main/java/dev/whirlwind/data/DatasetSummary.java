@@ -6,6 +6,7 @@ import dev.whirlwind.model.UserException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.SerializationFeature;
@@ -17,7 +18,11 @@ import tools.jackson.databind.json.JsonMapper;
  *
  * @param tokenizer SHA-256 of tokenizer.json, in hexadecimal
  * @param vocabulary ids of the tokenizer
- * @param endOfText the id after each document
+ * @param endOfText the id that joins documents
+ * @param endOfTextToken its name
+ * @param endOfTextFrom the file that names it
+ * @param before ids that the tokenizer puts before each document
+ * @param after ids that follow each document
  * @param heldOut the fraction of documents asked for as {@code valid}
  * @param seed what, with a document's content, decides its split
  * @param heldOutBy {@code document}, or {@code position} where the corpus is a single document, whose end is held out
@@ -29,6 +34,10 @@ public record DatasetSummary(
         String tokenizer,
         int vocabulary,
         int endOfText,
+        String endOfTextToken,
+        String endOfTextFrom,
+        List<Integer> before,
+        List<Integer> after,
         double heldOut,
         long seed,
         String heldOutBy,

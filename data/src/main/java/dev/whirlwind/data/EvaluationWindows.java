@@ -168,7 +168,9 @@ public final class EvaluationWindows {
         }
         long[] bytes = {0};
         forEach(from, to, token -> {
-            bytes[0] += before[0] == source.endOfText() ? lengths.ofFirst(token) : lengths.of(token);
+            // After a document's end, or what the tokenizer puts before the next one.
+            boolean first = before[0] < 0 || lengths.of(before[0]) == 0;
+            bytes[0] += first ? lengths.ofFirst(token) : lengths.of(token);
             before[0] = token;
         });
         return bytes[0];

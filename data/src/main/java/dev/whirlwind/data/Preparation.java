@@ -1,9 +1,11 @@
 package dev.whirlwind.data;
 
+import dev.whirlwind.data.DocumentPieces.Piece;
 import dev.whirlwind.data.sources.Corpus;
 import dev.whirlwind.data.sources.Findings;
 import dev.whirlwind.data.sources.Hash;
 import dev.whirlwind.data.sources.TextReader;
+import dev.whirlwind.data.tokenizers.BadText;
 import dev.whirlwind.data.tokenizers.Text;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Reason;
@@ -14,7 +16,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayDeque;
-import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Queue;
@@ -22,6 +23,8 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.function.BiConsumer;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
 /**
@@ -43,11 +46,12 @@ public final class Preparation {
      * @param seed decides, with a document's content, whether it is held out
      * @param shardTokens the most tokens in one file
      * @param threads that make tokens
+     * @param badText what to do about a text that the tokenizer cannot read
      */
-    public record Options(double heldOut, long seed, long shardTokens, int threads) {
-        /** A twentieth held out, 100 million tokens per file, all cores. */
+    public record Options(double heldOut, long seed, long shardTokens, int threads, OnBadText badText) {
+        /** A twentieth held out, 100 million tokens per file, all cores; nothing is left out unasked. */
         public static final Options DEFAULT =
-                new Options(0.05, 1, 100_000_000, Runtime.getRuntime().availableProcessors());
+                new Options(0.05, 1, 100_000_000, Runtime.getRuntime().availableProcessors(), OnBadText.STOP);
 
         public Options {
             if (!(heldOut >= 0 && heldOut < 1)) {
@@ -59,6 +63,12 @@ public final class Preparation {
         }
     }
 
+    /** What to do about a text that the tokenizer cannot read: stop, or leave it out and report it. */
+    public enum OnBadText {
+        STOP,
+        SKIP
+    }
+
     /** Hears how far it is. */
     public interface Progress {
         /** {@code bytes} of text are done, of {@code totalBytes}; they have become {@code tokens}. */
@@ -66,22 +76,16 @@ public final class Preparation {
     }
 
     /** Tokens on their way to a split's shards. */
-    private record Pending(Future<int[]> ids, long bytes, Side side) {}
+    private record Pending(Future<int[]> ids, Piece piece, Side side) {}
 
-    private static final class Side {
+    private final class Side {
         final ShardWriter writer;
+        final DocumentPieces pieces;
         long documents;
-        int lastDocument = -1;
 
-        Side(ShardWriter writer) {
+        Side(ShardWriter writer, BiConsumer<Side, Piece> out) {
             this.writer = writer;
-        }
-
-        void count(int document) {
-            if (document != lastDocument) {
-                lastDocument = document;
-                documents++;
-            }
+            pieces = new DocumentPieces(tokenizer, DocumentPieces.LENGTH, piece -> out.accept(this, piece));
         }
 
         DatasetSummary.Split summary() {
@@ -115,9 +119,9 @@ public final class Preparation {
      * @throws UserException when it is not empty, the corpus is empty or unreadable, or the disk is full
      */
     public DatasetSummary run(Path output) {
-        if (tokenizer.endOfText() < 0) {
-            throw new UserException("the tokenizer names no end-of-text token to put between documents: add"
-                    + " \"eos_token\" to its tokenizer_config.json");
+        if (tokenizer.afterDocument().length == 0 && tokenizer.before().length == 0) {
+            throw new UserException("no end-of-text token of the model is named to put between documents: add"
+                    + " \"eos_token_id\" to its config.json, or \"eos_token\" to its tokenizer_config.json");
         }
         FolderLock lock = new FolderLock(output);
         boolean done = false;
@@ -208,14 +212,18 @@ public final class Preparation {
     private DatasetSummary write(Path output, Scan scan) throws IOException {
         try (ShardWriter train = new ShardWriter(output, TokenDataset.TRAIN, tokenizer, options.shardTokens);
                 ShardWriter valid = new ShardWriter(output, TokenDataset.VALID, tokenizer, options.shardTokens)) {
-            Encoding encoding = new Encoding(scan, new Side(train), new Side(valid));
+            Encoding encoding = new Encoding(scan, train, valid);
             encoding.run();
             train.complete();
             valid.complete();
             DatasetSummary summary = new DatasetSummary(
                     HexFormat.of().formatHex(tokenizer.fingerprint()),
                     tokenizer.vocabularySize(),
-                    tokenizer.endOfText(),
+                    tokenizer.endOfText().id(),
+                    tokenizer.endOfText().token(),
+                    tokenizer.endOfText().source(),
+                    IntStream.of(tokenizer.before()).boxed().toList(),
+                    IntStream.of(tokenizer.afterDocument()).boxed().toList(),
                     options.heldOut,
                     options.seed,
                     encoding.byPosition ? "position" : "document",
@@ -243,10 +251,10 @@ public final class Preparation {
         long read;
         long written;
 
-        Encoding(Scan scan, Side train, Side valid) {
+        Encoding(Scan scan, ShardWriter train, ShardWriter valid) {
             this.scan = scan;
-            this.train = train;
-            this.valid = valid;
+            this.train = new Side(train, this::encode);
+            this.valid = new Side(valid, this::encode);
             byPosition = scan.heldOut.documents() == 1 && options.heldOut > 0;
         }
 
@@ -273,32 +281,25 @@ public final class Preparation {
             long toTrain = (long) ((1 - options.heldOut) * scan.bytes) - read;
             read += bytes;
             if (!byPosition) {
-                encode(scan.heldOut.contains(document) ? valid : train, document, piece, last);
+                (scan.heldOut.contains(document) ? valid : train).pieces.add(name, piece, last);
             } else if (toTrain <= 0) {
-                encode(valid, document, piece, last);
+                valid.pieces.add(name, piece, last);
             } else if (toTrain >= bytes) {
-                encode(train, document, piece, last);
+                train.pieces.add(name, piece, last);
             } else {
                 int cut = TextReader.boundary(piece, (int) (piece.length() * toTrain / bytes));
-                encode(train, document, piece.substring(0, cut), false);
-                encode(valid, document, piece.substring(cut), last);
+                train.pieces.add(name, piece.substring(0, cut), false);
+                train.pieces.breakOff(name);
+                valid.pieces.add(name, piece.substring(cut), last);
             }
             if (last) {
                 document++;
             }
         }
 
-        private void encode(Side side, int document, String piece, boolean last) {
-            side.count(document);
-            Future<int[]> ids = workers.submit(() -> {
-                int[] encoded = tokenizer.encode(piece);
-                if (last) {
-                    encoded = Arrays.copyOf(encoded, encoded.length + 1);
-                    encoded[encoded.length - 1] = tokenizer.endOfText();
-                }
-                return encoded;
-            });
-            pending.add(new Pending(ids, Text.utf8Length(piece), side));
+        private void encode(Side side, Piece piece) {
+            side.documents += piece.first() ? 1 : 0;
+            pending.add(new Pending(workers.submit(() -> piece.tokens(tokenizer)), piece, side));
             if (pending.size() >= PIECES_PER_THREAD * options.threads) {
                 try {
                     writeNext();
@@ -310,16 +311,39 @@ public final class Preparation {
 
         private void writeNext() throws IOException {
             Pending next = pending.remove();
+            long bytes = Text.utf8Length(next.piece.text());
             try {
-                next.side.writer.write(next.ids.get(), next.bytes);
+                next.side.writer.write(next.ids.get(), bytes);
             } catch (ExecutionException e) {
-                throw new IllegalStateException("the tokenizer failed on a text", e.getCause());
+                switch (e.getCause()) {
+                    case BadText bad -> leaveOut(next, bad);
+                    case UserException user -> throw user;
+                    default -> throw new IllegalStateException("the tokenizer failed on a text", e.getCause());
+                }
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();
                 throw new UserException("preparation was interrupted: run it again", e);
             }
-            written += next.bytes;
+            written += bytes;
             progress.update(written, scan.bytes, train.writer.tokens() + valid.writer.tokens());
+        }
+
+        /** Of a long document only the piece is left out, and what stands before or after a document stays. */
+        private void leaveOut(Pending bad, BadText reason) throws IOException {
+            String place = corpus.name() + ": " + bad.piece.document();
+            if (options.badText == OnBadText.STOP) {
+                throw new UserException(
+                        place + ": " + reason.getMessage()
+                                + "; remove it, or leave such texts out with prepare --on-bad-text skip",
+                        reason);
+            }
+            if (bad.piece.isWhole()) {
+                bad.side.documents--;
+            } else {
+                bad.side.writer.write(bad.piece.around(tokenizer, new int[0]), 0);
+            }
+            findings.passedOver(new Corpus.PassedOver(
+                    Corpus.PassedOver.Unit.DOCUMENT, bad.piece.document(), place, reason.getMessage()));
         }
 
         @Override

@@ -91,7 +91,7 @@ final class ShardWriter implements AutoCloseable {
                         tokensInShard,
                         sourceBytesInShard,
                         tokenizer.vocabularySize(),
-                        tokenizer.endOfText(),
+                        tokenizer.endOfDocument(),
                         tokenizer.fingerprint())
                 .encode();
         while (header.hasRemaining()) {

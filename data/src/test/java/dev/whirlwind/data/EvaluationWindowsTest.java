@@ -124,7 +124,7 @@ class EvaluationWindowsTest {
             }
             assertThat(sum).as(text).isEqualTo(plain.getBytes(StandardCharsets.UTF_8).length);
         }
-        assertThat(bytes.of(tokenizer.endOfText())).isZero();
+        assertThat(bytes.of(tokenizer.endOfDocument())).isZero();
         assertThat(bytes.of(1 << 20)).isZero();
     }
 
@@ -149,14 +149,14 @@ class EvaluationWindowsTest {
             String text = "Some words ".repeat(1 + random.nextInt(5)) + document;
             sourceBytes += text.length();
             Arrays.stream(tokenizer.encode(text)).forEach(ids::add);
-            ids.add(tokenizer.endOfText());
+            ids.add(tokenizer.endOfDocument());
         }
         TokenSource source = TokenSource.of(
                 "words",
                 ids.stream().mapToInt(i -> i).toArray(),
                 sourceBytes,
                 tokenizer.vocabularySize(),
-                tokenizer.endOfText());
+                tokenizer.endOfDocument());
         int first = new TokenBytes(tokenizer).ofFirst(ids.getFirst());
         assertThat(new EvaluationWindows(source, 16, Convention.OVERLAPPING).bytes(tokenizer))
                 .isEqualTo(sourceBytes - first);

@@ -52,7 +52,7 @@ class PreparationTest {
     }
 
     private static Preparation.Options options(double heldOut, long shardTokens, int threads) {
-        return new Preparation.Options(heldOut, 5, shardTokens, threads);
+        return new Preparation.Options(heldOut, 5, shardTokens, threads, Preparation.OnBadText.STOP);
     }
 
     private static int[] all(Path prepared, String split) {
@@ -86,8 +86,9 @@ class PreparationTest {
         for (int document = 0; document < order.size(); document++) {
             if (!heldOut.contains(document)) {
                 String text = collected.documents.get(order.get(document));
+                Arrays.stream(tokenizer.before()).forEach(expected::add);
                 Arrays.stream(tokenizer.encode(text)).forEach(expected::add);
-                expected.add(tokenizer.endOfText());
+                Arrays.stream(tokenizer.afterDocument()).forEach(expected::add);
                 expectedBytes += text.getBytes(StandardCharsets.UTF_8).length;
             }
         }
@@ -96,7 +97,7 @@ class PreparationTest {
         TokenDataset train = TokenDataset.open(out, "train", tokenizer.vocabularySize());
         train.requireTokenizer(tokenizer);
         assertThat(train.sourceBytes()).isEqualTo(expectedBytes);
-        assertThat(train.endOfText()).isEqualTo(tokenizer.endOfText());
+        assertThat(train.endOfText()).isEqualTo(tokenizer.endOfText().id());
 
         assertThat(summary.train().documents() + summary.valid().documents()).isEqualTo(40);
         assertThat(summary.valid().documents())

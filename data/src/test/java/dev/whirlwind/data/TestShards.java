@@ -1,10 +1,13 @@
 package dev.whirlwind.data;
 
+import dev.whirlwind.data.tokenizers.EndOfText;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** Prepared folders with given tokens. */
 final class TestShards {
@@ -26,7 +29,22 @@ final class TestShards {
         }
 
         @Override
-        public int endOfText() {
+        public EndOfText endOfText() {
+            return new EndOfText(0, "", "", Set.of(0), List.of());
+        }
+
+        @Override
+        public int[] before() {
+            return new int[0];
+        }
+
+        @Override
+        public int[] after() {
+            return new int[0];
+        }
+
+        @Override
+        public int boundary(CharSequence text, int from, int limit) {
             return 0;
         }
 
@@ -60,6 +78,10 @@ final class TestShards {
                     "",
                     tokenizer.vocabularySize(),
                     0,
+                    "",
+                    "",
+                    List.of(),
+                    List.of(0),
                     0,
                     0,
                     "document",

@@ -1,6 +1,7 @@
 package dev.whirlwind.model;
 
 import java.util.Arrays;
+import java.util.Set;
 import java.util.function.IntConsumer;
 
 /** Continues a text token by token, with a key/value cache; one text at a time. */
@@ -25,11 +26,11 @@ public final class Generator {
      * The tokens that follow a prompt.
      *
      * @param prompt at least one token
-     * @param length how many tokens to add; fewer come when {@code endOfText} is drawn or the capacity is reached
-     * @param endOfText the token to stop after, or -1
+     * @param length how many tokens to add; fewer come when one of {@code stops} is drawn or the capacity is reached
+     * @param stops tokens that end a text
      * @param listener told of each token as it comes
      */
-    public int[] generate(int[] prompt, int length, Sampler sampler, int endOfText, IntConsumer listener) {
+    public int[] generate(int[] prompt, int length, Sampler sampler, Set<Integer> stops, IntConsumer listener) {
         if (prompt.length == 0) {
             throw new UserException("the prompt is empty; give at least one token to continue from");
         }
@@ -57,7 +58,7 @@ public final class Generator {
             last = sampler.sample(decode.logits(), vocabulary);
             out[i] = last;
             listener.accept(last);
-            if (last == endOfText) {
+            if (stops.contains(last)) {
                 return Arrays.copyOf(out, i + 1);
             }
         }

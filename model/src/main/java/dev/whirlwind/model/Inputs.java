@@ -34,4 +34,21 @@ public final class Inputs {
         tokens = new int[places];
         targets = new int[places];
     }
+
+    /**
+     * Throws unless every id is in the vocabulary and the position leaves room for the sequence: they become addresses in
+     * weights and caches, where a wrong one reads another tensor.
+     */
+    void require(int vocabulary, int highestPosition) {
+        for (int i = 0; i < tokens.length; i++) {
+            if (tokens[i] < 0 || tokens[i] >= vocabulary || targets[i] >= vocabulary) {
+                throw new UserException("the token id " + Math.max(tokens[i], targets[i])
+                        + " is not in the model's vocabulary of " + vocabulary
+                        + ": the text was made into tokens for another model; prepare it with this one's tokenizer");
+            }
+        }
+        if (position < 0 || position > highestPosition) {
+            throw new IllegalStateException("position " + position + " is not from 0 to " + highestPosition);
+        }
+    }
 }

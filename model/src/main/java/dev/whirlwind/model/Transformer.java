@@ -20,6 +20,7 @@ public final class Transformer {
     private final AttentionShape shape;
     private final KeyValueCache cache;
     private final boolean recompute;
+    private final int positions;
     private final int rows;
     private final int hidden;
     private final int intermediate;
@@ -53,7 +54,7 @@ public final class Transformer {
         this.cache = cache;
         this.recompute = recompute;
         config = weights.config();
-        int positions = cache == null ? sequence : cache.capacity();
+        positions = cache == null ? sequence : cache.capacity();
         if (positions > config.maxPositions()) {
             throw new UserException("a sequence of " + positions + " tokens is longer than the model's "
                     + config.maxPositions() + " positions; choose a shorter one");
@@ -164,6 +165,7 @@ public final class Transformer {
     }
 
     private void forward(Program embedding, Program oneBlock) {
+        inputs.require(config.vocabularySize(), positions - shape.sequence());
         engine.run(embedding, inputs, 0);
         for (int layer = 0; layer < config.layers(); layer++) {
             engine.run(oneBlock, inputs, layer);

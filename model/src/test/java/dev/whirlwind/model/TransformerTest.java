@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -139,7 +140,7 @@ class TransformerTest {
             Parameters weights = new Parameters(engine, new ParameterLayout(ModelConfig.read(folder)), "weights");
             HuggingFace.load(folder, weights);
             Generator generator = new Generator(engine, weights, prompt.length + continuation.length, 2);
-            int[] out = generator.generate(prompt, continuation.length, Sampler.greedy(), -1, token -> {});
+            int[] out = generator.generate(prompt, continuation.length, Sampler.greedy(), Set.of(), token -> {});
             assertThat(out).isEqualTo(continuation);
         }
     }

@@ -26,6 +26,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Supplier;
 import java.util.stream.IntStream;
 import tools.jackson.core.JacksonException;
@@ -281,7 +282,7 @@ public final class Parity {
         int[] prompt = ints(record.path("prompt"));
         int[] right = ints(record.path("continuation"));
         Generator generator = new Generator(engine, weights, prompt.length + right.length, 2);
-        int[] actual = generator.generate(prompt, right.length, Sampler.greedy(), -1, token -> {});
+        int[] actual = generator.generate(prompt, right.length, Sampler.greedy(), Set.of(), token -> {});
         int agreeing = Arrays.mismatch(actual, right);
         agreeing = agreeing < 0 ? right.length : agreeing;
         // After a choice that could have gone either way the texts are not comparable.

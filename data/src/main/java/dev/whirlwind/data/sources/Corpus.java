@@ -50,7 +50,8 @@ public interface Corpus {
         public enum Unit {
             FILE,
             FOLDER,
-            ROW
+            ROW,
+            DOCUMENT
         }
     }
 

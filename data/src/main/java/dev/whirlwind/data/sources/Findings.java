@@ -68,9 +68,9 @@ public final class Findings {
         return count(Unit.FILE) + count(Unit.FOLDER);
     }
 
-    /** Rows that were passed over. */
+    /** Rows and documents that were passed over. */
     public long rows() {
-        return count(Unit.ROW) + emptyRows.count;
+        return count(Unit.ROW) + count(Unit.DOCUMENT) + emptyRows.count;
     }
 
     /** Of the first hundred of them all, why. */
@@ -107,6 +107,7 @@ public final class Findings {
                     case FILE -> group.words("file", "files");
                     case FOLDER -> group.words("folder", "folders");
                     case ROW -> group.words("row", "rows");
+                    case DOCUMENT -> group.words("document", "documents");
                 }
                 + group.examples()));
         if (emptyRows.count > 0) {

@@ -11,7 +11,7 @@ import java.nio.charset.StandardCharsets;
 
 /** Reads UTF-8 strictly and in pieces, so that neither a binary file nor one larger than memory does harm. */
 public final class TextReader {
-    /** Characters of a piece: large beside what a tokenizer looks at, small beside memory. */
+    /** Characters of a piece: small beside memory. */
     public static final int PIECE = 1 << 18;
 
     private static final int BUFFER_BYTES = 1 << 16;
@@ -98,8 +98,8 @@ public final class TextReader {
     }
 
     /**
-     * The last place up to {@code limit} to cut a text at: before white space that follows a letter or digit, where
-     * GPT-2's, Llama 3's and Qwen's tokenizers start a word anyway, so the pieces give the tokens of the whole.
+     * The last place up to {@code limit} that lies between two words, or else the limit itself. Pieces are for reading:
+     * where a tokenizer's tokens allow a cut is for the tokenizer to say.
      */
     public static int boundary(CharSequence text, int limit) {
         for (int i = Math.min(limit, text.length() - 1); i > 0; i--) {

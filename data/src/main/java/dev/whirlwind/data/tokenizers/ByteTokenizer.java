@@ -4,6 +4,8 @@ import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
 
 /**
  * Tokens are the bytes of UTF-8, ids their values: 256 ids and no file to read. Byte 0xFF never occurs in UTF-8, so its
@@ -22,6 +24,16 @@ public final class ByteTokenizer implements Tokenizer {
     private static final byte[] END_OF_TEXT_BYTES = END_OF_TEXT_NAME.getBytes(StandardCharsets.US_ASCII);
     private static final byte[] TOKENIZER_JSON = json();
     private static final byte[] FINGERPRINT = TokenizerFiles.fingerprint(TOKENIZER_JSON);
+
+    private final EndOfText endOfText;
+
+    public ByteTokenizer() {
+        this(new EndOfText(END_OF_TEXT, END_OF_TEXT_NAME, "the byte tokenizer", Set.of(END_OF_TEXT), List.of()));
+    }
+
+    ByteTokenizer(EndOfText endOfText) {
+        this.endOfText = endOfText;
+    }
 
     @Override
     public int[] encode(String text) {
@@ -74,8 +86,30 @@ public final class ByteTokenizer implements Tokenizer {
     }
 
     @Override
-    public int endOfText() {
-        return END_OF_TEXT;
+    public EndOfText endOfText() {
+        return endOfText;
+    }
+
+    @Override
+    public int[] before() {
+        return new int[0];
+    }
+
+    @Override
+    public int[] after() {
+        return new int[0];
+    }
+
+    /** Anywhere but in the end-of-text token's name, and amid a surrogate pair. */
+    @Override
+    public int boundary(CharSequence text, int from, int limit) {
+        for (int i = Math.min(limit, text.length() - 1); i > from; i--) {
+            char before = text.charAt(i - 1);
+            if (!Character.isHighSurrogate(before) && END_OF_TEXT_NAME.indexOf(before) < 0) {
+                return i;
+            }
+        }
+        return 0;
     }
 
     @Override

@@ -1,67 +1,126 @@
 package dev.whirlwind.data.tokenizers;
 
-import ai.djl.huggingface.tokenizers.jni.LibUtils;
-import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.nio.file.Path;
-import java.util.stream.LongStream;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
 
-/**
- * A tokenizer.json, run by Hugging Face's own Rust library through DJL's binding. The native calls are used directly
- * because DJL's wrapper applies further options from tokenizer_config.json, fetches seven arrays per text, and reports
- * its use over the network. The library ships inside the jar and is unpacked once into {@code ~/.djl.ai/tokenizers}
- * (or below {@code DJL_CACHE_DIR}).
- */
+/** A tokenizer.json, run by Hugging Face's own Rust library, for a model's vocabulary. */
 final class HuggingFaceTokenizer implements Tokenizer {
-    static {
-        // Before DJL's first class loads: no telemetry, and no download of a CUDA build where a GPU is found.
-        System.setProperty("OPT_OUT_TRACKING", "true");
-        System.setProperty("ai.djl.offline", "true");
-    }
+    /** Tokens that are named of those that the model does not know. */
+    private static final int NAMED = 3;
+
+    /** With more than one in so many beyond the model's vocabulary, a tokenizer is that of another model. */
+    private static final int MOST_UNKNOWN = 10;
 
     private final TokenizerFiles files;
     private final byte[] fingerprint;
-    private final int vocabularySize;
-    private final int endOfText;
+    private final int vocabulary;
+    private final int size;
+    private final Pipeline pipeline;
+    private final NativeTokenizer library;
 
-    /** Native memory of the tokenizer, which lives as long as the process: a run loads one. */
-    private final long handle;
+    /** For texts on which the library may abort the process. */
+    private final NativeTokenizer apart;
 
-    HuggingFaceTokenizer(TokenizerFiles files) {
+    private final ByteFallback decoder;
+    private final EndOfText endOfText;
+    private final int[] before;
+    private final int[] after;
+
+    /** @param vocabulary the model's */
+    HuggingFaceTokenizer(TokenizerFiles files, int vocabulary, Consumer<String> notes) {
         this.files = files;
+        this.vocabulary = vocabulary;
         fingerprint = files.fingerprint();
-        Vocabulary vocabulary = files.vocabulary();
-        vocabularySize = vocabulary.size();
-        endOfText = vocabulary.wantedId() >= 0 ? vocabulary.wantedId() : files.endOfTextOfModel();
-        if (endOfText >= vocabularySize) {
-            throw new UserException(files.path() + " has no token for the end-of-text id " + endOfText
-                    + " (eos_token_id): the tokenizer and config.json belong to different models");
+        TokenizerJson json = files.json();
+        size = size(json);
+        requireKnown(json, notes);
+        pipeline = Pipeline.of(json);
+        apart = new ChildTokenizers(files.text());
+        endOfText = files.endOfText(json, vocabulary == Integer.MAX_VALUE ? size : vocabulary);
+        if (!endOfText.unusable().isEmpty()) {
+            notes.accept(files.path() + ": " + String.join(" and ", endOfText.unusable())
+                    + ", named as end of text, is beyond the vocabulary; "
+                    + (endOfText.id() < 0
+                            ? "no other file names one"
+                            : endOfText.token() + " (" + endOfText.id() + ") of " + endOfText.source() + " is used"));
         }
-        handle = create(files.path(), files.text());
+        try {
+            Trial.require(files.text(), json, fingerprint);
+            library = pipeline.isSafe(0) ? new LibraryTokenizer(files.text()) : apart;
+            decoder = ByteFallback.of(library, json);
+            int[] inner = library.encode("a", false);
+            int[] outer = library.encode("a", true);
+            int place = place(inner, outer);
+            before = Arrays.copyOf(outer, place);
+            after = Arrays.copyOfRange(outer, place + inner.length, outer.length);
+        } catch (NativeTokenizer.Failure e) {
+            throw new UserException(
+                    files.path() + ": is not a tokenizer that Hugging Face tokenizers reads (" + e.getMessage()
+                            + "); mend it, or download it again",
+                    e);
+        }
     }
 
-    private static long create(Path file, String json) {
-        try {
-            LibUtils.checkStatus();
-        } catch (RuntimeException | LinkageError e) {
-            throw new UserException(
-                    "the native library that reads " + file + " does not load on "
-                            + System.getProperty("os.name") + " " + System.getProperty("os.arch") + ": "
-                            + e.getMessage()
-                            + " (it is unpacked below ~/.djl.ai; DJL_CACHE_DIR names another folder)",
-                    e);
+    /** One above the highest id that a text can make. */
+    private int size(TokenizerJson json) {
+        long highest = -1;
+        for (Map.Entry<String, Long> token : json.ids().entrySet()) {
+            if (token.getValue() < 0 || token.getValue() >= Integer.MAX_VALUE) {
+                throw new UserException(files.path() + ": the token " + named(token)
+                        + " has an id that no model can know; mend the file, or download it again");
+            }
+            highest = Math.max(highest, token.getValue());
         }
-        try {
-            long handle = TokenizersLibrary.LIB.createTokenizerFromString(json);
-            TokenizersLibrary.LIB.disableTruncation(handle);
-            TokenizersLibrary.LIB.disablePadding(handle);
-            return handle;
-        } catch (RuntimeException e) {
-            throw new UserException(
-                    file + " is not a tokenizer that Hugging Face tokenizers " + "reads: "
-                            + String.valueOf(e.getMessage()).lines().findFirst().orElse(""),
-                    e);
+        return (int) highest + 1;
+    }
+
+    /** A few tokens more than the model has (a padding token, mostly) do no harm while no text makes them. */
+    private void requireKnown(TokenizerJson json, Consumer<String> notes) {
+        Map<String, Long> ids = json.ids();
+        List<Map.Entry<String, Long>> unknown = ids.entrySet().stream()
+                .filter(token -> token.getValue() >= vocabulary)
+                .sorted(Map.Entry.comparingByValue(Comparator.<Long>naturalOrder()))
+                .toList();
+        if (unknown.isEmpty()) {
+            return;
         }
+        json.template().entrySet().stream()
+                .filter(token -> token.getValue() >= vocabulary)
+                .findFirst()
+                .ifPresent(token -> {
+                    throw new UserException(files.path() + ": puts the token " + named(token)
+                            + " around every text, but the model's vocabulary is " + vocabulary
+                            + ": tokenizer.json and config.json (vocab_size) belong to different models");
+                });
+        if (unknown.size() > ids.size() / MOST_UNKNOWN) {
+            throw TokenizerFiles.misfit(files.path(), size, vocabulary);
+        }
+        notes.accept(files.path() + ": has " + unknown.size()
+                + (unknown.size() == 1 ? " token" : " tokens") + " more than the model's vocabulary of " + vocabulary
+                + " ("
+                + unknown.stream().limit(NAMED).map(HuggingFaceTokenizer::named).collect(Collectors.joining(", "))
+                + (unknown.size() > NAMED ? ", ..." : "") + "); a text that holds one is refused");
+    }
+
+    private static String named(Map.Entry<String, Long> token) {
+        return Reason.cited(token.getKey()) + " (" + token.getValue() + ")";
+    }
+
+    /** Where a text's own tokens begin among those that are put around it. */
+    private static int place(int[] inner, int[] outer) {
+        for (int place = 0; place + inner.length <= outer.length; place++) {
+            if (Arrays.equals(outer, place, place + inner.length, inner, 0, inner.length)) {
+                return place;
+            }
+        }
+        throw new NativeTokenizer.Failure("its post-processor changes a text's own tokens");
     }
 
     @Override
@@ -70,43 +129,78 @@ final class HuggingFaceTokenizer implements Tokenizer {
     }
 
     @Override
+    public int[] encodeNext(String piece) {
+        return encode(pipeline.continuation(piece), false);
+    }
+
+    @Override
     public int[] encodePrompt(String text) {
         return encode(text, true);
     }
 
-    private int[] encode(String text, boolean specialTokens) {
-        long encoding = TokenizersLibrary.LIB.encode(handle, Text.wellFormed(text), specialTokens);
+    private int[] encode(String text, boolean around) {
+        String wellFormed = Text.wellFormed(text);
+        int[] ids;
         try {
-            return LongStream.of(TokenizersLibrary.LIB.getTokenIds(encoding))
-                    .mapToInt(Math::toIntExact)
-                    .toArray();
-        } finally {
-            TokenizersLibrary.LIB.deleteEncoding(encoding);
+            ids = (pipeline.isSafe(text.length()) ? library : apart).encode(wellFormed, around);
+        } catch (NativeTokenizer.Failure e) {
+            throw new BadText("the tokenizer fails on it (" + e.getMessage() + ")", e);
+        }
+        for (int id : ids) {
+            if (id >= vocabulary || id < 0) {
+                throw new BadText(
+                        "it holds the token " + Reason.cited(files.json().name(id)) + " (" + id
+                                + "), which is beyond the model's vocabulary of " + vocabulary);
+            }
+        }
+        return ids;
+    }
+
+    @Override
+    public int boundary(CharSequence text, int from, int limit) {
+        return pipeline.boundary(text, from, limit);
+    }
+
+    /** Ids beyond the vocabulary that it was loaded for never come. */
+    @Override
+    public void requireFits(int modelVocabulary) {
+        if (vocabulary > modelVocabulary) {
+            Tokenizer.super.requireFits(modelVocabulary);
         }
     }
 
     @Override
     public String decode(int[] ids) {
-        long[] wide = new long[ids.length];
-        for (int i = 0; i < ids.length; i++) {
-            wide[i] = ids[i];
+        try {
+            return decoder.decode(ids);
+        } catch (NativeTokenizer.Failure e) {
+            throw new UserException(files.path() + ": fails to decode tokens (" + e.getMessage() + ")", e);
         }
-        return TokenizersLibrary.LIB.decode(handle, wide, false);
     }
 
     @Override
     public int vocabularySize() {
-        return vocabularySize;
+        return size;
     }
 
     @Override
-    public int endOfText() {
+    public EndOfText endOfText() {
         return endOfText;
     }
 
     @Override
+    public int[] before() {
+        return before.clone();
+    }
+
+    @Override
+    public int[] after() {
+        return after.clone();
+    }
+
+    @Override
     public int[] byteLengths() {
-        return TokenLengths.read(files.text(), vocabularySize);
+        return TokenLengths.read(files.json(), size);
     }
 
     @Override

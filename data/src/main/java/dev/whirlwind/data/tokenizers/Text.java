@@ -1,5 +1,7 @@
 package dev.whirlwind.data.tokenizers;
 
+import dev.whirlwind.model.Reason;
+
 /** Small things about Java strings as Unicode text. */
 public final class Text {
     private static final char REPLACEMENT = '\uFFFD';
@@ -24,6 +26,16 @@ public final class Text {
             }
         }
         return mended == null ? text : mended.toString();
+    }
+
+    /** The first line of a message that may have many, or be missing, for an error that has one. */
+    static String firstLine(String message) {
+        return String.valueOf(message)
+                .lines()
+                .filter(line -> !line.isBlank())
+                .findFirst()
+                .map(Reason::cited)
+                .orElse("no reason given");
     }
 
     /** Bytes of the (well-formed) text in UTF-8. */

@@ -1,9 +1,6 @@
 package dev.whirlwind.data.tokenizers;
 
-import java.util.Map;
 import java.util.regex.Pattern;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.json.JsonMapper;
 
 /** How many bytes of text the ids of a tokenizer.json stand for. */
 final class TokenLengths {
@@ -15,34 +12,24 @@ final class TokenLengths {
     private final int[] lengths;
     private final boolean byteLevel;
 
-    private TokenLengths(int size, JsonNode json) {
+    private TokenLengths(int size, TokenizerJson json) {
         lengths = new int[size];
-        byteLevel = json.path("decoder").findValuesAsString("type").contains("ByteLevel");
-        JsonNode vocabulary = json.path("model").path("vocab");
-        if (vocabulary.isArray()) {
-            // Unigram's: pairs of token and score, in the order of their ids.
-            for (int id = 0; id < vocabulary.size(); id++) {
-                set(id, ofToken(vocabulary.path(id).path(0).stringValue("")));
-            }
-        }
-        for (Map.Entry<String, JsonNode> token : vocabulary.properties()) {
-            set(token.getValue().intValue(-1), ofToken(token.getKey()));
-        }
-        String unknown = json.path("model").path("unk_token").stringValue(null);
-        for (JsonNode added : json.path("added_tokens")) {
-            String content = added.path("content").stringValue("");
-            boolean none = added.path("special").booleanValue(false) && !content.equals(unknown);
-            set(added.path("id").intValue(-1), none ? 0 : (int) Text.utf8Length(content));
+        byteLevel = json.step("decoder").findValuesAsString("type").contains("ByteLevel");
+        json.vocabulary().forEach((token, id) -> set(id, ofToken(token)));
+        String unknown = json.model("unk_token").stringValue(null);
+        for (TokenizerJson.Added added : json.added()) {
+            boolean none = added.special() && !added.content().equals(unknown);
+            set(added.id(), none ? 0 : (int) Text.utf8Length(added.content()));
         }
     }
 
-    static int[] read(String tokenizerJson, int size) {
-        return new TokenLengths(size, JsonMapper.shared().readTree(tokenizerJson)).lengths;
+    static int[] read(TokenizerJson json, int size) {
+        return new TokenLengths(size, json).lengths;
     }
 
-    private void set(int id, int length) {
+    private void set(long id, int length) {
         if (id >= 0 && id < lengths.length) {
-            lengths[id] = length;
+            lengths[(int) id] = length;
         }
     }
 

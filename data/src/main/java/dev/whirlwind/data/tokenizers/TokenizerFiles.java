@@ -3,16 +3,19 @@ package dev.whirlwind.data.tokenizers;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.Storage;
+import dev.whirlwind.model.files.WholeFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -51,6 +54,10 @@ final class TokenizerFiles {
         this.files = files;
     }
 
+    static boolean isIn(Path folder) {
+        return Files.isRegularFile(folder.resolve(TOKENIZER));
+    }
+
     static TokenizerFiles read(Path folder) {
         if (!Files.isDirectory(folder)) {
             throw new UserException(folder + " is not a folder: name the model folder that holds tokenizer.json");
@@ -66,16 +73,26 @@ final class TokenizerFiles {
         for (String name : NAMES) {
             Path file = folder.resolve(name);
             if (Files.isRegularFile(file)) {
-                files.put(name, bytes(file));
+                files.put(name, bytes(file, WholeFile.TABLE));
             }
         }
         return new TokenizerFiles(folder, files);
     }
 
-    Tokenizer tokenizer() {
-        return Arrays.equals(files.get(TOKENIZER), ByteTokenizer.tokenizerJson())
-                ? new ByteTokenizer()
-                : new HuggingFaceTokenizer(this);
+    Tokenizer tokenizer(int vocabulary, Consumer<String> notes) {
+        if (!Arrays.equals(files.get(TOKENIZER), ByteTokenizer.tokenizerJson())) {
+            return new HuggingFaceTokenizer(this, vocabulary, notes);
+        }
+        Tokenizer tokenizer = new ByteTokenizer(endOfText(json(), Math.min(vocabulary, 256)));
+        if (tokenizer.vocabularySize() > vocabulary) {
+            throw misfit(path(), tokenizer.vocabularySize(), vocabulary);
+        }
+        return tokenizer;
+    }
+
+    static UserException misfit(Object tokenizer, int size, int vocabulary) {
+        return new UserException(tokenizer + ": has " + size + " ids but the model's vocabulary is " + vocabulary
+                + ": tokenizer.json and config.json (vocab_size) belong to different models");
     }
 
     Path path() {
@@ -99,40 +116,46 @@ final class TokenizerFiles {
         return new String(files.get(TOKENIZER), StandardCharsets.UTF_8);
     }
 
-    /** The tokenizer's ids, among them that of the end-of-text token if the tokenizer's own files name it. */
-    Vocabulary vocabulary() {
-        String endOfText = endOfTextName();
-        return parse(path(), () -> Vocabulary.read(files.get(TOKENIZER), endOfText));
+    TokenizerJson json() {
+        return parse(path(), () -> TokenizerJson.read(files.get(TOKENIZER)));
     }
 
-    private String endOfTextName() {
+    /** @param vocabulary what an id must be below to be of use */
+    EndOfText endOfText(TokenizerJson json, int vocabulary) {
+        List<EndOfText.Named> model =
+                List.of(endOfTextOfModel("config.json"), endOfTextOfModel("generation_config.json"));
+        return EndOfText.of(model, ownEndOfText(json), vocabulary, json::name);
+    }
+
+    private EndOfText.Named ownEndOfText(TokenizerJson json) {
         for (String name : List.of(CONFIG, SPECIAL_TOKENS)) {
             if (files.containsKey(name)) {
-                JsonNode json = parse(folder.resolve(name), () -> JSON.readTree(files.get(name)));
-                JsonNode token = json.path("eos_token");
+                JsonNode config = parse(folder.resolve(name), () -> JSON.readTree(files.get(name)));
+                JsonNode token = config.path("eos_token");
                 String content = (token.isObject() ? token.path("content") : token).stringValue(null);
                 if (content != null) {
-                    return content;
+                    long id = json.id(content);
+                    return new EndOfText.Named(name, id < 0 ? List.of() : List.of(id));
                 }
             }
         }
-        return null;
+        return new EndOfText.Named(CONFIG, List.of());
     }
 
-    /** The end-of-text id by the model's config.json or generation_config.json (of several the first), or -1. */
-    int endOfTextOfModel() {
-        for (String name : List.of("config.json", "generation_config.json")) {
-            Path file = folder.resolve(name);
-            if (Files.isRegularFile(file)) {
-                byte[] bytes = bytes(file);
-                JsonNode id = parse(file, () -> JSON.readTree(bytes)).path("eos_token_id");
-                JsonNode first = id.isArray() ? id.path(0) : id;
-                if (first.isInt()) {
-                    return first.intValue();
+    /** {@code eos_token_id} of a file that lies beside the tokenizer's. */
+    private EndOfText.Named endOfTextOfModel(String name) {
+        Path file = folder.resolve(name);
+        List<Long> ids = new ArrayList<>();
+        if (Files.isRegularFile(file)) {
+            byte[] bytes = bytes(file, WholeFile.SETTINGS);
+            JsonNode id = parse(file, () -> JSON.readTree(bytes)).path("eos_token_id");
+            for (JsonNode one : id.isArray() ? id : List.of(id)) {
+                if (one.isIntegralNumber()) {
+                    ids.add(one.canConvertToLong() ? one.longValue() : Long.MAX_VALUE);
                 }
             }
         }
-        return -1;
+        return new EndOfText.Named(name, ids);
     }
 
     void save(Path target) {
@@ -148,9 +171,9 @@ final class TokenizerFiles {
         }
     }
 
-    private static byte[] bytes(Path file) {
+    private static byte[] bytes(Path file, long most) {
         try {
-            return Files.readAllBytes(file);
+            return WholeFile.read(file, most);
         } catch (IOException e) {
             throw new UserException("cannot read " + file + ": " + Reason.of(e), e);
         }

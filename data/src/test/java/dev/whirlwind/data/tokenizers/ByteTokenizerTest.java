@@ -28,7 +28,7 @@ class ByteTokenizerTest {
         }
         assertThat(tokenizer.decode(ids)).isEqualTo(text);
         assertThat(tokenizer.vocabularySize()).isEqualTo(256);
-        assertThat(tokenizer.endOfText()).isEqualTo(255);
+        assertThat(tokenizer.endOfText().id()).isEqualTo(255);
     }
 
     @Test
@@ -44,9 +44,9 @@ class ByteTokenizerTest {
     void theSavedFileBehavesTheSame() {
         tokenizer.save(folder);
         TokenizerFiles files = TokenizerFiles.read(folder);
-        Tokenizer saved = new HuggingFaceTokenizer(files);
+        Tokenizer saved = new HuggingFaceTokenizer(files, 256, note -> {});
         assertThat(saved.vocabularySize()).isEqualTo(256);
-        assertThat(saved.endOfText()).isEqualTo(255);
+        assertThat(saved.endOfText().id()).isEqualTo(255);
         assertThat(saved.fingerprint()).isEqualTo(tokenizer.fingerprint());
 
         List<String> texts = new ArrayList<>(List.of("\uD800", "x\uDC00y", "<|endoftext|", "|<|endoftext|>>"));
@@ -66,7 +66,7 @@ class ByteTokenizerTest {
     @Test
     void randomBytesDecodeTheSame() {
         tokenizer.save(folder);
-        Tokenizer saved = new HuggingFaceTokenizer(TokenizerFiles.read(folder));
+        Tokenizer saved = new HuggingFaceTokenizer(TokenizerFiles.read(folder), 256, note -> {});
         long seed = System.nanoTime();
         Random random = new Random(seed);
         for (int i = 0; i < 500; i++) {

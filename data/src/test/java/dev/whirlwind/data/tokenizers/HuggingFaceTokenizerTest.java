@@ -9,6 +9,7 @@ import dev.whirlwind.model.UserException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -19,6 +20,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
 
 class HuggingFaceTokenizerTest {
     private static final Path GPT2 = Cases.TOKENIZERS.resolve("gpt2");
@@ -41,7 +44,8 @@ class HuggingFaceTokenizerTest {
             assertThat(tokenizer.decode(c.ids())).as("text of <%s>", c.text()).isEqualTo(c.decoded());
         }
         JsonNode special = Cases.json(model.resolve("special_ids.json"));
-        assertThat(tokenizer.endOfText()).isEqualTo(special.path("eos_token_id").intValue());
+        assertThat(tokenizer.endOfText().id())
+                .isEqualTo(special.path("eos_token_id").intValue());
         assertThat(tokenizer.vocabularySize())
                 .isEqualTo(Cases.json(model.resolve("tokenizer_cases.json"))
                         .path("vocab_size")
@@ -108,7 +112,7 @@ class HuggingFaceTokenizerTest {
                         "merges.txt");
         Tokenizer again = Tokenizer.load(saved);
         assertThat(again.fingerprint()).isEqualTo(tokenizer.fingerprint()).hasSize(32);
-        assertThat(again.endOfText()).isEqualTo(tokenizer.endOfText());
+        assertThat(again.endOfText().id()).isEqualTo(tokenizer.endOfText().id());
         assertThat(again.fingerprint()).isNotEqualTo(Tokenizer.load(GPT2).fingerprint());
     }
 
@@ -128,7 +132,78 @@ class HuggingFaceTokenizerTest {
     void endOfTextIsFoundWhereModelsNameIt(String file, String json, int id) throws IOException {
         Files.copy(GPT2.resolve("tokenizer.json"), folder.resolve("tokenizer.json"));
         Files.writeString(folder.resolve(file), json);
-        assertThat(Tokenizer.load(folder).endOfText()).isEqualTo(id);
+        assertThat(Tokenizer.load(folder).endOfText().id()).isEqualTo(id);
+    }
+
+    @Test
+    void anEndOfTextThatTheModelDoesNotKnowIsPassedOver() throws IOException {
+        Files.copy(GPT2.resolve("tokenizer.json"), folder.resolve("tokenizer.json"));
+        Files.writeString(folder.resolve("config.json"), "{\"eos_token_id\": 50256}");
+        List<String> notes = new ArrayList<>();
+        EndOfText none = Tokenizer.load(folder, 512, notes::add).endOfText();
+        assertThat(none.id()).isEqualTo(-1);
+        assertThat(none.stops()).isEmpty();
+        assertThat(notes).hasSize(1).first().asString().contains("config.json's 50256", "no other file");
+
+        Files.writeString(folder.resolve("tokenizer_config.json"), "{\"eos_token\": \"<|endoftext|>\"}");
+        EndOfText own = Tokenizer.load(folder, 512, notes::add).endOfText();
+        assertThat(own.id()).isZero();
+        assertThat(own.stops()).containsExactly(0);
+        assertThat(own.source()).isEqualTo("tokenizer_config.json");
+        assertThat(notes.getLast()).contains("50256", "<|endoftext|> (0) of tokenizer_config.json is used");
+    }
+
+    /** As with base models whose tokenizer names the end of a turn. */
+    @Test
+    void theModelsFilesSayWhatEndsAText() throws IOException {
+        copy(Cases.TOKENIZERS.resolve("qwen2"), folder);
+        String config = Files.readString(folder.resolve("tokenizer_config.json"));
+        Files.writeString(
+                folder.resolve("tokenizer_config.json"),
+                config.replace("\"eos_token\": \"<|endoftext|>\"", "\"eos_token\": \"<|im_end|>\""));
+        assertThat(Tokenizer.load(folder).endOfText().token()).isEqualTo("<|im_end|>");
+        Files.writeString(folder.resolve("config.json"), "{\"eos_token_id\": 600}");
+        Files.writeString(folder.resolve("generation_config.json"), "{\"eos_token_id\": [602, 600]}");
+        Tokenizer tokenizer = Tokenizer.load(folder);
+        assertThat(tokenizer.endOfText().id()).isEqualTo(600);
+        assertThat(tokenizer.endOfText().token()).isEqualTo("<|endoftext|>");
+        assertThat(tokenizer.endOfText().source()).isEqualTo("config.json");
+        assertThat(tokenizer.endOfText().stops()).containsExactlyInAnyOrder(600, 602);
+        assertThat(tokenizer.afterDocument()).containsExactly(600);
+        assertThat(tokenizer.before()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"llama2, 1", "llama2-metaspace, 1", "llama3, 700", "gpt2, -1", "qwen2, -1"})
+    void whatThePostProcessorPutsBeforeATextIsKnown(String name, int id) {
+        Tokenizer tokenizer = Tokenizer.load(Cases.TOKENIZERS.resolve(name));
+        assertThat(tokenizer.before()).isEqualTo(id < 0 ? new int[0] : new int[] {id});
+        assertThat(tokenizer.after()).isEmpty();
+        assertThat(tokenizer.afterDocument())
+                .containsExactly(tokenizer.endOfText().id());
+    }
+
+    /** {@code tokenizer(text)} of run_clm.py ends with it already. */
+    @Test
+    void anEndOfTextThatThePostProcessorAddsIsNotDoubled() throws IOException {
+        copy(Cases.TOKENIZERS.resolve("llama2"), folder);
+        Path file = folder.resolve("tokenizer.json");
+        ObjectNode json = (ObjectNode) Cases.json(file);
+        ObjectNode template = (ObjectNode) json.get("post_processor");
+        ((ArrayNode) template.get("single"))
+                .addObject()
+                .putObject("SpecialToken")
+                .put("id", "</s>")
+                .put("type_id", 0);
+        ObjectNode end =
+                ((ObjectNode) template.get("special_tokens")).putObject("</s>").put("id", "</s>");
+        end.putArray("ids").add(2);
+        end.putArray("tokens").add("</s>");
+        Files.writeString(file, json.toString());
+        Tokenizer tokenizer = Tokenizer.load(folder);
+        assertThat(tokenizer.before()).containsExactly(1);
+        assertThat(tokenizer.after()).containsExactly(2);
+        assertThat(tokenizer.afterDocument()).containsExactly(2);
     }
 
     @Test
@@ -163,10 +238,6 @@ class HuggingFaceTokenizerTest {
                 .hasMessageContaining("is not a tokenizer that Hugging Face tokenizers reads");
 
         Files.write(folder.resolve("tokenizer.json"), whole);
-        Files.writeString(folder.resolve("config.json"), "{\"eos_token_id\": 50256}");
-        assertThatThrownBy(() -> Tokenizer.load(folder))
-                .isInstanceOf(UserException.class)
-                .hasMessageContaining("50256");
 
         Files.writeString(folder.resolve("tokenizer_config.json"), "{\n \"eos_token\": ");
         assertThatThrownBy(() -> Tokenizer.load(folder))
@@ -175,13 +246,49 @@ class HuggingFaceTokenizerTest {
     }
 
     @Test
-    void aVocabularyLargerThanTheModelsIsRefused() {
+    void aVocabularyMuchLargerThanTheModelsIsRefused() {
         Tokenizer tokenizer = Tokenizer.load(GPT2);
         assertThatCode(() -> tokenizer.requireFits(512)).doesNotThrowAnyException();
         assertThatThrownBy(() -> tokenizer.requireFits(511))
                 .isInstanceOf(UserException.class)
                 .hasMessageContaining("512 ids")
                 .hasMessageContaining("511");
+        assertThatThrownBy(() -> Tokenizer.load(GPT2, 400, note -> {}))
+                .isInstanceOf(UserException.class)
+                .hasMessageContainingAll("tokenizer.json", "512 ids", "400", "vocab_size");
+    }
+
+    @Test
+    void aTokenMoreThanTheModelHasIsRefusedInATextOnly() throws IOException {
+        copy(GPT2, folder);
+        Path file = folder.resolve("tokenizer.json");
+        ObjectNode json = (ObjectNode) Cases.json(file);
+        ((ArrayNode) json.get("added_tokens"))
+                .add(json.get("added_tokens").get(0).deepCopy());
+        ((ObjectNode) json.get("added_tokens").get(1)).put("content", "<pad>").put("id", 512);
+        Files.writeString(file, json.toString());
+        List<String> notes = new ArrayList<>();
+        Tokenizer tokenizer = Tokenizer.load(folder, 512, notes::add);
+        assertThat(notes).hasSize(1).first().asString().contains("1 token more", "512", "<pad> (512)");
+        assertThat(tokenizer.encode("Hello")).isEqualTo(Tokenizer.load(GPT2).encode("Hello"));
+        assertThatCode(() -> tokenizer.requireFits(512)).doesNotThrowAnyException();
+        assertThatThrownBy(() -> tokenizer.encode("Hello<pad>"))
+                .isInstanceOf(BadText.class)
+                .hasMessageContainingAll("<pad> (512)", "512");
+        assertThat(Tokenizer.load(folder, 513, notes::add).encode("<pad>")).containsExactly(512);
+        assertThat(notes).hasSize(1);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"300, around every text", "2147483647, no model can know", "4294967295, no model can know"})
+    void whatIsPutAroundEveryTextMustBeKnown(long id, String says) throws IOException {
+        copy(Cases.TOKENIZERS.resolve("llama2"), folder);
+        Path file = folder.resolve("tokenizer.json");
+        Files.writeString(
+                file, Files.readString(file).replaceFirst("\"ids\": \\[\\s*1\\s*\\]", "\"ids\": [" + id + "]"));
+        assertThatThrownBy(() -> Tokenizer.load(folder, id == 300 ? 300 : 900, note -> {}))
+                .isInstanceOf(UserException.class)
+                .hasMessageContainingAll("tokenizer.json", "<s> (" + id + ")", says);
     }
 
     private static void copy(Path from, Path to) throws IOException {

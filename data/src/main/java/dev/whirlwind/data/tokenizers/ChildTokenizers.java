@@ -1,0 +1,39 @@
+package dev.whirlwind.data.tokenizers;
+
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.Function;
+
+/** As many child processes as threads ask at once. One that ends over a text is replaced by the next request. */
+final class ChildTokenizers implements NativeTokenizer {
+    private final String json;
+    private final ConcurrentLinkedQueue<ChildTokenizer> idle = new ConcurrentLinkedQueue<>();
+
+    ChildTokenizers(String json) {
+        this.json = json;
+    }
+
+    @Override
+    public int[] encode(String text, boolean around) {
+        return ask(child -> child.encode(text, around));
+    }
+
+    @Override
+    public String decode(int[] ids) {
+        return ask(child -> child.decode(ids));
+    }
+
+    private <T> T ask(Function<ChildTokenizer, T> request) {
+        ChildTokenizer child = idle.poll();
+        if (child == null) {
+            child = new ChildTokenizer(json);
+        }
+        try {
+            T answer = request.apply(child);
+            idle.add(child);
+            return answer;
+        } catch (Failure e) {
+            child.close();
+            throw e;
+        }
+    }
+}
