@@ -10,6 +10,7 @@ import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.model.safetensors.DType;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -97,9 +98,10 @@ final class InitCommand implements Callable<Integer> {
         try (Engine engine = Engines.open("cpu", null, 1)) {
             Parameters weights = new Parameters(engine, new ParameterLayout(model), "weights");
             Initializer.initialize(weights, seed);
-            Files.createDirectories(folder);
+            Storage.createFolders(folder);
             HuggingFace.save(folder, weights, dtype, LARGEST_SHARD);
             tokenizer.ifPresent(present -> present.save(folder));
+            Storage.sync(folder);
             return weights.layout().parameterCount();
         } catch (UserException e) {
             // The folder was empty; a part of a model in it would pass for one.

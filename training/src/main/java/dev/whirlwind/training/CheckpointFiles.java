@@ -7,6 +7,7 @@ import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.Storage;
+import dev.whirlwind.model.files.WholeFile;
 import dev.whirlwind.model.safetensors.DType;
 import dev.whirlwind.model.safetensors.SafetensorsFile;
 import dev.whirlwind.model.safetensors.SafetensorsWriter;
@@ -48,7 +49,7 @@ final class CheckpointFiles {
         this.shardBytes = shardBytes;
         Path file = source.resolve(GENERATION);
         try {
-            generationConfig = Files.exists(file) ? Files.readAllBytes(file) : null;
+            generationConfig = Files.exists(file) ? WholeFile.read(file, WholeFile.SETTINGS) : null;
         } catch (IOException e) {
             throw new UserException(file + ": cannot be read (" + Reason.of(e) + ")", e);
         }

@@ -182,8 +182,8 @@ public final class Metrics implements AutoCloseable {
 
     @Override
     public void close() {
-        try {
-            channel.close();
+        try (channel) {
+            channel.force(true);
         } catch (IOException e) {
             throw unwritable(file, e);
         }

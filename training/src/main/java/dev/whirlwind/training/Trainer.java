@@ -201,8 +201,11 @@ public final class Trainer implements AutoCloseable {
 
     @Override
     public void close() {
-        metrics.close();
-        folder.close();
+        try {
+            metrics.close();
+        } finally {
+            folder.close();
+        }
     }
 
     private boolean isDone() {

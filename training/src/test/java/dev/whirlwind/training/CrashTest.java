@@ -1,10 +1,12 @@
 package dev.whirlwind.training;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.ReferenceEngine;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.model.safetensors.DType;
 import java.io.BufferedReader;
 import java.io.IOException;
@@ -62,9 +64,15 @@ class CrashTest {
 
     /** Starts the other process, after a shell command where one is given. */
     private Process start(String shell, Path model, Path out) throws IOException {
+        return shell == null ? start(model, out) : start("sh", "-c", shell + "; exec \"$@\"", "sh", model, out);
+    }
+
+    /** Starts the other process; its model and folder come last, and what starts it first. */
+    private static Process start(Object... arguments) throws IOException {
+        int starters = arguments.length - 2;
         List<String> command = new ArrayList<>();
-        if (shell != null) {
-            command.addAll(List.of("sh", "-c", shell + "; exec \"$@\"", "sh"));
+        for (int i = 0; i < starters; i++) {
+            command.add(arguments[i].toString());
         }
         command.addAll(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -74,8 +82,8 @@ class CrashTest {
                 "-cp",
                 System.getProperty("java.class.path"),
                 Training.class.getName(),
-                model.toString(),
-                out.toString()));
+                arguments[starters].toString(),
+                arguments[starters + 1].toString()));
         return new ProcessBuilder(command).redirectErrorStream(true).start();
     }
 
@@ -123,6 +131,72 @@ class CrashTest {
                 .hasSize(STEPS);
     }
 
+    /**
+     * A file system of limited size, which only this test's processes see, and which then may no longer be written to.
+     * Sizes from hardly a checkpoint to a whole run; many of them with -Dwhirlwind.long=true.
+     */
+    @Test
+    void aSmallFileSystemThatFillsUp() throws Exception {
+        assumeTrue(
+                new ProcessBuilder("unshare", "-Urm", "true").start().waitFor() == 0,
+                "this system lets nobody mount a file system of his own");
+        Path model = TinyRun.gpt2(folder.resolve("model"), DType.F32);
+        Path whole = folder.resolve("whole");
+        TrainConfig config = config(model, whole);
+        TinyRun.train(new ReferenceEngine(), config);
+        Path disk = Files.createDirectory(folder.resolve("disk"));
+        Path copy = folder.resolve("copy");
+        int step = Boolean.getBoolean("whirlwind.long") ? 8 : 300;
+        for (int kilobytes = 80; kilobytes <= 480; kilobytes += step) {
+            Process process = start(
+                    "unshare",
+                    "-Urm",
+                    "sh",
+                    "-c",
+                    """
+                    mount -t tmpfs -o size=%dk disk %s || exit 3
+                    "$@"; code=$?
+                    cp -R %s/run %s
+                    mount -o remount,ro %s
+                    "$@" && exit 4
+                    exit $code
+                    """.formatted(kilobytes, disk, disk, copy, disk),
+                    "sh",
+                    model,
+                    disk.resolve("run"));
+            assertThat(output(process, 1).lines().filter(line -> !line.matches("(Step|Eval|Saved|going on|WARNING).*")))
+                    .hasSize(2)
+                    .first()
+                    .asString()
+                    .contains("No space left on device");
+            // What the checkpoints know can be read, and the run goes on elsewhere as if nothing had been.
+            Checkpoints checkpoints = new Checkpoints(copy, note -> {});
+            assertThat(checkpoints.list()).as("%d kB", kilobytes).allSatisfy(Manifest::verify);
+            TinyRun.train(new ReferenceEngine(), config(model, copy));
+            assertThat(copy.resolve("final/model.safetensors"))
+                    .hasSameBinaryContentAs(whole.resolve("final/model.safetensors"));
+            Storage.delete(copy);
+        }
+    }
+
+    /** Trains as far as a step, and saves. */
+    private static void trainUntil(long step, TrainConfig config) {
+        Trainer[] self = new Trainer[1];
+        TinyRun.Recorder stopper = new TinyRun.Recorder() {
+            @Override
+            public void on(Event event) {
+                if (event.step() == step) {
+                    self[0].stop();
+                }
+            }
+        };
+        try (Engine engine = new ReferenceEngine();
+                Trainer trainer = TinyRun.trainer(engine, config, TinyRun.corpus(), stopper)) {
+            self[0] = trainer;
+            assertThat(trainer.run().interrupted()).isTrue();
+        }
+    }
+
     /** A limit on the size of files makes the system refuse a write as a full disk does. */
     @Test
     void aFullDiskIsToldAndHarmsNothing() throws Exception {
@@ -136,12 +210,12 @@ class CrashTest {
         }
 
         // With room again the run goes on, and a disk that fills later leaves what is there.
-        TinyRun.train(new ReferenceEngine(), config(model, run).with(Map.of("steps", 4, "keep", 0), "test"));
+        trainUntil(5, config(model, run).with(Map.of("keep", 0), "test"));
         assertThat(output(start("ulimit -f 90", model, run), 1))
-                .contains("step-00000006: not saved: ", "step-00000004, is untouched");
+                .contains("step-00000006: not saved: ", "step-00000005, is untouched");
         for (Path checkpoint : new Checkpoints(run, note -> {}).list()) {
             Manifest.verify(checkpoint);
         }
-        assertThat(new Checkpoints(run, note -> {}).list()).hasSize(2);
+        assertThat(new Checkpoints(run, note -> {}).list()).hasSize(3);
     }
 }

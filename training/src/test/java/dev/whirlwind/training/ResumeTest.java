@@ -11,6 +11,7 @@ import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.FolderLock;
 import dev.whirlwind.model.files.Storage;
+import dev.whirlwind.model.files.WatchedDisk;
 import dev.whirlwind.model.safetensors.DType;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -245,6 +246,38 @@ class ResumeTest {
         byte[] bytes = Files.readAllBytes(file);
         bytes[random.nextInt(bytes.length)] ^= (byte) (1 << random.nextInt(8));
         Files.write(file, bytes);
+    }
+
+    /**
+     * A run meets a full disk at any of its calls of the system, is told so, and goes on to the same bits when there is
+     * room. At some calls; at all of them with -Dwhirlwind.long=true.
+     */
+    @Test
+    void aDiskThatFillsUpAtAnyMomentCostsNothing() throws IOException {
+        Path model = model(DType.F32);
+        Map<String, Object> often = Map.of("eval_every", 1, "keep", 2);
+        WatchedDisk watched = new WatchedDisk();
+        try (watched) {
+            TinyRun.train(config(model, "whole").with(often, "test"));
+        }
+        assertThat(watched.unsynced(folder.resolve("whole"))).isEmpty();
+        int calls = watched.calls().size();
+        assertThat(calls).isGreaterThan(700);
+        Random random = new Random(6);
+        int most = Boolean.getBoolean("whirlwind.long") ? 1 : calls / 3;
+        for (int call = random.nextInt(most); call < calls; call += random.nextInt(1, 1 + most)) {
+            String name = "full" + call;
+            TrainConfig config = config(model, name).with(often, "test");
+            try (WatchedDisk full = new WatchedDisk().failingAfter(call)) {
+                assertThatThrownBy(() -> TinyRun.train(config), "call %d", call)
+                        .isInstanceOf(UserException.class)
+                        .hasMessageContaining(WatchedDisk.FULL);
+                assertThat(full.calls().size()).isGreaterThan(call);
+            }
+            TinyRun.train(config);
+            assertSameEnd(folder.resolve(name), folder.resolve("whole"));
+            Storage.delete(folder.resolve(name));
+        }
     }
 
     @Test
