@@ -1,6 +1,7 @@
 package dev.whirlwind.benchmarks;
 
 import dev.whirlwind.cpu.CpuEngine;
+import dev.whirlwind.model.Activation;
 import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.AttentionShape;
 import dev.whirlwind.model.Dropout;
@@ -182,10 +183,10 @@ public class OpsBenchmark {
                             a,
                             new AttentionShape(1, sequence, HEADS, KV_HEADS, width / HEADS, 0),
                             sequence);
-                case "gelu" -> ops.gelu(out[0], a, rows, intermediate);
-                case "geluBackward" -> ops.geluBackward(out[0], a, b, rows, intermediate);
-                case "swiglu" -> ops.swiglu(out[0], a, rows, intermediate);
-                case "swigluBackward" -> ops.swigluBackward(out[0], a, b, rows, intermediate);
+                case "gelu" -> ops.activation(out[0], a, Activation.GELU_TANH, rows, intermediate);
+                case "geluBackward" -> ops.activationBackward(out[0], a, b, Activation.GELU_TANH, rows, intermediate);
+                case "swiglu" -> ops.gated(out[0], a, Activation.SILU, rows, intermediate);
+                case "swigluBackward" -> ops.gatedBackward(out[0], a, b, Activation.SILU, rows, intermediate);
                 case "add" -> ops.add(out[0], a, b, rows, width);
                 case "dropout" -> ops.dropout(out[0], a, rows, width, DROPOUT);
                 case "headLoss" -> ops.headLoss(out[0], a, b, rows, width, vocabulary);

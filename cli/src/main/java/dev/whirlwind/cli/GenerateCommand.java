@@ -136,7 +136,7 @@ final class GenerateCommand implements Callable<Integer> {
             Sampler sampler,
             Consumer<String> out) {
         int[] prompt = prompt(tokenizer, weights.config(), text);
-        int positions = weights.config().maxPositions();
+        int positions = weights.config().longestText();
         int capacity = (int) Math.min(positions, (long) prompt.length + maxTokens);
         Generator generator = new Generator(engine, weights, capacity, Math.min(CHUNK, capacity));
         TextStream stream = new TextStream(tokenizer, prompt, out);
@@ -162,9 +162,9 @@ final class GenerateCommand implements Callable<Integer> {
             // A document begins where another has ended.
             return new int[] {tokenizer.endOfText().id()};
         }
-        if (prompt.length >= config.maxPositions()) {
+        if (prompt.length >= config.longestText()) {
             throw new UserException("the prompt has " + prompt.length + " tokens, which leaves no room in the model's "
-                    + config.maxPositions() + " positions; shorten it");
+                    + config.longestText() + " positions; shorten it");
         }
         return prompt;
     }

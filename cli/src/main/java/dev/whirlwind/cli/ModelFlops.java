@@ -14,7 +14,11 @@ final class ModelFlops {
      */
     static double step(ModelConfig config, int batch, int sequence) {
         AttentionShape shape = config.attention(batch, sequence);
-        return 6.0 * matrices(config) * shape.rows() + 3.0 * config.layers() * attention(shape);
+        double attention = 0;
+        for (int layer = 0; layer < config.layers(); layer++) {
+            attention += attention(shape, layer);
+        }
+        return 6.0 * matrices(config) * shape.rows() + 3 * attention;
     }
 
     /** Parameters of the blocks' matrices and the head. */
@@ -27,10 +31,10 @@ final class ModelFlops {
     }
 
     /** Forward attention: scores and weighted values, 4 per head float and key that a query sees. */
-    static double attention(AttentionShape shape) {
+    static double attention(AttentionShape shape, int layer) {
         double keys = 0;
         for (int t = 0; t < shape.sequence(); t++) {
-            keys += t + 1 - shape.firstKey(t);
+            keys += t + 1 - shape.layer(layer).firstKey(t);
         }
         return 4 * keys * shape.batch() * shape.outWidth();
     }

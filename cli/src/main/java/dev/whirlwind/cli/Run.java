@@ -169,9 +169,9 @@ final class Run implements AutoCloseable {
         Engines.require(config.engine());
         HuggingFace.check(Path.of(config.model()), model);
         int sequence = config.sequenceLength(model.maxPositions());
-        if (sequence > model.maxPositions()) {
+        if (sequence > model.longestText()) {
             throw new UserException("sequence is " + sequence + ", but the model in " + config.model() + " has "
-                    + model.maxPositions() + " positions; choose a shorter one");
+                    + model.longestText() + " positions; choose a shorter one");
         }
         if (config.replay().isEmpty() != (config.replayFraction() == 0)) {
             throw new UserException("replay and replay_fraction belong together; give both (such as --replay TEXTS"

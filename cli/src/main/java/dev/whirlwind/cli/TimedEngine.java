@@ -70,10 +70,10 @@ final class TimedEngine implements Engine {
 
     @Override
     public void run(Program program, Inputs inputs, int layer) {
-        engine.run(timing ? ops -> program.run(timed(ops)) : program, inputs, layer);
+        engine.run(timing ? ops -> program.run(timed(ops, layer)) : program, inputs, layer);
     }
 
-    private Ops timed(Ops ops) {
+    private Ops timed(Ops ops, int layer) {
         return (Ops) Proxy.newProxyInstance(
                 Ops.class.getClassLoader(), new Class<?>[] {Ops.class}, (proxy, method, args) -> {
                     long start = System.nanoTime();
@@ -85,23 +85,23 @@ final class TimedEngine implements Engine {
                         Sum sum = sums.computeIfAbsent(method.getName(), name -> new Sum());
                         sum.seconds += (System.nanoTime() - start) * 1e-9;
                         sum.calls++;
-                        sum.flops += flops(method.getName(), args);
+                        sum.flops += flops(method.getName(), args, layer);
                         sum.bytes += Float.BYTES * floats(method.getName(), args);
                     }
                 });
     }
 
     /** Floating-point operations of those operations that are mostly arithmetic; a multiply-add is two. */
-    private static double flops(String operation, Object[] args) {
+    private static double flops(String operation, Object[] args, int layer) {
         int n = args.length;
         return switch (operation) {
             case "linear", "linearBackwardInput", "linearBackwardWeight" -> 2 * product(args, n - 3);
             case "headLoss" -> 2 * product(args, n - 3);
             // The logits once more, then the gradients of input and weight.
             case "headLossBackward" -> 6 * product(args, n - 3);
-            case "attention" -> ModelFlops.attention((AttentionShape) args[3]);
+            case "attention" -> ModelFlops.attention((AttentionShape) args[3], layer);
             // Scores once more, then the gradients of values, probabilities, queries and keys.
-            case "attentionBackward" -> 2.5 * ModelFlops.attention((AttentionShape) args[6]);
+            case "attentionBackward" -> 2.5 * ModelFlops.attention((AttentionShape) args[6], layer);
             default -> 0;
         };
     }
@@ -116,9 +116,9 @@ final class TimedEngine implements Engine {
             case "headNorm" -> 2 * qkv(args[n - 2]);
             case "headNormBackward" -> 3 * qkv(args[n - 1]);
             case "rope", "ropeBackward" -> 2 * qkv(args[n - 1]);
-            case "gelu" -> 2.0 * (int) args[n - 2] * (int) args[n - 1];
-            case "geluBackward", "swiglu", "add" -> 3.0 * (int) args[n - 2] * (int) args[n - 1];
-            case "swigluBackward" -> 5.0 * (int) args[n - 2] * (int) args[n - 1];
+            case "activation" -> 2.0 * (int) args[n - 2] * (int) args[n - 1];
+            case "activationBackward", "gated", "add" -> 3.0 * (int) args[n - 2] * (int) args[n - 1];
+            case "gatedBackward" -> 5.0 * (int) args[n - 2] * (int) args[n - 1];
             case "dropout" -> 2.0 * (int) args[n - 3] * (int) args[n - 2];
             case "sumOfSquares" -> (long) args[n - 1];
             case "zero" -> (long) args[n - 1];

@@ -1,5 +1,6 @@
 package dev.whirlwind.cpu;
 
+import dev.whirlwind.model.AttentionLayer;
 import dev.whirlwind.model.AttentionShape;
 import dev.whirlwind.model.Dropout;
 import dev.whirlwind.model.Inputs;
@@ -8,11 +9,11 @@ import dev.whirlwind.model.Inputs;
  * Causal attention in tiles of queries and keys that never holds a sequence x sequence matrix (Dao, FlashAttention-2,
  * arXiv 2307.08691). Per head, with Z the dropout mask (0, or 1 / (1 - p)) and "*" element by element:
  *
- * <p>forward: S = Q K^T / sqrt(head_dim); P = softmax(S); O = (P * Z) V; lse = log sum exp S. Tiles of queries are
+ * <p>forward: S = Q K^T / divisor; P = softmax(S); O = (P * Z) V; lse = log sum exp S. Tiles of queries are
  * independent tasks; each goes through the keys it sees with an online softmax.
  *
  * <p>backward: P = exp(S - lse) again; dV = (P * Z)^T dO; dP = Z * (dO V^T); dS = P * (dP - delta), where delta, the sum of
- * dO * O over head_dim, is the sum of P * dP over keys; dQ = dS K / sqrt(head_dim); dK = dS^T Q / sqrt(head_dim). One
+ * dO * O over head_dim, is the sum of P * dP over keys; dQ = dS K / divisor; dK = dS^T Q / divisor. One
  * pass takes five products of tiles, but gives no more tasks than there are key/value heads in the batch. Where these
  * would leave threads idle, two passes take seven: tiles of keys are the tasks for dK and dV, then tiles of queries for
  * dQ. Both add the same terms in the same order, so the choice, like the number of threads, does not show in any bit.
@@ -38,6 +39,8 @@ final class Attention {
     private long dout;
     private long delta;
     private AttentionShape shape;
+    private AttentionLayer kind;
+    private float scale;
     private boolean drops;
     private float keptScale;
     private int tilesPerHead;
@@ -57,6 +60,8 @@ final class Attention {
         this.lse = lse;
         this.qkv = qkv;
         this.shape = shape;
+        kind = shape.layer(layer);
+        scale = kind.scale();
         drops = dropout.active();
         keptScale = dropout.keptScale();
         mask.begin(inputs, layer, dropout);
@@ -82,7 +87,7 @@ final class Attention {
         int kvHead = head / (shape.heads() / shape.kvHeads());
         int query = queryTile * AttentionTile.SIZE;
         int rows = count(queryTile);
-        tile.load(queries(qkv, batch, head, query), qkvStep, rows, shape.scale(), tile.queries);
+        tile.load(queries(qkv, batch, head, query), qkvStep, rows, scale, tile.queries);
         tile.beginSoftmax();
         for (int keyTile = firstKeyTile(queryTile); keyTile <= queryTile; keyTile++) {
             int key = keyTile * AttentionTile.SIZE;
@@ -90,7 +95,7 @@ final class Attention {
             tile.loadTransposed(keys(qkv, batch, kvHead, key), qkvStep, keyCount, tile.keysT);
             tile.load(values(qkv, batch, kvHead, key), qkvStep, keyCount, 1, tile.values);
             tile.begin(query, rows, key, keyCount);
-            tile.score(shape);
+            tile.score(kind);
             tile.softmax();
             if (drops) {
                 drop(tile, tile.scores, batch, head, query, key, rows);
@@ -210,7 +215,7 @@ final class Attention {
     private void loadQueries(AttentionTile tile, int batch, int head, int queryTile) {
         int query = queryTile * AttentionTile.SIZE;
         int rows = count(queryTile);
-        tile.load(queries(qkv, batch, head, query), qkvStep, rows, shape.scale(), tile.queries);
+        tile.load(queries(qkv, batch, head, query), qkvStep, rows, scale, tile.queries);
         long from = dout + outStep * ((long) batch * shape.sequence() + query) + 4L * head * shape.headDim();
         tile.load(from, outStep, rows, 1, tile.dout);
     }
@@ -221,7 +226,7 @@ final class Attention {
         int key = keyTile * AttentionTile.SIZE;
         int rows = count(queryTile);
         tile.begin(query, rows, key, count(keyTile));
-        tile.score(shape);
+        tile.score(kind);
         tile.gradeProbabilities();
         if (drops) {
             drop(tile, tile.dscores, batch, head, query, key, rows);
@@ -237,7 +242,7 @@ final class Attention {
         tile.clear(tile.sums);
         tile.addToQueries(tile.dscores, tile.keys);
         long to = queries(dqkv, batch, head, queryTile * AttentionTile.SIZE);
-        tile.unload(tile.sums, rows, shape.scale(), to, qkvStep, keyTile > firstKeyTile(queryTile));
+        tile.unload(tile.sums, rows, scale, to, qkvStep, keyTile > firstKeyTile(queryTile));
     }
 
     private void drop(AttentionTile tile, int matrix, int batch, int head, int query, int key, int rows) {
@@ -253,14 +258,14 @@ final class Attention {
     }
 
     private int firstKeyTile(int queryTile) {
-        return shape.firstKey(queryTile * AttentionTile.SIZE) / AttentionTile.SIZE;
+        return kind.firstKey(queryTile * AttentionTile.SIZE) / AttentionTile.SIZE;
     }
 
     private int lastQueryTile(int keyTile) {
-        if (shape.window() == 0) {
+        if (kind.window() == 0) {
             return tilesPerHead - 1;
         }
-        long lastQuery = (long) (keyTile + 1) * AttentionTile.SIZE - 1 + shape.window() - 1;
+        long lastQuery = (long) (keyTile + 1) * AttentionTile.SIZE - 1 + kind.window() - 1;
         return (int) Math.min(tilesPerHead - 1, lastQuery / AttentionTile.SIZE);
     }
 

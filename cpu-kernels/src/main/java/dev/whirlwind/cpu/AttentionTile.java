@@ -7,7 +7,7 @@ import static dev.whirlwind.cpu.Memory.SPECIES;
 import static jdk.incubator.vector.FloatVector.fromArray;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
-import dev.whirlwind.model.AttentionShape;
+import dev.whirlwind.model.AttentionLayer;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
@@ -183,11 +183,11 @@ final class AttentionTile {
     }
 
     /** Scores; those of the future, or out of the window, are MASKED. */
-    void score(AttentionShape shape) {
+    void score(AttentionLayer kind) {
         Arrays.fill(floats, scores, scores + BLOCK, 0);
-        if (query == key || key < shape.firstKey(query + rows - 1)) {
+        if (query == key || key < kind.firstKey(query + rows - 1)) {
             for (int r = 0; r < rows; r++) {
-                hide(r, 0, Math.clamp(shape.firstKey(query + r) - key, 0, SIZE));
+                hide(r, 0, Math.clamp(kind.firstKey(query + r) - key, 0, SIZE));
                 hide(r, query + r + 1 - key, reach(r));
             }
         }

@@ -6,6 +6,7 @@ import static dev.whirlwind.cpu.Memory.ORDER;
 import static dev.whirlwind.cpu.Memory.SPECIES;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
+import dev.whirlwind.model.AttentionLayer;
 import dev.whirlwind.model.AttentionShape;
 import java.util.Arrays;
 import jdk.incubator.vector.FloatVector;
@@ -27,6 +28,7 @@ final class CachedAttention {
     private long cache;
     private long qkv;
     private AttentionShape shape;
+    private AttentionLayer kind;
     private int position;
 
     CachedAttention(Workers workers) {
@@ -34,11 +36,12 @@ final class CachedAttention {
         probabilities = new float[workers.threads()][0];
     }
 
-    void run(long out, long cache, long qkv, AttentionShape shape, int position) {
+    void run(long out, long cache, long qkv, AttentionShape shape, AttentionLayer kind, int position) {
         this.out = out;
         this.cache = cache;
         this.qkv = qkv;
         this.shape = shape;
+        this.kind = kind;
         this.position = position;
         int width = 2 * shape.kvHeads() * shape.headDim();
         for (int r = 0; r < shape.sequence(); r++) {
@@ -62,9 +65,10 @@ final class CachedAttention {
         int row = task / shape.kvHeads();
         int kvHead = task % shape.kvHeads();
         int group = shape.heads() / shape.kvHeads();
+        float scale = kind.scale();
         int headDim = shape.headDim();
         long step = 8L * shape.kvHeads() * headDim;
-        int first = shape.firstKey(position + row);
+        int first = kind.firstKey(position + row);
         int count = position + row + 1 - first;
         long keys = cache + step * first + 4L * kvHead * headDim;
         long values = keys + 4L * shape.kvHeads() * headDim;
@@ -73,7 +77,7 @@ final class CachedAttention {
             long query = qkv + 4 * ((long) row * shape.qkvWidth() + (long) h * headDim);
             float max = Float.NEGATIVE_INFINITY;
             for (int s = 0; s < count; s++) {
-                float score = RmsNorm.sumOfProducts(query, keys + step * s, headDim) * shape.scale();
+                float score = RmsNorm.sumOfProducts(query, keys + step * s, headDim) * scale;
                 p[s] = score;
                 max = Math.max(max, score);
             }

@@ -1,5 +1,6 @@
 package dev.whirlwind.cpu;
 
+import dev.whirlwind.model.Activation;
 import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.AttentionShape;
 import dev.whirlwind.model.Dropout;
@@ -23,8 +24,7 @@ final class CpuOps implements Ops {
     private final Rope rope;
     private final Attention attention;
     private final CachedAttention cachedAttention;
-    private final Gelu gelu;
-    private final Swiglu swiglu;
+    private final Activations activations;
     private final Elementwise elementwise;
     private final HeadLoss headLoss;
     private final SumOfSquares sumOfSquares;
@@ -45,8 +45,7 @@ final class CpuOps implements Ops {
         rope = new Rope(workers);
         attention = new Attention(workers);
         cachedAttention = new CachedAttention(workers);
-        gelu = new Gelu(workers, scratch);
-        swiglu = new Swiglu(workers, scratch);
+        activations = new Activations(workers);
         elementwise = new Elementwise(workers);
         headLoss = new HeadLoss(workers, linear.gemm(), arena);
         sumOfSquares = new SumOfSquares(workers);
@@ -327,27 +326,29 @@ final class CpuOps implements Ops {
                 at(cache, capacity, 2 * shape.kvHeads() * shape.headDim()),
                 at(qkv, shape.rows(), shape.qkvWidth()),
                 shape,
+                shape.layer(layer),
                 inputs.position);
     }
 
     @Override
-    public void gelu(Tensor out, Tensor x, int rows, int width) {
-        gelu.forward(at(out, rows, width), at(x, rows, width), (long) rows * width);
+    public void activation(Tensor out, Tensor x, Activation f, int rows, int width) {
+        activations.forward(f, at(out, rows, width), at(x, rows, width), (long) rows * width);
     }
 
     @Override
-    public void geluBackward(Tensor dx, Tensor dout, Tensor x, int rows, int width) {
-        gelu.backward(at(dx, rows, width), at(dout, rows, width), at(x, rows, width), (long) rows * width);
+    public void activationBackward(Tensor dx, Tensor dout, Tensor x, Activation f, int rows, int width) {
+        activations.backward(f, at(dx, rows, width), at(dout, rows, width), at(x, rows, width), (long) rows * width);
     }
 
     @Override
-    public void swiglu(Tensor out, Tensor x, int rows, int width) {
-        swiglu.forward(at(out, rows, width), at(x, rows, 2 * width), rows, width);
+    public void gated(Tensor out, Tensor x, Activation f, int rows, int width) {
+        activations.gated(f, at(out, rows, width), at(x, 2L * rows * width), rows, width);
     }
 
     @Override
-    public void swigluBackward(Tensor dx, Tensor dout, Tensor x, int rows, int width) {
-        swiglu.backward(at(dx, rows, 2 * width), at(dout, rows, width), at(x, rows, 2 * width), rows, width);
+    public void gatedBackward(Tensor dx, Tensor dout, Tensor x, Activation f, int rows, int width) {
+        long both = 2L * rows * width;
+        activations.gatedBackward(f, at(dx, both), at(dout, rows, width), at(x, both), rows, width);
     }
 
     @Override

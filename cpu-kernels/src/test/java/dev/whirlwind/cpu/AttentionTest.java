@@ -54,8 +54,8 @@ class AttentionTest {
             assertThat(two).as(what).isDeepEqualTo(one);
 
             double[] mask = Reference.mask(inputs, LAYER, dropout, shape.rows() * shape.heads() * shape.sequence());
-            assertClose(one[0], Reference.attention(qkv, shape, mask), "out of " + what);
-            assertClose(one[1], Reference.attentionLse(qkv, shape), "lse of " + what);
+            assertClose(one[0], Reference.attention(qkv, shape, LAYER, mask), "out of " + what);
+            assertClose(one[1], Reference.attentionLse(qkv, shape, LAYER), "lse of " + what);
             assertClose(one[2], gradient(qkv, dout, shape, mask), "dqkv of " + what);
         }
     }
@@ -101,7 +101,7 @@ class AttentionTest {
 
     /** The gradient of sum(dout * attention(qkv)), written out without tiles. */
     private static double[] gradient(double[] qkv, double[] dout, AttentionShape s, double[] mask) {
-        double[] lse = Reference.attentionLse(qkv, s);
+        double[] lse = Reference.attentionLse(qkv, s, LAYER);
         double[] gradient = new double[qkv.length];
         double scale = 1 / Math.sqrt(s.headDim());
         for (int b = 0; b < s.batch(); b++) {
@@ -113,7 +113,7 @@ class AttentionTest {
                     double[] p = new double[t + 1];
                     double[] dp = new double[t + 1];
                     double sum = 0;
-                    for (int u = s.firstKey(t); u <= t; u++) {
+                    for (int u = s.layer(LAYER).firstKey(t); u <= t; u++) {
                         double score = 0;
                         for (int c = 0; c < s.headDim(); c++) {
                             score += qkv[at(s, b, t, h, c)] * qkv[at(s, b, u, k, c)] * scale;
@@ -124,7 +124,7 @@ class AttentionTest {
                         dp[u] *= mask[row * s.sequence() + u];
                         sum += p[u] * dp[u];
                     }
-                    for (int u = s.firstKey(t); u <= t; u++) {
+                    for (int u = s.layer(LAYER).firstKey(t); u <= t; u++) {
                         double ds = p[u] * (dp[u] - sum) * scale;
                         double kept = p[u] * mask[row * s.sequence() + u];
                         for (int c = 0; c < s.headDim(); c++) {

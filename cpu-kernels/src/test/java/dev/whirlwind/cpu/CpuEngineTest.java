@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.sun.management.ThreadMXBean;
+import dev.whirlwind.model.Activation;
 import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.AttentionShape;
 import dev.whirlwind.model.Buffer;
@@ -85,10 +86,12 @@ class CpuEngineTest {
             Tensor[] c = tensors(sequence * 80, CAPACITY * 80, sequence * shape.qkvWidth());
             generation = ops -> ops.cachedAttention(c[0], c[1], c[2], single, CAPACITY);
             Tensor[] e = tensors(rows * width, rows * 2 * width, rows * 2 * width, rows * width);
-            operations.add(ops -> ops.gelu(e[0], e[1], rows, width));
-            operations.add(ops -> ops.geluBackward(e[3], e[0], e[1], rows, width));
-            operations.add(ops -> ops.swiglu(e[0], e[1], rows, width));
-            operations.add(ops -> ops.swigluBackward(e[2], e[0], e[1], rows, width));
+            for (Activation f : Activation.values()) {
+                operations.add(ops -> ops.activation(e[0], e[1], f, rows, width));
+                operations.add(ops -> ops.activationBackward(e[3], e[0], e[1], f, rows, width));
+                operations.add(ops -> ops.gated(e[0], e[1], f, rows, width));
+                operations.add(ops -> ops.gatedBackward(e[2], e[0], e[1], f, rows, width));
+            }
             operations.add(ops -> ops.add(e[3], e[0], e[1], rows, width));
             operations.add(ops -> ops.dropout(e[0], e[3], rows, width, dropout));
             operations.add(ops -> ops.dropout(e[0], e[3], rows, width, Dropout.NONE));

@@ -1,7 +1,5 @@
 package dev.whirlwind.model;
 
-import java.lang.foreign.ValueLayout;
-
 /**
  * What a forward pass leaves for the backward pass, and the backward pass's own scratch. Training keeps every layer's;
  * recomputation keeps only the residual stream; evaluation keeps nothing, so all layers share one slice.
@@ -32,8 +30,9 @@ final class Activations {
     final Tensor finalRstd;
     final Tensor finalNormed;
     final Tensor nll;
-    final Tensor cos;
-    final Tensor sin;
+
+    /** Null without rotary positions. */
+    final RopeTable rope;
 
     final Tensor dresidual;
     final Tensor dbranch;
@@ -88,15 +87,7 @@ final class Activations {
         finalNormed = shared("final_norm", hidden);
         nll = shared("nll", rows);
 
-        if (config.rope() == null) {
-            cos = null;
-            sin = null;
-        } else {
-            long table = (long) positions * (config.headDim() / 2);
-            cos = shared("rope.cos", table);
-            sin = shared("rope.sin", table);
-            fillRope(config, positions);
-        }
+        rope = config.rope() == null ? null : new RopeTable(engine, config.rope(), positions, config.headDim() / 2);
 
         dresidual = training ? shared("d.residual", hidden) : null;
         dbranch = training && config.residualDropout() > 0 ? shared("d.branch", hidden) : null;
@@ -126,20 +117,5 @@ final class Activations {
 
     private Tensor shared(String name, long size) {
         return new Tensor(engine.allocate(name, size), 0, 0);
-    }
-
-    /** Angles in double, as float32 angles lose digits at high positions. */
-    private void fillRope(ModelConfig config, int positions) {
-        double[] frequencies = config.rope().inverseFrequencies(config.headDim());
-        for (int position = 0; position < positions; position++) {
-            for (int i = 0; i < frequencies.length; i++) {
-                long at = (long) position * frequencies.length + i;
-                double angle = position * frequencies[i];
-                cos.buffer().segment().setAtIndex(ValueLayout.JAVA_FLOAT, at, (float) Math.cos(angle));
-                sin.buffer().segment().setAtIndex(ValueLayout.JAVA_FLOAT, at, (float) Math.sin(angle));
-            }
-        }
-        engine.upload(cos.buffer(), 0, cos.buffer().length());
-        engine.upload(sin.buffer(), 0, sin.buffer().length());
     }
 }

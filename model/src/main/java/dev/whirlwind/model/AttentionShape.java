@@ -1,16 +1,28 @@
 package dev.whirlwind.model;
 
+import java.util.List;
+
 /**
- * Sizes of one attention. A row of {@code qkv} holds all query heads, then all key heads, then all value heads.
+ * Sizes of a model's attention. A row of {@code qkv} holds all query heads, then all key heads, then all value heads.
  *
  * @param batch sequences
  * @param sequence tokens of each
  * @param heads query heads
  * @param kvHeads key/value heads; query head h reads key/value head {@code h / (heads / kvHeads)} (GQA, arXiv 2305.13245)
  * @param headDim size of one head
- * @param window how many latest keys, itself included, a query sees (Mistral, arXiv 2310.06825); 0 for all
+ * @param layers a pattern that repeats: layer l is as entry {@code l % layers.size()}
  */
-public record AttentionShape(int batch, int sequence, int heads, int kvHeads, int headDim, int window) {
+public record AttentionShape(
+        int batch, int sequence, int heads, int kvHeads, int headDim, List<AttentionLayer> layers) {
+    public AttentionShape {
+        layers = List.copyOf(layers);
+    }
+
+    /** All layers have the same window, and scores divided by the root of {@code headDim}. */
+    public AttentionShape(int batch, int sequence, int heads, int kvHeads, int headDim, int window) {
+        this(batch, sequence, heads, kvHeads, headDim, List.of(new AttentionLayer(window, headDim)));
+    }
+
     /** Tokens of the batch. */
     public int rows() {
         return batch * sequence;
@@ -36,13 +48,8 @@ public record AttentionShape(int batch, int sequence, int heads, int kvHeads, in
         return (heads + kvHeads) * headDim;
     }
 
-    /** Scores are scaled by 1 / sqrt(head_dim). */
-    public float scale() {
-        return (float) (1 / Math.sqrt(headDim));
-    }
-
-    /** First key that the query at {@code position} sees. */
-    public int firstKey(int position) {
-        return window == 0 ? 0 : Math.max(0, position - window + 1);
+    /** What differs between layers. */
+    public AttentionLayer layer(int layer) {
+        return layers.get(layer % layers.size());
     }
 }

@@ -38,6 +38,8 @@ public final class Generator {
             throw new UserException("the prompt has " + prompt.length + " tokens, but there is room for "
                     + cache.capacity() + "; shorten it");
         }
+        prefill.textLength(prompt.length);
+        decode.textLength(prompt.length);
         // All but the last token only fill the cache: whole chunks first, the rest one by one.
         int position = 0;
         while (position < prompt.length - 1) {

@@ -16,7 +16,8 @@ import tools.jackson.databind.node.ObjectNode;
  *
  * @param headDim size of one attention head; heads * headDim need not be hiddenSize
  * @param rope rotary positions, or null for learned ones (GPT-2)
- * @param window sliding attention window in tokens, 0 for none
+ * @param attentionLayers what differs between layers' attentions, a pattern that repeats
+ * @param activation of the feed-forward part; of its gate, where it has one
  * @param queryKeyNorm RMS norm of each query and key head (Qwen3)
  * @param qkvBias biases on queries, keys and values
  * @param outBias bias on attention's output
@@ -38,7 +39,8 @@ public record ModelConfig(
         int maxPositions,
         float normEps,
         Rope rope,
-        int window,
+        List<AttentionLayer> attentionLayers,
+        Activation activation,
         boolean queryKeyNorm,
         boolean qkvBias,
         boolean outBias,
@@ -57,14 +59,21 @@ public record ModelConfig(
     /** Configurations that ship with Whirlwind. */
     public static final List<String> PRESETS = List.of("gpt2", "llama-15m", "byte-tiny");
 
-    /** GPT-2 normalises with mean and bias, has learned positions and a GELU; all the others RMS, rope and SwiGLU. */
+    /** GPT-2 normalises with mean and bias, has learned positions and no gate; all the others RMS, rope and a gate. */
     public boolean isGpt2() {
         return architecture == Architecture.GPT2;
     }
 
+    /** Most tokens of a text: where positions are rotary and stretched, that may be more than {@link #maxPositions}. */
+    public int longestText() {
+        return rope == null
+                ? maxPositions
+                : (int) Math.min(rope.scaling().longestText(maxPositions), Integer.MAX_VALUE);
+    }
+
     /** Attention over a batch of sequences. */
     public AttentionShape attention(int batch, int sequence) {
-        return new AttentionShape(batch, sequence, heads, kvHeads, headDim, window);
+        return new AttentionShape(batch, sequence, heads, kvHeads, headDim, attentionLayers);
     }
 
     /** The same model with one dropout rate at all of its architecture's sites. */
@@ -81,7 +90,8 @@ public record ModelConfig(
                 maxPositions,
                 normEps,
                 rope,
-                window,
+                attentionLayers,
+                activation,
                 queryKeyNorm,
                 qkvBias,
                 outBias,
@@ -110,7 +120,8 @@ public record ModelConfig(
                 maxPositions,
                 normEps,
                 rope,
-                window,
+                attentionLayers,
+                activation,
                 queryKeyNorm,
                 qkvBias,
                 outBias,

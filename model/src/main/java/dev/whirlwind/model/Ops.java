@@ -86,15 +86,16 @@ public interface Ops {
      * Rotary positions (arXiv 2104.09864), the half-rotation form: for each query and key head, with a = first half and
      * b = second half, (a, b) becomes (a cos - b sin, b cos + a sin), in place; row r is at position + r % sequence.
      *
-     * @param cos [positions, head_dim / 2], sin likewise
+     * @param cos [positions, head_dim / 2], sin likewise; a factor of both scales queries and keys as well
      */
     void rope(Tensor qkv, Tensor cos, Tensor sin, AttentionShape shape);
 
-    /** The inverse rotation of the gradient, in place. */
+    /** The gradient through it, in place: (a, b) becomes (a cos + b sin, b cos - a sin). */
     void ropeBackward(Tensor dqkv, Tensor cos, Tensor sin, AttentionShape shape);
 
     /**
-     * Causal attention, softmax(q k^T * scale) v per head, never holding a sequence x sequence matrix (arXiv 2205.14135).
+     * Causal attention, softmax(q k^T * scale) v per head, never holding a sequence x sequence matrix (arXiv 2205.14135);
+     * scale and window are those of the shape's current layer.
      * Element ((b * heads + h) * sequence + t) * sequence + s of the dropout mask belongs to query t and key s.
      *
      * @param out = [rows, heads * head_dim]
@@ -121,17 +122,17 @@ public interface Ops {
      */
     void cachedAttention(Tensor out, Tensor cache, Tensor qkv, AttentionShape shape, int capacity);
 
-    /** The tanh form (gelu_new): out = 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) (arXiv 1606.08415). */
-    void gelu(Tensor out, Tensor x, int rows, int width);
+    /** out = f(x). */
+    void activation(Tensor out, Tensor x, Activation f, int rows, int width);
 
-    /** dx = dout * gelu'(x). dx may be dout. */
-    void geluBackward(Tensor dx, Tensor dout, Tensor x, int rows, int width);
+    /** dx = dout * f'(x). dx may be dout. */
+    void activationBackward(Tensor dx, Tensor dout, Tensor x, Activation f, int rows, int width);
 
-    /** SwiGLU (arXiv 2002.05202): out = silu(gate) * up; a row of x [rows, 2 * width] holds gate, then up. */
-    void swiglu(Tensor out, Tensor x, int rows, int width);
+    /** Gated units (arXiv 2002.05202): out = f(gate) * up; a row of x [rows, 2 * width] holds gate, then up. */
+    void gated(Tensor out, Tensor x, Activation f, int rows, int width);
 
     /** dx = [rows, 2 * width]: gradients of gate, then of up. */
-    void swigluBackward(Tensor dx, Tensor dout, Tensor x, int rows, int width);
+    void gatedBackward(Tensor dx, Tensor dout, Tensor x, Activation f, int rows, int width);
 
     /** out = a + b, [rows, width]; out may be a or b. */
     void add(Tensor out, Tensor a, Tensor b, int rows, int width);

@@ -5,8 +5,8 @@ import java.lang.foreign.ValueLayout;
 
 /**
  * A decoder-only transformer, forward and backward, as straight-line code over {@link Ops}. GPT-2 (Radford et al. 2019)
- * normalises before each half of a block with layer norm, knows learned positions and a GELU; Llama (arXiv 2302.13971)
- * and its kin RMS norm, rotary positions and SwiGLU. The rest is the same, and written once.
+ * normalises before each half of a block with layer norm, knows learned positions; Llama (arXiv 2302.13971) and its
+ * kin RMS norm, rotary positions and a gate. The rest is the same, and written once.
  *
  * <p>It runs as a few {@link Program}s: embed, block (once per layer), head; and the same backward.
  */
@@ -55,9 +55,9 @@ public final class Transformer {
         this.recompute = recompute;
         config = weights.config();
         positions = cache == null ? sequence : cache.capacity();
-        if (positions > config.maxPositions()) {
+        if (positions > config.longestText()) {
             throw new UserException("a sequence of " + positions + " tokens is longer than the model's "
-                    + config.maxPositions() + " positions; choose a shorter one");
+                    + config.longestText() + " positions; choose a shorter one");
         }
         shape = config.attention(batch, sequence);
         rows = shape.rows();
@@ -113,6 +113,28 @@ public final class Transformer {
 
     public int sequence() {
         return shape.sequence();
+    }
+
+    /**
+     * Most tokens of texts whose rotations do not depend on their length; {@link #textLength} tells of longer and shorter
+     * ones, which cannot share a batch.
+     */
+    public int lengthIndependentUpTo() {
+        return config.rope() == null
+                ? Integer.MAX_VALUE
+                : config.rope().scaling().fixedUpTo();
+    }
+
+    /**
+     * Tokens of the texts of the passes to come, where rotations depend on it (dynamic scaling, LongRoPE); of the prompt
+     * when generating. At first it is the whole sequence, and texts beyond {@link #lengthIndependentUpTo} count as such,
+     * as they do to {@code transformers} in a padded batch.
+     */
+    public void textLength(int tokens) {
+        if (a.rope != null) {
+            int fixed = lengthIndependentUpTo();
+            a.rope.use(cache != null ? tokens : tokens > fixed ? shape.sequence() : Math.min(fixed, shape.sequence()));
+        }
     }
 
     // ---------------------------------------------------------------------------------------------- passes
@@ -206,7 +228,7 @@ public final class Transformer {
             ops.headNorm(a.rotated, a.headRstd, a.qkv, weights.queryNorm, weights.keyNorm, shape, config.normEps());
         }
         if (config.rope() != null) {
-            ops.rope(a.rotated, a.cos, a.sin, shape);
+            ops.rope(a.rotated, a.rope.cos, a.rope.sin, shape);
         }
         if (cache == null) {
             ops.attention(a.attention, a.lse, a.rotated, shape, training ? attentionDropout : Dropout.NONE);
@@ -222,9 +244,9 @@ public final class Transformer {
         norm(ops, a.normed2, a.mean2, a.rstd2, a.middle, weights.norm2Weight, weights.norm2Bias);
         ops.linear(a.up, a.normed2, weights.upWeight, weights.upBias, rows, hidden, upWidth());
         if (config.isGpt2()) {
-            ops.gelu(a.activated, a.up, rows, intermediate);
+            ops.activation(a.activated, a.up, config.activation(), rows, intermediate);
         } else {
-            ops.swiglu(a.activated, a.up, rows, intermediate);
+            ops.gated(a.activated, a.up, config.activation(), rows, intermediate);
         }
         ops.linear(a.branch, a.activated, weights.downWeight, weights.downBias, rows, intermediate, hidden);
         if (training) {
@@ -271,9 +293,9 @@ public final class Transformer {
                 gradients.downWeight, gradients.downBias, dbranch, a.activated, rows, intermediate, hidden);
         ops.linearBackwardInput(a.dactivated, dbranch, weights.downWeight, rows, intermediate, hidden);
         if (config.isGpt2()) {
-            ops.geluBackward(a.dup, a.dactivated, a.up, rows, intermediate);
+            ops.activationBackward(a.dup, a.dactivated, a.up, config.activation(), rows, intermediate);
         } else {
-            ops.swigluBackward(a.dup, a.dactivated, a.up, rows, intermediate);
+            ops.gatedBackward(a.dup, a.dactivated, a.up, config.activation(), rows, intermediate);
         }
         ops.linearBackwardWeight(gradients.upWeight, gradients.upBias, a.dup, a.normed2, rows, hidden, upWidth());
         ops.linearBackwardInput(a.dnormed, a.dup, weights.upWeight, rows, hidden, upWidth());
@@ -285,7 +307,7 @@ public final class Transformer {
         ops.linearBackwardInput(a.dattention, dbranch, weights.outWeight, rows, shape.outWidth(), hidden);
         ops.attentionBackward(a.dqkv, a.dattention, a.attention, a.lse, a.rotated, a.delta, shape, attentionDropout);
         if (config.rope() != null) {
-            ops.ropeBackward(a.dqkv, a.cos, a.sin, shape);
+            ops.ropeBackward(a.dqkv, a.rope.cos, a.rope.sin, shape);
         }
         if (config.queryKeyNorm()) {
             ops.headNormBackward(

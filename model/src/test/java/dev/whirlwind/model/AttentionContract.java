@@ -41,17 +41,19 @@ interface AttentionContract extends Trials {
         }
     }
 
-    /** Cosines and sines of random angles, and a random position. */
+    /** Cosines and sines of random angles, times a factor as YaRN has it, and a random position. */
     private static Tensor[] angles(Trial t, AttentionShape s) {
         int n = (POSITIONS + s.sequence()) * (s.headDim() / 2);
         double[][] drawn = new double[1][];
         Tensor cos = t.input("cos", n, () -> {
             t.inputs.position = t.random.nextInt(POSITIONS);
             drawn[0] = t.normal(n);
-            return Arrays.stream(drawn[0]).map(Math::cos).toArray();
+            return Arrays.stream(drawn[0]).map(a -> 1.3 * Math.cos(a)).toArray();
         });
-        Tensor sin =
-                t.input("sin", n, () -> Arrays.stream(drawn[0]).map(Math::sin).toArray());
+        Tensor sin = t.input(
+                "sin",
+                n,
+                () -> Arrays.stream(drawn[0]).map(a -> 1.3 * Math.sin(a)).toArray());
         return new Tensor[] {cos, sin};
     }
 
@@ -64,8 +66,8 @@ interface AttentionContract extends Trials {
                 Tensor out = t.output("out", s.rows() * s.outWidth());
                 Tensor lse = t.output("lse", s.rows() * s.heads());
                 t.each(ops -> ops.attention(out, lse, qkv, s, dropout), () -> {
-                    t.expect(lse, Reference.attentionLse(t.before(qkv), s));
-                    t.expect(out, Reference.attention(t.before(qkv), s, attentionMask(t, s, dropout)));
+                    t.expect(lse, Reference.attentionLse(t.before(qkv), s, t.layer));
+                    t.expect(out, Reference.attention(t.before(qkv), s, t.layer, attentionMask(t, s, dropout)));
                 });
             }
         }
@@ -84,13 +86,13 @@ interface AttentionContract extends Trials {
                 Tensor out = t.input(
                         "out",
                         s.rows() * s.outWidth(),
-                        () -> Reference.attention(drawn[0], s, attentionMask(t, s, dropout)));
-                Tensor lse = t.input("lse", s.rows() * s.heads(), () -> Reference.attentionLse(drawn[0], s));
+                        () -> Reference.attention(drawn[0], s, t.layer, attentionMask(t, s, dropout)));
+                Tensor lse = t.input("lse", s.rows() * s.heads(), () -> Reference.attentionLse(drawn[0], s, t.layer));
                 Tensor delta = t.output("delta", s.rows() * s.heads());
                 t.each(ops -> ops.attentionBackward(dqkv, dout, out, lse, qkv, delta, s, dropout), () -> {
                     double[] g = t.before(dout);
                     double[] mask = attentionMask(t, s, dropout);
-                    t.expectGradient(dqkv, t.before(qkv), v -> dot(g, Reference.attention(v, s, mask)));
+                    t.expectGradient(dqkv, t.before(qkv), v -> dot(g, Reference.attention(v, s, t.layer, mask)));
                 });
             }
         }
@@ -127,8 +129,11 @@ interface AttentionContract extends Trials {
                         ops.attentionBackward(dqkv, dout, out, lse, qkv, delta, s, Dropout.NONE);
                     },
                     () -> {
-                        t.expect(lse, Reference.attentionLse(t.before(qkv), s), 1e-5);
-                        t.expect(out, Reference.attention(t.before(qkv), s, attentionMask(t, s, Dropout.NONE)), 2e-2);
+                        t.expect(lse, Reference.attentionLse(t.before(qkv), s, t.layer), 1e-5);
+                        t.expect(
+                                out,
+                                Reference.attention(t.before(qkv), s, t.layer, attentionMask(t, s, Dropout.NONE)),
+                                2e-2);
                         t.expectFinite(dqkv);
                     });
         }
@@ -141,8 +146,8 @@ interface AttentionContract extends Trials {
         AttentionShape s = c.whole();
         int capacity = s.sequence() + 3;
         int kvWidth = 2 * s.kvHeads() * s.headDim();
-        AttentionShape first = new AttentionShape(1, c.prefill(), s.heads(), s.kvHeads(), s.headDim(), s.window());
-        AttentionShape one = new AttentionShape(1, 1, s.heads(), s.kvHeads(), s.headDim(), s.window());
+        AttentionShape first = new AttentionShape(1, c.prefill(), s.heads(), s.kvHeads(), s.headDim(), s.layers());
+        AttentionShape one = new AttentionShape(1, 1, s.heads(), s.kvHeads(), s.headDim(), s.layers());
         try (Trial t = trial("cachedAttention " + c, s.sequence())) {
             Tensor cache = t.changed("cache", capacity * kvWidth);
             Tensor firstRows = t.changed("prefill qkv", c.prefill() * s.qkvWidth());
@@ -153,7 +158,7 @@ interface AttentionContract extends Trials {
             Program step = ops -> ops.cachedAttention(rowOut, cache, row, one, capacity);
             for (int layer = 1; layer <= 2; layer++) {
                 double[] qkv = t.normal(s.rows() * s.qkvWidth());
-                double[] expected = Reference.attention(qkv, s, attentionMask(t, s, Dropout.NONE));
+                double[] expected = Reference.attention(qkv, s, layer, attentionMask(t, s, Dropout.NONE));
                 t.fill(layer);
                 double[] places = t.after(cache);
                 for (int p = 0; p < s.sequence(); p += p == 0 ? c.prefill() : 1) {

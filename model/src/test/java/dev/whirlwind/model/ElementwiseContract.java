@@ -1,7 +1,5 @@
 package dev.whirlwind.model;
 
-import static dev.whirlwind.model.Trial.dot;
-
 import java.util.Arrays;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -12,11 +10,51 @@ import org.junit.jupiter.params.provider.MethodSource;
 interface ElementwiseContract extends Trials {
     @ParameterizedTest
     @MethodSource("sizes")
-    default void gelu(Size s) {
-        try (Trial t = trial("gelu " + s, 1)) {
-            Tensor x = t.input("x", s.rows() * s.width(), () -> spread(t, s.rows() * s.width()));
-            Tensor out = t.output("out", s.rows() * s.width());
-            t.each(ops -> ops.gelu(out, x, s.rows(), s.width()), () -> t.expect(out, Reference.gelu(t.before(x))));
+    default void activation(Size s) {
+        int n = s.rows() * s.width();
+        for (Activation f : Activation.values()) {
+            for (boolean inPlace : new boolean[] {false, true}) {
+                try (Trial t = trial(f + " " + s + (inPlace ? " backward in place" : ""), 1)) {
+                    Tensor x = t.input("x", n, () -> spread(t, n));
+                    Tensor out = t.output("out", n);
+                    Tensor dout = inPlace ? t.changed("dout", n) : t.input("dout", n);
+                    Tensor dx = inPlace ? dout : t.output("dx", n);
+                    t.each(
+                            ops -> {
+                                ops.activation(out, x, f, s.rows(), s.width());
+                                ops.activationBackward(dx, dout, x, f, s.rows(), s.width());
+                            },
+                            () -> {
+                                double[] xs = t.before(x);
+                                t.expect(out, Reference.activation(f, xs));
+                                t.expect(dx, Reference.times(t.before(dout), Reference.slope(f, xs)));
+                            });
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("sizes")
+    default void gated(Size s) {
+        int n = s.rows() * s.width();
+        for (Activation f : Activation.values()) {
+            try (Trial t = trial("gated " + f + " " + s, 1)) {
+                Tensor x = t.input("x", 2 * n, () -> spread(t, 2 * n));
+                Tensor out = t.output("out", n);
+                Tensor dout = t.input("dout", n);
+                Tensor dx = t.output("dx", 2 * n);
+                t.each(
+                        ops -> {
+                            ops.gated(out, x, f, s.rows(), s.width());
+                            ops.gatedBackward(dx, dout, x, f, s.rows(), s.width());
+                        },
+                        () -> {
+                            double[] xs = t.before(x);
+                            t.expect(out, Reference.gated(f, xs, s.rows(), s.width()));
+                            t.expect(dx, Reference.gatedBackward(f, xs, t.before(dout), s.rows(), s.width()));
+                        });
+            }
         }
     }
 
@@ -27,86 +65,41 @@ interface ElementwiseContract extends Trials {
                 .toArray();
     }
 
-    @ParameterizedTest
-    @MethodSource("sizes")
-    default void geluBackward(Size s) {
-        for (boolean inPlace : new boolean[] {false, true}) {
-            try (Trial t = trial("geluBackward " + s + (inPlace ? " in place" : ""), 1)) {
-                int n = s.rows() * s.width();
-                Tensor x = t.input("x", n, () -> spread(t, n));
-                Tensor dout = inPlace ? t.changed("dout", n) : t.input("dout", n);
-                Tensor dx = inPlace ? dout : t.output("dx", n);
-                t.each(ops -> ops.geluBackward(dx, dout, x, s.rows(), s.width()), () -> {
-                    double[] g = t.before(dout);
-                    t.expectGradient(dx, t.before(x), v -> dot(g, Reference.gelu(v)));
-                });
-            }
-        }
-    }
-
-    @ParameterizedTest
-    @MethodSource("sizes")
-    default void swiglu(Size s) {
-        try (Trial t = trial("swiglu " + s, 1)) {
-            Tensor x = t.input("x", s.rows() * 2 * s.width(), () -> spread(t, s.rows() * 2 * s.width()));
-            Tensor out = t.output("out", s.rows() * s.width());
-            t.each(
-                    ops -> ops.swiglu(out, x, s.rows(), s.width()),
-                    () -> t.expect(out, Reference.swiglu(t.before(x), s.rows(), s.width())));
-        }
-    }
-
-    @ParameterizedTest
-    @MethodSource("sizes")
-    default void swigluBackward(Size s) {
-        try (Trial t = trial("swigluBackward " + s, 1)) {
-            Tensor x = t.input("x", s.rows() * 2 * s.width(), () -> spread(t, s.rows() * 2 * s.width()));
-            Tensor dout = t.input("dout", s.rows() * s.width());
-            Tensor dx = t.output("dx", s.rows() * 2 * s.width());
-            t.each(ops -> ops.swigluBackward(dx, dout, x, s.rows(), s.width()), () -> {
-                double[] g = t.before(dout);
-                t.expectGradient(dx, t.before(x), v -> dot(g, Reference.swiglu(v, s.rows(), s.width())));
-            });
-        }
-    }
-
     /** Where exp overflows, or cubes dwarf everything else, the limits hold. */
     @Test
     default void activationsOfLargeValues() {
         Size s = new Size(3, 20);
-        try (Trial t = trial("activations of large values", 1)) {
-            Tensor x = t.input("x", s.rows() * 2 * s.width(), () -> {
-                double[] values = t.normal(s.rows() * 2 * s.width());
-                for (int i = 0; i < values.length; i++) {
-                    values[i] *= i % (2 * s.width()) < s.width() ? 1e4 : 1;
-                }
-                return values;
-            });
-            Tensor dout = t.input("dout", s.rows() * 2 * s.width());
-            Tensor gelu = t.output("gelu", s.rows() * 2 * s.width());
-            Tensor dgelu = t.output("dgelu", s.rows() * 2 * s.width());
-            Tensor swiglu = t.output("swiglu", s.rows() * s.width());
-            Tensor dswiglu = t.output("dswiglu", s.rows() * 2 * s.width());
-            t.each(
-                    ops -> {
-                        ops.gelu(gelu, x, s.rows(), 2 * s.width());
-                        ops.geluBackward(dgelu, dout, x, s.rows(), 2 * s.width());
-                        ops.swiglu(swiglu, x, s.rows(), s.width());
-                        ops.swigluBackward(dswiglu, dout, x, s.rows(), s.width());
-                    },
-                    () -> {
-                        double[] xs = t.before(x);
-                        double[] g = t.before(dout);
-                        t.expect(gelu, Reference.gelu(xs));
-                        t.expect(swiglu, Reference.swiglu(xs, s.rows(), s.width()));
-                        t.expectGradient(dgelu, xs, v -> dot(g, Reference.gelu(v)));
-                        t.expectGradient(
-                                dswiglu,
-                                xs,
-                                v -> dot(
-                                        Arrays.copyOf(g, s.rows() * s.width()),
-                                        Reference.swiglu(v, s.rows(), s.width())));
-                    });
+        int n = s.rows() * s.width();
+        for (Activation f : Activation.values()) {
+            try (Trial t = trial(f + " of large values", 1)) {
+                Tensor x = t.input("x", 2 * n, () -> {
+                    double[] values = t.normal(2 * n);
+                    for (int i = 0; i < values.length; i++) {
+                        values[i] *= i % (2 * s.width()) < s.width() ? 1e4 : 1;
+                    }
+                    return values;
+                });
+                Tensor dout = t.input("dout", 2 * n);
+                Tensor out = t.output("out", 2 * n);
+                Tensor dx = t.output("dx", 2 * n);
+                Tensor gated = t.output("gated", n);
+                Tensor dgated = t.output("dgated", 2 * n);
+                t.each(
+                        ops -> {
+                            ops.activation(out, x, f, s.rows(), 2 * s.width());
+                            ops.activationBackward(dx, dout, x, f, s.rows(), 2 * s.width());
+                            ops.gated(gated, x, f, s.rows(), s.width());
+                            ops.gatedBackward(dgated, dout, x, f, s.rows(), s.width());
+                        },
+                        () -> {
+                            double[] xs = t.before(x);
+                            double[] g = t.before(dout);
+                            t.expect(out, Reference.activation(f, xs));
+                            t.expect(gated, Reference.gated(f, xs, s.rows(), s.width()));
+                            t.expect(dx, Reference.times(g, Reference.slope(f, xs)));
+                            t.expect(dgated, Reference.gatedBackward(f, xs, g, s.rows(), s.width()));
+                        });
+            }
         }
     }
 

@@ -68,13 +68,14 @@ interface EngineContract extends Trials {
             t.each(
                     ops -> {
                         ops.linear(y, x, weight, null, s.rows(), s.width(), s.width());
-                        ops.gelu(z, y, s.rows(), s.width());
+                        ops.activation(z, y, Activation.GELU_TANH, s.rows(), s.width());
                         ops.add(y, z, x, s.rows(), s.width());
                         ops.add(z, y, z, s.rows(), s.width());
                     },
                     () -> {
                         double[] xs = t.before(x);
-                        double[] g = Reference.gelu(
+                        double[] g = Reference.activation(
+                                Activation.GELU_TANH,
                                 Reference.linear(xs, t.before(weight), null, s.rows(), s.width(), s.width()));
                         t.expect(y, Reference.add(g, xs));
                         t.expect(z, Reference.add(Reference.add(g, xs), g));

@@ -14,7 +14,26 @@ import java.util.stream.Stream;
 /** The PyTorch-made cases among the test resources, as folders: other modules find them inside a jar. */
 public final class GoldenCases {
     public static final List<String> NAMES = List.of(
-            "gpt2", "gpt2-hubkeys", "llama", "llama-rope3", "llama-tied", "mistral", "mistral-swa", "qwen2", "qwen3");
+            "gpt2",
+            "gpt2-hubkeys",
+            "gpt2-inverse",
+            "gpt2-relu",
+            "gpt2-silu",
+            "gpt2-unscaled",
+            "llama",
+            "llama-longrope",
+            "llama-rope3",
+            "llama-tied",
+            "llama-yarn",
+            "llama-yarn-mscale",
+            "mistral",
+            "mistral-layers",
+            "mistral-swa",
+            "qwen2",
+            "qwen2-dynamic",
+            "qwen2-window",
+            "qwen3",
+            "qwen3-layers");
 
     private GoldenCases() {}
 

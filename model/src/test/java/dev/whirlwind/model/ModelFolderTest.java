@@ -75,16 +75,24 @@ class ModelFolderTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "gpt2 | activation_function | \"relu\"",
-                "gpt2 | scale_attn_by_inverse_layer_idx | true",
+                "gpt2 | activation_function | \"mish\"",
+                "gpt2 | activation_function | 3",
+                "gpt2 | add_cross_attention | true",
                 "gpt2 | n_head | 5",
                 "gpt2 | n_embd | -48",
                 "gpt2 | resid_pdrop | 1.0",
-                "llama | hidden_act | \"gelu\"",
+                "llama | hidden_act | \"gelu_10\"",
                 "llama | num_key_value_heads | 3",
                 "llama | head_dim | 7",
                 "llama | vocab_size | 1.5",
-                "llama | rope_parameters | {\"rope_type\":\"yarn\",\"factor\":2.0}",
+                "llama | partial_rotary_factor | 0.5",
+                "llama | rope_parameters | {\"rope_type\":\"mrope\"}",
+                "llama | rope_parameters | {\"full_attention\":{\"rope_type\":\"default\"}}",
+                "llama | rope_parameters | {\"rope_type\":\"dynamic\"}",
+                "llama | rope_parameters | {\"rope_type\":\"longrope\",\"short_factor\":[1],\"long_factor\":[1]}",
+                "qwen2 | layer_types | [\"full_attention\"]",
+                "qwen2 | layer_types | [\"full_attention\",\"sliding_attention\"]",
+                "qwen2 | layer_types | [\"full_attention\",\"chunked_attention\"]",
                 "llama | rope_parameters | {\"rope_type\":\"default\",\"rope_theta\":\"ten thousand\"}",
                 "llama | rope_parameters | {\"rope_type\":\"default\",\"rope_theta\":-1}",
                 "llama | rope_parameters | {\"rope_type\":\"linear\",\"rope_theta\":1e4,\"factor\":0}",
@@ -96,14 +104,70 @@ class ModelFolderTest {
         refuses(() -> parse(json), "some/config.json");
     }
 
+    /** Qwen slides from a layer on; layer_types goes before that, and Mistral's window before neither. */
     @Test
-    void mixedSlidingWindows() {
-        ObjectNode json = config("qwen2");
-        json.put("use_sliding_window", true).put("sliding_window", 8).put("max_window_layers", 1);
-        json.remove("layer_types");
-        refuses(() -> parse(json), "sliding window");
-        assertThat(parse(json.put("max_window_layers", 0)).window()).isEqualTo(8);
-        assertThat(parse(json.put("max_window_layers", 2)).window()).isZero();
+    void slidingWindows() {
+        ObjectNode qwen = config("qwen2");
+        qwen.put("use_sliding_window", true).put("sliding_window", 8).put("max_window_layers", 1);
+        qwen.putNull("layer_types");
+        assertThat(windows(qwen)).containsExactly(0, 8);
+        assertThat(windows(qwen.deepCopy().put("max_window_layers", 0))).containsExactly(8);
+        assertThat(windows(qwen.deepCopy().put("max_window_layers", 2))).containsExactly(0);
+        assertThat(windows(qwen.deepCopy().put("use_sliding_window", false))).containsExactly(0);
+        assertThat(windows(qwen.deepCopy().putNull("sliding_window"))).containsExactly(0);
+        qwen.putArray("layer_types").add("sliding_attention").add("full_attention");
+        assertThat(windows(qwen)).containsExactly(8, 0);
+        ObjectNode mistral = config("mistral-swa");
+        assertThat(windows(mistral)).containsExactly(8);
+        mistral.putArray("layer_types").add("full_attention").add("sliding_attention");
+        assertThat(windows(mistral)).containsExactly(0, 8);
+        assertThat(windows(config("mistral"))).containsExactly(0);
+    }
+
+    private static List<Integer> windows(ObjectNode json) {
+        return parse(json).attentionLayers().stream()
+                .map(AttentionLayer::window)
+                .toList();
+    }
+
+    /** Null is as if left out; for the number of key/value heads it means the number of heads. */
+    @Test
+    void nulls() {
+        ObjectNode json = config("mistral");
+        json.putNull("num_key_value_heads").putNull("head_dim").putNull("rope_scaling");
+        assertThat(parse(json).kvHeads()).isEqualTo(4);
+        assertThat(parse(json).headDim()).isEqualTo(16);
+        json.remove("num_key_value_heads");
+        json.put("num_attention_heads", 8);
+        assertThat(parse(json).kvHeads()).isEqualTo(8);
+    }
+
+    /** As transformers reads them: rope_scaling before rope_parameters, the file's own original length before theirs. */
+    @Test
+    void formsOfRope() {
+        ObjectNode json = config("llama");
+        json.putObject("rope_parameters").put("rope_type", "default").put("rope_theta", 500.0);
+        json.putObject("rope_scaling");
+        assertThat(parse(json).rope()).isEqualTo(new Rope(500, new RopeScaling.None()));
+        json.putObject("rope_scaling").put("type", "linear").put("factor", 8.0);
+        assertThat(parse(json).rope()).isEqualTo(new Rope(10_000, new RopeScaling.Linear(8)));
+        assertThat(parse(json).longestText()).isEqualTo(8 * 128);
+        json.putObject("rope_scaling")
+                .put("type", "linear")
+                .put("rope_type", "llama3")
+                .put("factor", 8)
+                .put("low_freq_factor", 1)
+                .put("high_freq_factor", 4);
+        assertThat(parse(json).rope().scaling()).isEqualTo(new RopeScaling.Llama3(8, 1, 4, 128));
+        json.put("original_max_position_embeddings", 32);
+        assertThat(parse(json).rope().scaling()).isEqualTo(new RopeScaling.Llama3(8, 1, 4, 32));
+        json.putObject("rope_scaling")
+                .put("type", "yarn")
+                .putNull("factor")
+                .put("mscale", 2)
+                .put("mscale_all_dim", 1);
+        assertThat(parse(json).rope().scaling())
+                .isEqualTo(new RopeScaling.Yarn(4, 32, 32, 1, true, (1 + 0.2 * Math.log(4)) / (1 + 0.1 * Math.log(4))));
     }
 
     @Test

@@ -134,17 +134,17 @@ public final class Reference {
     }
 
     /** Scores of the query at t with keys 0 to t; minus infinity for those that it does not see. */
-    static double[] scores(double[] qkv, AttentionShape shape, int b, int head, int t) {
+    static double[] scores(double[] qkv, AttentionShape shape, int layer, int b, int head, int t) {
         double[] scores = new double[t + 1];
         Arrays.fill(scores, Double.NEGATIVE_INFINITY);
         int query = (b * shape.sequence() + t) * shape.qkvWidth() + head * shape.headDim();
-        for (int s = shape.firstKey(t); s <= t; s++) {
+        for (int s = shape.layer(layer).firstKey(t); s <= t; s++) {
             int key = (b * shape.sequence() + s) * shape.qkvWidth() + shape.keyOffset() + kvHead(shape, head);
             double dot = 0;
             for (int c = 0; c < shape.headDim(); c++) {
                 dot += qkv[query + c] * qkv[key + c];
             }
-            scores[s] = dot / Math.sqrt(shape.headDim());
+            scores[s] = dot / Math.sqrt(shape.layer(layer).squaredDivisor());
         }
         return scores;
     }
@@ -160,23 +160,23 @@ public final class Reference {
     }
 
     /** [batch, heads, sequence]. */
-    public static double[] attentionLse(double[] qkv, AttentionShape shape) {
+    public static double[] attentionLse(double[] qkv, AttentionShape shape, int layer) {
         double[] lse = new double[shape.rows() * shape.heads()];
         for (int i = 0; i < lse.length; i++) {
             int head = i / shape.sequence() % shape.heads();
             int b = i / shape.sequence() / shape.heads();
-            lse[i] = logSumExp(scores(qkv, shape, b, head, i % shape.sequence()));
+            lse[i] = logSumExp(scores(qkv, shape, layer, b, head, i % shape.sequence()));
         }
         return lse;
     }
 
     /** mask [batch, heads, sequence, sequence] multiplies the probabilities. */
-    public static double[] attention(double[] qkv, AttentionShape shape, double[] mask) {
+    public static double[] attention(double[] qkv, AttentionShape shape, int layer, double[] mask) {
         double[] out = new double[shape.rows() * shape.outWidth()];
         for (int b = 0; b < shape.batch(); b++) {
             for (int head = 0; head < shape.heads(); head++) {
                 for (int t = 0; t < shape.sequence(); t++) {
-                    double[] scores = scores(qkv, shape, b, head, t);
+                    double[] scores = scores(qkv, shape, layer, b, head, t);
                     double lse = logSumExp(scores);
                     int to = (b * shape.sequence() + t) * shape.outWidth() + head * shape.headDim();
                     for (int s = 0; s <= t; s++) {
@@ -198,22 +198,94 @@ public final class Reference {
         return ((b * shape.heads() + head) * shape.sequence() + t) * shape.sequence() + s;
     }
 
-    public static double[] gelu(double[] x) {
-        return Arrays.stream(x)
-                .map(v -> 0.5 * v * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (v + 0.044715 * v * v * v))))
-                .toArray();
+    public static double[] activation(Activation f, double[] x) {
+        return Arrays.stream(x).map(v -> activation(f, v)).toArray();
     }
 
-    public static double[] swiglu(double[] x, int rows, int width) {
+    private static double activation(Activation f, double x) {
+        return switch (f) {
+            case SILU -> x / (1 + Math.exp(-x));
+            case QUICK_GELU -> x / (1 + Math.exp(-1.702 * x));
+            case GELU_TANH -> 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * x * x)));
+            case GELU -> x * normal(x);
+            case RELU -> Math.max(x, 0);
+        };
+    }
+
+    /** The derivatives. */
+    public static double[] slope(Activation f, double[] x) {
+        return Arrays.stream(x).map(v -> slope(f, v)).toArray();
+    }
+
+    private static double slope(Activation f, double x) {
+        return switch (f) {
+            case SILU -> logisticSlope(x, 1);
+            case QUICK_GELU -> logisticSlope(x, 1.702);
+            case GELU_TANH -> {
+                double root = Math.sqrt(2 / Math.PI);
+                double tanh = Math.tanh(root * (x + 0.044715 * x * x * x));
+                double inner = root * (1 + 3 * 0.044715 * x * x);
+                double bend = tanh * tanh == 1 ? 0 : (1 - tanh * tanh) * inner;
+                yield 0.5 * (1 + tanh) + 0.5 * x * bend;
+            }
+            case GELU -> normal(x) + x * Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
+            case RELU -> x > 0 ? 1 : 0;
+        };
+    }
+
+    private static double logisticSlope(double x, double steepness) {
+        double share = 1 / (1 + Math.exp(-steepness * x));
+        return share + x * steepness * share * (1 - share);
+    }
+
+    /**
+     * The normal distribution function: by its series around 0 (Abramowitz and Stegun 26.2.11), by Laplace's continued
+     * fraction (26.2.14) further out.
+     */
+    public static double normal(double x) {
+        double density = Math.exp(-x * x / 2) / Math.sqrt(2 * Math.PI);
+        double size = Math.abs(x);
+        if (size > 4) {
+            double fraction = 0;
+            for (int n = 200; n > 0; n--) {
+                fraction = n / (size + fraction);
+            }
+            double tail = density / (size + fraction);
+            return x < 0 ? tail : 1 - tail;
+        }
+        double term = x;
+        double sum = x;
+        for (int n = 3; Math.abs(term) > 1e-20; n += 2) {
+            term *= x * x / n;
+            sum += term;
+        }
+        return 0.5 + density * sum;
+    }
+
+    public static double[] gated(Activation f, double[] x, int rows, int width) {
         double[] out = new double[rows * width];
         for (int r = 0; r < rows; r++) {
             for (int c = 0; c < width; c++) {
                 double gate = x[r * 2 * width + c];
                 double up = x[r * 2 * width + width + c];
-                out[r * width + c] = gate / (1 + Math.exp(-gate)) * up;
+                out[r * width + c] = activation(f, gate) * up;
             }
         }
         return out;
+    }
+
+    /** dx of gated, for dout. */
+    public static double[] gatedBackward(Activation f, double[] x, double[] dout, int rows, int width) {
+        double[] d = new double[x.length];
+        for (int r = 0; r < rows; r++) {
+            for (int c = 0; c < width; c++) {
+                int gate = r * 2 * width + c;
+                int up = gate + width;
+                d[gate] = dout[r * width + c] * x[up] * slope(f, x[gate]);
+                d[up] = dout[r * width + c] * activation(f, x[gate]);
+            }
+        }
+        return d;
     }
 
     /** What each element of a dropout site is multiplied by: 0 or 1 / (1 - p). */

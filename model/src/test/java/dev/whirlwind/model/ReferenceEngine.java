@@ -312,8 +312,8 @@ public final class ReferenceEngine implements Engine {
         @Override
         public void attention(Tensor out, Tensor lse, Tensor qkv, AttentionShape shape, Dropout dropout) {
             double[] values = get(qkv, shape.rows() * shape.qkvWidth());
-            set(out, Reference.attention(values, shape, attentionMask(shape, dropout)));
-            set(lse, Reference.attentionLse(values, shape));
+            set(out, Reference.attention(values, shape, layer, attentionMask(shape, dropout)));
+            set(lse, Reference.attentionLse(values, shape, layer));
         }
 
         /** dV = P'^T dO, dP = dO V^T * mask, dS = P * (dP - rowsum(dO * O)), dQ = dS K * scale, dK = dS^T Q * scale. */
@@ -328,7 +328,7 @@ public final class ReferenceEngine implements Engine {
                 AttentionShape shape,
                 Dropout dropout) {
             int headDim = shape.headDim();
-            double scale = 1 / Math.sqrt(headDim);
+            double scale = 1 / Math.sqrt(shape.layer(layer).squaredDivisor());
             double[] g = get(dout, shape.rows() * shape.outWidth());
             double[] gOut = Reference.times(g, get(out, g.length));
             double[] x = get(qkv, shape.rows() * shape.qkvWidth());
@@ -346,8 +346,8 @@ public final class ReferenceEngine implements Engine {
                 for (int c = 0; c < headDim; c++) {
                     deltas[i] += gOut[from + c];
                 }
-                double[] scores = Reference.scores(x, shape, b, head, t);
-                for (int s = shape.firstKey(t); s <= t; s++) {
+                double[] scores = Reference.scores(x, shape, layer, b, head, t);
+                for (int s = shape.layer(layer).firstKey(t); s <= t; s++) {
                     int key = (b * shape.sequence() + s) * shape.qkvWidth() + shape.keyOffset() + kvHead(shape, head);
                     int value = key + shape.valueOffset() - shape.keyOffset();
                     double p = Math.exp(scores[s] - lses[i]);
@@ -392,51 +392,29 @@ public final class ReferenceEngine implements Engine {
                 System.arraycopy(rows, t * width, full, (inputs.position + t) * width, shape.keyOffset());
             }
             AttentionShape whole =
-                    new AttentionShape(1, all, shape.heads(), shape.kvHeads(), shape.headDim(), shape.window());
-            double[] outs = Reference.attention(full, whole, attentionMask(whole, Dropout.NONE));
+                    new AttentionShape(1, all, shape.heads(), shape.kvHeads(), shape.headDim(), shape.layers());
+            double[] outs = Reference.attention(full, whole, layer, attentionMask(whole, Dropout.NONE));
             set(out, Arrays.copyOfRange(outs, inputs.position * shape.outWidth(), outs.length));
         }
 
         @Override
-        public void gelu(Tensor out, Tensor x, int rows, int width) {
-            set(out, Reference.gelu(get(x, rows * width)));
+        public void activation(Tensor out, Tensor x, Activation f, int rows, int width) {
+            set(out, Reference.activation(f, get(x, rows * width)));
         }
 
         @Override
-        public void geluBackward(Tensor dx, Tensor dout, Tensor x, int rows, int width) {
-            double[] d = get(dout, rows * width);
-            double[] xs = get(x, rows * width);
-            double root = Math.sqrt(2 / Math.PI);
-            for (int i = 0; i < d.length; i++) {
-                double v = xs[i];
-                double tanh = Math.tanh(root * (v + 0.044715 * v * v * v));
-                double inner = root * (1 + 3 * 0.044715 * v * v);
-                d[i] *= 0.5 * (1 + tanh) + 0.5 * v * (1 - tanh * tanh) * inner;
-            }
-            set(dx, d);
+        public void activationBackward(Tensor dx, Tensor dout, Tensor x, Activation f, int rows, int width) {
+            set(dx, Reference.times(get(dout, rows * width), Reference.slope(f, get(x, rows * width))));
         }
 
         @Override
-        public void swiglu(Tensor out, Tensor x, int rows, int width) {
-            set(out, Reference.swiglu(get(x, rows * 2 * width), rows, width));
+        public void gated(Tensor out, Tensor x, Activation f, int rows, int width) {
+            set(out, Reference.gated(f, get(x, rows * 2 * width), rows, width));
         }
 
         @Override
-        public void swigluBackward(Tensor dx, Tensor dout, Tensor x, int rows, int width) {
-            double[] g = get(dout, rows * width);
-            double[] xs = get(x, rows * 2 * width);
-            double[] d = new double[xs.length];
-            for (int r = 0; r < rows; r++) {
-                for (int c = 0; c < width; c++) {
-                    int gate = r * 2 * width + c;
-                    int up = gate + width;
-                    double sigmoid = 1 / (1 + Math.exp(-xs[gate]));
-                    double silu = xs[gate] * sigmoid;
-                    d[gate] = g[r * width + c] * xs[up] * (sigmoid + silu * (1 - sigmoid));
-                    d[up] = g[r * width + c] * silu;
-                }
-            }
-            set(dx, d);
+        public void gatedBackward(Tensor dx, Tensor dout, Tensor x, Activation f, int rows, int width) {
+            set(dx, Reference.gatedBackward(f, get(x, rows * 2 * width), get(dout, rows * width), rows, width));
         }
 
         @Override

@@ -9,6 +9,10 @@ interface Trials {
     /** Positions are drawn from 0 to below this. */
     int POSITIONS = 5;
 
+    /** Windows and divisors that differ from layer to layer. */
+    List<AttentionLayer> MIXED =
+            List.of(new AttentionLayer(2, 1), new AttentionLayer(7, 64), new AttentionLayer(0, 16));
+
     /** A new engine. */
     Engine newEngine();
 
@@ -62,6 +66,7 @@ interface Trials {
     default List<AttentionShape> attentions() {
         return thin(List.of(
                 new AttentionShape(2, 24, 4, 2, 20, 0),
+                new AttentionShape(1, 65, 3, 1, 16, MIXED),
                 new AttentionShape(1, 65, 3, 1, 16, 8),
                 new AttentionShape(1, 130, 2, 1, 64, 0),
                 new AttentionShape(3, 2, 4, 2, 6, 0),
@@ -75,6 +80,7 @@ interface Trials {
     default List<Chunks> chunks() {
         return thin(List.of(
                 new Chunks(new AttentionShape(1, 24, 4, 2, 20, 0), 7),
+                new Chunks(new AttentionShape(1, 24, 2, 1, 16, MIXED), 7),
                 new Chunks(new AttentionShape(1, 33, 3, 1, 16, 8), 1),
                 new Chunks(new AttentionShape(1, 65, 2, 2, 64, 0), 62),
                 new Chunks(new AttentionShape(1, 24, 2, 1, 6, 1), 17)));

@@ -8,12 +8,13 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 /**
  * Causal attention with grouped key/value heads that never holds a sequence x sequence matrix: softmax while running
  * (arXiv 1805.02867, 2205.14135), and P computed again from the kept log-sum-exp going back. A work item owns a query
- * (forward, dq) or a key (dk, dv), so nothing is added to by two. The int after the tensors is the dropout's site.
+ * (forward, dq) or a key (dk, dv), so nothing is added to by two. The ints after the tensors are the dropout's site, how
+ * many latest keys a query sees, and the square of what scores are divided by.
  */
 final class Attention {
     private Attention() {}
 
-    /** out = softmax(q k^T / sqrt(headDim)) v, lse = log of the sum of exp(scores). */
+    /** out = softmax(q k^T / sqrt(divisor)) v, lse = log of the sum of exp(scores). */
     static void wAttention(
             IntArray c,
             int at,
@@ -25,15 +26,16 @@ final class Attention {
             int heads,
             int kvHeads,
             int headDim,
-            int window,
             int threshold,
             float keptScale) {
         int qkv0 = c.get(at);
         int lse0 = c.get(at + 1);
         int out0 = c.get(at + 2);
         int site = c.get(at + 3);
+        int window = c.get(at + 4);
+        float divisor = c.get(at + 5);
         int width = (heads + 2 * kvHeads) * headDim;
-        float scale = 1f / TornadoMath.sqrt(headDim);
+        float scale = 1f / TornadoMath.sqrt(divisor);
         for (@Parallel int bh = 0; bh < batch * heads; bh++) {
             for (@Parallel int t = 0; t < sequence; t++) {
                 int b = bh / heads;
@@ -47,7 +49,7 @@ final class Attention {
                 int[] bits = new int[4];
                 float max = -1e30f;
                 float denominator = 0f;
-                int first = window == 0 ? 0 : TornadoMath.max(0, t - window + 1);
+                int first = TornadoMath.max(0, t - window + 1);
                 for (int s = first; s <= t; s++) {
                     int key = keys + s * width;
                     int value = key + kvHeads * headDim;
@@ -100,7 +102,7 @@ final class Attention {
         }
     }
 
-    /** With P = exp(score - lse), dP = mask * (dout . v), dS = P (dP - delta) / sqrt(headDim): dq = sum of dS k. */
+    /** With P = exp(score - lse), dP = mask * (dout . v), dS = P (dP - delta) / sqrt(divisor): dq = sum of dS k. */
     static void wAttentionQueryBackward(
             IntArray c,
             int at,
@@ -114,7 +116,6 @@ final class Attention {
             int heads,
             int kvHeads,
             int headDim,
-            int window,
             int threshold,
             float keptScale) {
         int qkv0 = c.get(at);
@@ -123,8 +124,10 @@ final class Attention {
         int delta0 = c.get(at + 3);
         int dqkv0 = c.get(at + 4);
         int site = c.get(at + 5);
+        int window = c.get(at + 6);
+        float divisor = c.get(at + 7);
         int width = (heads + 2 * kvHeads) * headDim;
-        float scale = 1f / TornadoMath.sqrt(headDim);
+        float scale = 1f / TornadoMath.sqrt(divisor);
         for (@Parallel int bh = 0; bh < batch * heads; bh++) {
             for (@Parallel int t = 0; t < sequence; t++) {
                 int b = bh / heads;
@@ -139,7 +142,7 @@ final class Attention {
                     sum[i] = 0f;
                 }
                 int[] bits = new int[4];
-                int first = window == 0 ? 0 : TornadoMath.max(0, t - window + 1);
+                int first = TornadoMath.max(0, t - window + 1);
                 for (int s = first; s <= t; s++) {
                     int key = keys + s * width;
                     int value = key + kvHeads * headDim;
@@ -179,7 +182,6 @@ final class Attention {
             int heads,
             int kvHeads,
             int headDim,
-            int window,
             int threshold,
             float keptScale) {
         int qkv0 = c.get(at);
@@ -188,8 +190,10 @@ final class Attention {
         int delta0 = c.get(at + 3);
         int dqkv0 = c.get(at + 4);
         int site = c.get(at + 5);
+        int window = c.get(at + 6);
+        float divisor = c.get(at + 7);
         int width = (heads + 2 * kvHeads) * headDim;
-        float scale = 1f / TornadoMath.sqrt(headDim);
+        float scale = 1f / TornadoMath.sqrt(divisor);
         int group = heads / kvHeads;
         for (@Parallel int bg = 0; bg < batch * kvHeads; bg++) {
             for (@Parallel int s = 0; s < sequence; s++) {
@@ -204,7 +208,7 @@ final class Attention {
                     dv[i] = 0f;
                 }
                 int[] bits = new int[4];
-                int end = window == 0 ? sequence : TornadoMath.min(sequence, s + window);
+                int end = TornadoMath.min(sequence, s + window);
                 for (int h = g * group; h < (g + 1) * group; h++) {
                     int bh = b * heads + h;
                     for (int t = s; t < end; t++) {
@@ -258,13 +262,14 @@ final class Attention {
             int rows,
             int heads,
             int kvHeads,
-            int headDim,
-            int window) {
+            int headDim) {
         int qkv0 = c.get(at);
         int cache0 = c.get(at + 1);
         int out0 = c.get(at + 2);
+        int window = c.get(at + 3);
+        float divisor = c.get(at + 4);
         int position = c.get(Cursor.POSITION);
-        float scale = 1f / TornadoMath.sqrt(headDim);
+        float scale = 1f / TornadoMath.sqrt(divisor);
         for (@Parallel int h = 0; h < heads; h++) {
             for (@Parallel int r = 0; r < rows; r++) {
                 int query = qkv0 + (r * (heads + 2 * kvHeads) + h) * headDim;
@@ -275,7 +280,7 @@ final class Attention {
                 }
                 float max = -1e30f;
                 float denominator = 0f;
-                int first = window == 0 ? 0 : TornadoMath.max(0, position + r - window + 1);
+                int first = TornadoMath.max(0, position + r - window + 1);
                 for (int s = first; s <= position + r; s++) {
                     int key = keys + s * 2 * kvHeads * headDim;
                     int value = key + kvHeads * headDim;

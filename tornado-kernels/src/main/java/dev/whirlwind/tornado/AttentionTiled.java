@@ -22,7 +22,7 @@ final class AttentionTiled {
 
     private AttentionTiled() {}
 
-    /** out = softmax(q k^T / sqrt(headDim)) v, lse = log of the sum of exp(scores). */
+    /** out = softmax(q k^T / sqrt(divisor)) v, lse = log of the sum of exp(scores). */
     static void wAttentionTiled(
             IntArray c,
             int at,
@@ -34,12 +34,13 @@ final class AttentionTiled {
             int heads,
             int kvHeads,
             int headDim,
-            int window,
             int threshold,
             float keptScale) {
         float[] tile = context.allocateFloatLocalArray(4160);
         float[] rows = context.allocateFloatLocalArray(2048);
         int site = c.get(at + 3);
+        int window = c.get(at + 4);
+        float divisor = c.get(at + 5);
         int x = context.localIdx;
         int z = context.localIdy;
         int bh = context.groupIdy;
@@ -48,7 +49,7 @@ final class AttentionTiled {
         int firstQuery = context.groupIdx * 64;
         int width = (heads + 2 * kvHeads) * headDim;
         int queries = c.get(at) + (b * sequence + firstQuery) * width + h * headDim;
-        float scale = 1f / TornadoMath.sqrt(headDim);
+        float scale = 1f / TornadoMath.sqrt(divisor);
         float[] scores = new float[16];
         float[] sums = new float[32];
         float[] max = new float[4];
@@ -167,7 +168,7 @@ final class AttentionTiled {
         }
     }
 
-    /** With P = exp(score - lse), dP = mask * (dout . v), dS = P (dP - delta) / sqrt(headDim): dq = sum of dS k. */
+    /** With P = exp(score - lse), dP = mask * (dout . v), dS = P (dP - delta) / sqrt(divisor): dq = sum of dS k. */
     static void wAttentionQueryBackwardTiled(
             IntArray c,
             int at,
@@ -181,12 +182,13 @@ final class AttentionTiled {
             int heads,
             int kvHeads,
             int headDim,
-            int window,
             int threshold,
             float keptScale) {
         float[] tile = context.allocateFloatLocalArray(4160);
         float[] rows = context.allocateFloatLocalArray(2048);
         int site = c.get(at + 5);
+        int window = c.get(at + 6);
+        float divisor = c.get(at + 7);
         int x = context.localIdx;
         int z = context.localIdy;
         int bh = context.groupIdy;
@@ -198,7 +200,7 @@ final class AttentionTiled {
         int queries = c.get(at) + query;
         int gradients = c.get(at + 1) + ((b * sequence + firstQuery) * heads + h) * headDim;
         int queriesLeft = sequence - firstQuery;
-        float scale = 1f / TornadoMath.sqrt(headDim);
+        float scale = 1f / TornadoMath.sqrt(divisor);
         float[] scores = new float[16];
         float[] dp = new float[16];
         float[] sums = new float[32];
@@ -301,12 +303,13 @@ final class AttentionTiled {
             int heads,
             int kvHeads,
             int headDim,
-            int window,
             int threshold,
             float keptScale) {
         float[] tile = context.allocateFloatLocalArray(4160);
         float[] rows = context.allocateFloatLocalArray(2048);
         int site = c.get(at + 5);
+        int window = c.get(at + 6);
+        float divisor = c.get(at + 7);
         int x = context.localIdx;
         int z = context.localIdy;
         int b = context.groupIdy / kvHeads;
@@ -317,7 +320,7 @@ final class AttentionTiled {
         int keys = c.get(at) + key;
         int values = keys + kvHeads * headDim;
         int keysLeft = sequence - firstKey;
-        float scale = 1f / TornadoMath.sqrt(headDim);
+        float scale = 1f / TornadoMath.sqrt(divisor);
         float[] scores = new float[16];
         float[] dp = new float[16];
         float[] dk = new float[32];
@@ -327,7 +330,7 @@ final class AttentionTiled {
             dk[i] = 0f;
             dv[i] = 0f;
         }
-        int end = window == 0 ? sequence : TornadoMath.min(sequence, firstKey + 63 + window);
+        int end = TornadoMath.min(sequence, firstKey + 63 + window);
         for (int h = g * (heads / kvHeads); h < (g + 1) * (heads / kvHeads); h++) {
             for (int firstQuery = firstKey; firstQuery < end; firstQuery += 64) {
                 int bh = b * heads + h;
@@ -438,7 +441,7 @@ final class AttentionTiled {
 
     /** First key of the first tile that any of 64 queries sees. */
     private static int wFirstKey(int firstQuery, int window) {
-        return window == 0 ? 0 : TornadoMath.max(0, firstQuery - window + 1) / 64 * 64;
+        return TornadoMath.max(0, firstQuery - window + 1) / 64 * 64;
     }
 
     /**
@@ -447,7 +450,7 @@ final class AttentionTiled {
      */
     private static int wSight(int t, int s, int sequence, int window) {
         int sight = TornadoMath.min(t - s, sequence - 1 - t);
-        return window == 0 ? sight : TornadoMath.min(sight, s + window - 1 - t);
+        return TornadoMath.min(sight, s + window - 1 - t);
     }
 
     /** 0 beyond the end. */

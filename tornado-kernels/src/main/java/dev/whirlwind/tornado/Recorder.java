@@ -1,5 +1,6 @@
 package dev.whirlwind.tornado;
 
+import dev.whirlwind.model.Activation;
 import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.AttentionShape;
 import dev.whirlwind.model.Dropout;
@@ -617,6 +618,7 @@ final class Recorder implements Ops {
         Tensor apartLse = apart(lse, lses, out);
         int at = at(qkv, apartLse, out);
         stage.constant(dropout.site());
+        stage.attention(shape);
         if (isTiled(shape)) {
             stage.call(
                     "attention",
@@ -630,7 +632,6 @@ final class Recorder implements Ops {
                     shape.heads(),
                     shape.kvHeads(),
                     shape.headDim(),
-                    shape.window(),
                     dropout.threshold(),
                     dropout.keptScale());
             stage.grid(groups(shape.sequence()), shape.batch() * shape.heads() * GemmTiled.ITEMS);
@@ -647,7 +648,6 @@ final class Recorder implements Ops {
                     shape.heads(),
                     shape.kvHeads(),
                     shape.headDim(),
-                    shape.window(),
                     dropout.threshold(),
                     dropout.keptScale());
         }
@@ -677,6 +677,7 @@ final class Recorder implements Ops {
                 shape.headDim());
         int at = at(qkv, dout, lse, delta, dqkv);
         stage.constant(dropout.site());
+        stage.attention(shape);
         if (isTiled(shape)) {
             stage.call(
                     "attentionQueryBackward",
@@ -692,7 +693,6 @@ final class Recorder implements Ops {
                     shape.heads(),
                     shape.kvHeads(),
                     shape.headDim(),
-                    shape.window(),
                     dropout.threshold(),
                     dropout.keptScale());
             stage.grid(groups(shape.sequence()), shape.batch() * shape.heads() * GemmTiled.ITEMS);
@@ -710,7 +710,6 @@ final class Recorder implements Ops {
                     shape.heads(),
                     shape.kvHeads(),
                     shape.headDim(),
-                    shape.window(),
                     dropout.threshold(),
                     dropout.keptScale());
             stage.grid(groups(shape.sequence()), shape.batch() * shape.kvHeads() * GemmTiled.ITEMS);
@@ -730,7 +729,6 @@ final class Recorder implements Ops {
                 shape.heads(),
                 shape.kvHeads(),
                 shape.headDim(),
-                shape.window(),
                 dropout.threshold(),
                 dropout.keptScale());
         stage.call(
@@ -747,7 +745,6 @@ final class Recorder implements Ops {
                 shape.heads(),
                 shape.kvHeads(),
                 shape.headDim(),
-                shape.window(),
                 dropout.threshold(),
                 dropout.keptScale());
     }
@@ -763,56 +760,83 @@ final class Recorder implements Ops {
                 shape.rows(),
                 shape.keyOffset(),
                 2 * shape.kvHeads() * shape.headDim());
+        int at = at(qkv, cache, out);
+        stage.attention(shape);
         stage.call(
                 "cachedAttention",
                 Attention::wCachedAttention,
-                at(qkv, cache, out),
+                at,
                 array(qkv),
                 array(cache),
                 array(out),
                 shape.rows(),
                 shape.heads(),
                 shape.kvHeads(),
-                shape.headDim(),
-                shape.window());
+                shape.headDim());
     }
 
     // ---------------------------------------------------------------------------------------------- elementwise
 
     @Override
-    public void gelu(Tensor out, Tensor x, int rows, int width) {
-        stage.call("gelu", Elementwise::wGelu, at(x, out), array(x), array(out), size(rows, width), share());
+    public void activation(Tensor out, Tensor x, Activation f, int rows, int width) {
+        stage.call(
+                "activation",
+                Activations::wActivation,
+                at(x, out),
+                array(x),
+                array(out),
+                size(rows, width),
+                share(),
+                Activations.form(f),
+                Activations.linear(f),
+                (float) f.cubic());
     }
 
     @Override
-    public void geluBackward(Tensor dx, Tensor dout, Tensor x, int rows, int width) {
+    public void activationBackward(Tensor dx, Tensor dout, Tensor x, Activation f, int rows, int width) {
         stage.call(
-                "geluBackward",
-                Elementwise::wGeluBackward,
+                "activationBackward",
+                Activations::wActivationBackward,
                 at(dout, x, dx),
                 array(dout),
                 array(x),
                 array(dx),
                 size(rows, width),
-                share());
+                share(),
+                Activations.form(f),
+                Activations.linear(f),
+                (float) f.cubic());
     }
 
     @Override
-    public void swiglu(Tensor out, Tensor x, int rows, int width) {
-        stage.call("swiglu", Elementwise::wSwiglu, at(x, out), array(x), array(out), rows, width);
-    }
-
-    @Override
-    public void swigluBackward(Tensor dx, Tensor dout, Tensor x, int rows, int width) {
+    public void gated(Tensor out, Tensor x, Activation f, int rows, int width) {
         stage.call(
-                "swigluBackward",
-                Elementwise::wSwigluBackward,
+                "gated",
+                Activations::wGated,
+                at(x, out),
+                array(x),
+                array(out),
+                rows,
+                width,
+                Activations.form(f),
+                Activations.linear(f),
+                (float) f.cubic());
+    }
+
+    @Override
+    public void gatedBackward(Tensor dx, Tensor dout, Tensor x, Activation f, int rows, int width) {
+        stage.call(
+                "gatedBackward",
+                Activations::wGatedBackward,
                 at(dout, x, dx),
                 array(dout),
                 array(x),
                 array(dx),
                 rows,
-                width);
+                width,
+                Activations.form(f),
+                Activations.linear(f),
+                (float) f.cubic());
     }
 
     @Override

@@ -1,5 +1,6 @@
 package dev.whirlwind.tornado;
 
+import dev.whirlwind.model.AttentionShape;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Tensor;
 import java.util.ArrayList;
@@ -27,11 +28,13 @@ final class Stage {
     /** Enough for some sixty calls; a program with more becomes several stages. */
     private static final int CURSOR_SIZE = 1024;
 
-    /** A tensor that moves by {@code perRepeat} floats from one repeat to the next; without a tensor, a constant. */
-    private record Place(Tensor tensor, long perRepeat, int constant) {
-        int start(int layer, int repeat) {
-            return tensor == null ? constant : (int) (tensor.offset(layer) + perRepeat * repeat);
-        }
+    /** Larger than any text, and small enough to add positions to. */
+    private static final int NO_WINDOW = 1 << 30;
+
+    /** An int in the cursor: where a tensor starts, or a number that may differ from layer to layer. */
+    @FunctionalInterface
+    private interface Place {
+        int value(int layer, int repeat);
     }
 
     private final List<Call> calls = new ArrayList<>();
@@ -83,7 +86,7 @@ final class Stage {
     void fill(Inputs inputs, int layer, int repeat) {
         Cursor.fill(cursor, inputs, layer, firstRow + repeat * rowsPerRepeat);
         for (int i = 0; i < places.size(); i++) {
-            cursor.set(Cursor.TENSORS + i, places.get(i).start(layer, repeat));
+            cursor.set(Cursor.TENSORS + i, places.get(i).value(layer, repeat));
         }
         Cursor.fill(floats, inputs);
         copy(inputs.tokens, tokens);
@@ -118,14 +121,14 @@ final class Stage {
     int at(Tensor... tensors) {
         int first = Cursor.TENSORS + places.size();
         for (Tensor tensor : tensors) {
-            places.add(new Place(tensor, 0, 0));
+            moving(tensor, 0);
         }
         return first;
     }
 
-    /** Adds a tensor that moves with the repeats. */
+    /** Adds a tensor that moves by so many floats from one repeat to the next. */
     int moving(Tensor tensor, long perRepeat) {
-        places.add(new Place(tensor, perRepeat, 0));
+        places.add((layer, repeat) -> (int) (tensor.offset(layer) + perRepeat * repeat));
         return Cursor.TENSORS + places.size() - 1;
     }
 
@@ -137,7 +140,16 @@ final class Stage {
 
     /** Adds an int that a kernel finds beside its tensors. */
     void constant(int value) {
-        places.add(new Place(null, 0, value));
+        places.add((layer, repeat) -> value);
+    }
+
+    /** Adds what differs between layers' attentions: how many latest keys a query sees, and the squared divisor. */
+    void attention(AttentionShape shape) {
+        places.add((layer, repeat) -> {
+            int window = shape.layer(layer).window();
+            return window == 0 ? NO_WINDOW : Math.min(window, NO_WINDOW);
+        });
+        places.add((layer, repeat) -> shape.layer(layer).squaredDivisor());
     }
 
     private void add(String name, Runnable loops, Call.Task task) {
