@@ -11,7 +11,7 @@ import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
-import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.UsageException;
 import dev.whirlwind.tornado.TornadoEngine;
 import dev.whirlwind.training.Optimizer;
 import java.io.IOException;
@@ -147,7 +147,7 @@ final class BenchCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         if (batch < 1 || sequence < 1 || steps < 1) {
-            throw new UserException("--batch, --sequence and --steps must be 1 or more");
+            throw new UsageException("--batch, --sequence and --steps must be 1 or more");
         }
         PrintWriter err = spec.commandLine().getErr();
         boolean preset = ModelConfig.PRESETS.contains(model);

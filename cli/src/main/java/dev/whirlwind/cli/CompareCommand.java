@@ -8,7 +8,7 @@ import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
-import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.UsageException;
 import dev.whirlwind.training.Optimizer;
 import java.io.PrintWriter;
 import java.lang.foreign.Arena;
@@ -99,7 +99,7 @@ final class CompareCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         if (names.length != 2 || batch < 1 || sequence < 1 || accumulation < 1 || steps < 1) {
-            throw new UserException("compare takes two engines (--engines cpu,loops), and sizes of 1 or more");
+            throw new UsageException("compare takes two engines (--engines cpu,loops), and sizes of 1 or more");
         }
         Trained a = train(names[0]);
         Trained b = train(names[1]);

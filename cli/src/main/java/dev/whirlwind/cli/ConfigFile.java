@@ -3,9 +3,9 @@ package dev.whirlwind.cli;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.Storage;
+import dev.whirlwind.model.files.WholeFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -35,14 +35,17 @@ final class ConfigFile {
     static Map<String, Object> read(Path file) {
         JsonNode tree;
         try {
-            tree = YAML.readTree(Files.readString(file));
+            tree = YAML.readTree(WholeFile.read(file, WholeFile.SETTINGS));
         } catch (NoSuchFileException e) {
             throw new UserException(file + ": no such file; name a YAML file of options", e);
         } catch (IOException e) {
             throw new UserException(file + ": cannot be read (" + Reason.of(e) + "); name a YAML file of options", e);
         } catch (JacksonException e) {
             throw new UserException(
-                    file + ": line " + Math.max(1, e.getLocation().getLineNr()) + " is not valid YAML ("
+                    file + ": "
+                            + (e.getLocation() == null
+                                    ? ""
+                                    : "line " + Math.max(1, e.getLocation().getLineNr()) + " ") + "is not valid YAML ("
                             + Reason.withoutPlace(e) + ")",
                     e);
         }
@@ -98,7 +101,7 @@ final class ConfigFile {
 
     private static String text(Path file) {
         try {
-            return Files.readString(file);
+            return new String(WholeFile.read(file, WholeFile.SETTINGS), StandardCharsets.UTF_8);
         } catch (IOException e) {
             throw new UserException(file + ": cannot be read (" + Reason.of(e) + ")", e);
         }

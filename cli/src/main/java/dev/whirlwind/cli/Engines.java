@@ -2,6 +2,7 @@ package dev.whirlwind.cli;
 
 import dev.whirlwind.cpu.CpuEngine;
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.tornado.DeviceInfo;
 import dev.whirlwind.tornado.Devices;
@@ -84,8 +85,8 @@ final class Engines {
         }
     }
 
-    private static UserException unknown(String name) {
-        return new UserException(
+    private static UsageException unknown(String name) {
+        return new UsageException(
                 "there is no engine \"" + name + "\"; choose " + String.join(", ", NAMES) + " or " + AUTO);
     }
 
@@ -102,7 +103,7 @@ final class Engines {
     /** The number that {@code threads} means: 0 is one per core. */
     static int threads(int threads) {
         if (threads < 0) {
-            throw new UserException("--threads is " + threads + "; it must be 0 (one per core) or more");
+            throw new UsageException("--threads is " + threads + "; it must be 0 (one per core) or more");
         }
         return threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
     }

@@ -10,7 +10,7 @@ import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
-import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.UsageException;
 import dev.whirlwind.training.Comparison;
 import dev.whirlwind.training.Evaluation;
 import java.io.PrintWriter;
@@ -161,13 +161,13 @@ final class EvalCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         if (!split.equals(TokenDataset.TRAIN) && !split.equals(TokenDataset.VALID)) {
-            throw new UserException("--split " + split + ": choose train or valid");
+            throw new UsageException("--split " + split + ": choose train or valid");
         }
         if (batches != null) {
-            maxWindows = Math.multiplyExact(8, batches);
+            maxWindows = (int) Math.min(Integer.MAX_VALUE, 8L * batches);
         }
         if (batch < 1 || maxWindows < 0 || sequence < 0 || sequence == 1) {
-            throw new UserException("--batch must be 1 or more, --max-windows 0 or more, --sequence 0 or at least 2");
+            throw new UsageException("--batch must be 1 or more, --max-windows 0 or more, --sequence 0 or at least 2");
         }
         // What is wrong with the last model is told before the first is computed.
         for (Path model : models) {

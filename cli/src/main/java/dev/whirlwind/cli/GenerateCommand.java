@@ -8,6 +8,7 @@ import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.Sampler;
+import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -84,7 +85,7 @@ final class GenerateCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         if (maxTokens < 1) {
-            throw new UserException("--max-tokens is " + maxTokens + "; it must be 1 or more");
+            throw new UsageException("--max-tokens is " + maxTokens + "; it must be 1 or more");
         }
         PrintWriter out = spec.commandLine().getOut();
         Sampler sampler = new Sampler(temperature, topK, topP, seed);

@@ -9,6 +9,7 @@ import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Reason;
+import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.model.safetensors.DType;
@@ -64,7 +65,7 @@ final class InitCommand implements Callable<Integer> {
     public Integer call() {
         Models.requireEmpty(out);
         if (!dtype.convertible()) {
-            throw new UserException("--dtype " + dtype + " cannot hold weights; choose F32, BF16, F16 or F64");
+            throw new UsageException("--dtype " + dtype + " cannot hold weights; choose F32, BF16, F16 or F64");
         }
         ModelConfig model = ModelConfig.PRESETS.contains(config)
                 ? ModelConfig.preset(config)

@@ -1,11 +1,14 @@
 package dev.whirlwind.cli;
 
+import dev.whirlwind.model.Reason;
+import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.training.Suggestion;
 import java.io.OutputStreamWriter;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
-import java.util.List;
+import java.util.Optional;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -13,6 +16,7 @@ import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** The command line. Results go to standard output, everything else to standard error. */
 @Command(
@@ -69,14 +73,15 @@ public final class Main implements Runnable {
     }
 
     /** Runs one command and gives its exit code. */
-    static int run(String[] args, PrintWriter out, PrintWriter err) {
+    static int run(String[] args, PrintWriter out, PrintWriter standardError) {
+        PrintWriter err = new Messages(standardError);
         Main main = new Main();
         CommandLine commandLine = new CommandLine(main)
                 .setOut(out)
                 .setErr(err)
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setUsageHelpAutoWidth(true)
-                .setParameterExceptionHandler((e, given) -> usage(e))
+                .setParameterExceptionHandler(Main::usage)
                 .setExecutionExceptionHandler((e, command, parsed) -> main.failure(e, err));
         TrainOptions.addTo(commandLine.getSubcommands().get("train").getCommandSpec());
         commandLine
@@ -89,14 +94,7 @@ public final class Main implements Runnable {
                                 .build()));
         try {
             return commandLine.execute(args);
-        } catch (OutOfMemoryError e) {
-            return main.failure(
-                    new UserException(
-                            "not enough memory (" + e.getMessage()
-                                    + "); choose a smaller --batch or --sequence, or --recompute",
-                            e),
-                    err);
-        } catch (LinkageError e) {
+        } catch (Throwable e) {
             return main.failure(e, err);
         }
     }
@@ -108,31 +106,44 @@ public final class Main implements Runnable {
         throw new CommandLine.ParameterException(spec.commandLine(), "give a command");
     }
 
-    private static int usage(CommandLine.ParameterException e) {
+    private static int usage(CommandLine.ParameterException e, String[] args) {
         CommandLine command = e.getCommandLine();
-        List<String> suggestions =
-                e instanceof CommandLine.UnmatchedArgumentException unmatched ? unmatched.getSuggestions() : List.of();
-        String remedy = suggestions.isEmpty()
-                ? "see " + command.getCommandSpec().qualifiedName() + " --help"
-                : "did you mean " + String.join(" or ", suggestions) + "?";
-        command.getErr().println("whirlwind: " + oneLine(e.getMessage()) + "; " + remedy);
+        String message = String.valueOf(e.getMessage());
+        for (String arg : args) {
+            message = message.replace(arg, Reason.cited(arg));
+        }
+        String help = "see " + command.getCommandSpec().qualifiedName() + " --help";
+        String remedy = e instanceof UnmatchedArgumentException unmatched
+                ? suggestion(command, unmatched.getUnmatched().getFirst())
+                        .map(meant -> "did you mean " + meant + "?")
+                        .orElse(help)
+                : help;
+        command.getErr().println("whirlwind: " + message + "; " + remedy);
         return command.getCommandSpec().exitCodeOnInvalidInput();
     }
 
+    private static Optional<String> suggestion(CommandLine command, String unmatched) {
+        return unmatched.startsWith("--")
+                ? Suggestion.of(
+                                unmatched.substring(2).split("=", 2)[0],
+                                command.getCommandSpec().optionsMap().keySet().stream()
+                                        .filter(name -> name.startsWith("--"))
+                                        .map(name -> name.substring(2))
+                                        .toList())
+                        .map(name -> "--" + name)
+                : Suggestion.of(unmatched, command.getSubcommands().keySet());
+    }
+
     private int failure(Throwable e, PrintWriter err) {
-        String message = oneLine(e.getMessage());
+        UserException known = Failures.known(e);
         err.println("whirlwind: "
-                + (e instanceof UserException
-                        ? message
-                        : "unexpected " + e.getClass().getSimpleName() + " (" + message
+                + (known != null
+                        ? String.valueOf(known.getMessage())
+                        : "unexpected " + e.getClass().getSimpleName() + " (" + Reason.cited(e.getMessage())
                                 + "); please report it with the stack trace that --verbose shows"));
         if (verbose) {
             e.printStackTrace(err);
         }
-        return 1;
-    }
-
-    private static String oneLine(String message) {
-        return message == null ? "no message" : message.strip().replaceAll("\\s*\\R\\s*", " ");
+        return known instanceof UsageException ? CommandLine.ExitCode.USAGE : CommandLine.ExitCode.SOFTWARE;
     }
 }

@@ -6,7 +6,7 @@ import dev.whirlwind.data.Preparation.OnBadText;
 import dev.whirlwind.data.sources.Corpus;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.ModelConfig;
-import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.UsageException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -76,7 +76,7 @@ final class PrepareCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         if (!(heldOut >= 0 && heldOut < 1)) {
-            throw new UserException("--held-out is " + heldOut + "; it must be a fraction from 0 to below 1");
+            throw new UsageException("--held-out is " + heldOut + "; it must be a fraction from 0 to below 1");
         }
         // A folder with a tokenizer only will do; where there is a model as well, both must fit.
         Tokenizer tokenizer = Files.exists(model.resolve("config.json"))

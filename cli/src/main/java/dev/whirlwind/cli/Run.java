@@ -11,6 +11,7 @@ import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.FolderLock;
 import dev.whirlwind.training.RunFolder;
@@ -174,7 +175,7 @@ final class Run implements AutoCloseable {
                     + model.longestText() + " positions; choose a shorter one");
         }
         if (config.replay().isEmpty() != (config.replayFraction() == 0)) {
-            throw new UserException("replay and replay_fraction belong together; give both (such as --replay TEXTS"
+            throw new UsageException("replay and replay_fraction belong together; give both (such as --replay TEXTS"
                     + " --replay-fraction 0.25) or neither");
         }
     }

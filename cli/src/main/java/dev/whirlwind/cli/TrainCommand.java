@@ -1,5 +1,6 @@
 package dev.whirlwind.cli;
 
+import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.training.TrainConfig;
 import java.nio.file.Path;
@@ -30,22 +31,32 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        TrainConfig options = TrainConfig.DEFAULTS;
-        if (config != null) {
-            options = options.with(ConfigFile.read(config), config.toString());
-        }
-        options = options.with(TrainOptions.given(spec.commandLine().getParseResult()), "command line");
-        require(options.model() != null, "model");
-        require(!options.data().isEmpty(), "data");
-        require(options.out() != null, "out");
+        TrainConfig options = options();
         try (Run run = Run.create(options, "train", spec.commandLine().getErr())) {
             return run.train(spec.commandLine(), output.isJson());
         }
     }
 
+    /** What was asked for. All that is wrong here is wrong usage: nothing has been read but options. */
+    private TrainConfig options() {
+        TrainConfig options = TrainConfig.DEFAULTS;
+        try {
+            if (config != null) {
+                options = options.with(ConfigFile.read(config), config.toString());
+            }
+            options = options.with(TrainOptions.given(spec.commandLine().getParseResult()), "command line");
+        } catch (UserException e) {
+            throw new UsageException(e.getMessage(), e);
+        }
+        require(options.model() != null, "model");
+        require(!options.data().isEmpty(), "data");
+        require(options.out() != null, "out");
+        return options;
+    }
+
     private static void require(boolean given, String option) {
         if (!given) {
-            throw new UserException("train needs --" + option + " (or \"" + option + "\" in the --config file); see"
+            throw new UsageException("train needs --" + option + " (or \"" + option + "\" in the --config file); see"
                     + " whirlwind train --help");
         }
     }

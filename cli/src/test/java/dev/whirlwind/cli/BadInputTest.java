@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.whirlwind.model.GoldenCases;
 import java.io.IOException;
+import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -11,6 +12,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -212,34 +215,34 @@ class BadInputTest {
     @Test
     void unknownOptionInTheYaml() {
         Path yaml = Cli.write(temp.resolve("options.yaml"), "batch: 2\nlearning_rat: 1e-3\nmin_ir: 1e-5\n");
-        train("--config", yaml).fails("options.yaml", "learning_rat", "did you mean");
+        train("--config", yaml).isWrongUsage("options.yaml", "learning_rat", "did you mean");
         Cli.write(yaml, "min_ir: 1e-5\n");
-        train("--config", yaml).fails("options.yaml", "min_ir", "did you mean \"min_lr\"");
+        train("--config", yaml).isWrongUsage("options.yaml", "min_ir", "did you mean \"min_lr\"");
     }
 
     @Test
     void wrongValueInTheYaml() {
         Path yaml = Cli.write(temp.resolve("options.yaml"), "batch: many\n");
-        train("--config", yaml).fails("options.yaml", "batch", "many");
+        train("--config", yaml).isWrongUsage("options.yaml", "batch", "many");
         Cli.write(yaml, "lr: -1\n");
-        train("--config", yaml).fails("options.yaml", "lr", "-1");
+        train("--config", yaml).isWrongUsage("options.yaml", "lr", "-1");
     }
 
     @Test
     void brokenYaml() {
         Path yaml = Cli.write(temp.resolve("options.yaml"), "batch: 2\nlr: [1e-3\n");
-        train("--config", yaml).fails("options.yaml", "line", "YAML");
+        train("--config", yaml).isWrongUsage("options.yaml", "line", "YAML");
         Cli.write(yaml, "batch: 2\nbatch: 3\n");
-        train("--config", yaml).fails("options.yaml", "line 2", "Duplicate", "batch");
+        train("--config", yaml).isWrongUsage("options.yaml", "line 2", "Duplicate", "batch");
         Cli.write(yaml, "just words");
-        train("--config", yaml).fails("options.yaml", "no options");
-        train("--config", temp.resolve("none.yaml")).fails("none.yaml", "no such file");
+        train("--config", yaml).isWrongUsage("options.yaml", "no options");
+        train("--config", temp.resolve("none.yaml")).isWrongUsage("none.yaml", "no such file");
     }
 
     @Test
     void replayNeedsItsFraction() {
-        train("--replay", texts).fails("replay_fraction");
-        train("--replay-fraction", "0.5").fails("replay");
+        train("--replay", texts).isWrongUsage("replay_fraction");
+        train("--replay-fraction", "0.5").isWrongUsage("replay");
     }
 
     @Test
@@ -254,19 +257,121 @@ class BadInputTest {
 
     @Test
     void noSuchEngine() {
-        train("--engine", "quantum").fails("quantum", "cpu");
+        train("--engine", "quantum").isWrongUsage("quantum", "cpu");
         assertThat(run.resolve("data")).doesNotExist();
     }
 
     @Test
     void wrongUsageIsExitCodeTwoAndOneLine() {
         for (String[] args : new String[][] {
-            {"tarin"}, {"train", "--no-such-option"}, {"train", "--batch", "many"}, {"eval"}, {"bench", "--steps"}
+            {"tarin"},
+            {"train", "--no-such-option"},
+            {"train", "--batch", "many"},
+            {"eval"},
+            {"bench", "--steps"},
+            {"bench", "--steps", "0"},
+            {"train", "--model", "m", "--data", "d"},
+            {"train", "--model", "m", "--data", "d", "--out", "o", "--steps", "2", "--epochs", "1"},
+            {"train", "--model", "m", "--data", "d", "--out", "o", "--lr", "-1"},
+            {"prepare", "--model", "m", "--data", "d", "--out", "o", "--held-out", "2"},
+            {"generate", "--model", "m", "--prompt", "p", "--max-tokens", "0"},
+            {"generate", "--model", "m", "--prompt", "p", "--temperature", "-1"},
+            {"eval", "--model", "m", "--data", "d", "--split", "half"},
+            {"compare", "--engines", "cpu"},
+            {"init", "--config", "byte-tiny", "--out", "o", "--dtype", "I8"},
         }) {
-            Cli.Result result = Cli.run((Object[]) args);
-            assertThat(result.code()).as(args[0]).isEqualTo(2);
+            Cli.run((Object[]) args).isWrongUsage();
+        }
+    }
+
+    @Test
+    void suggestionsAreSensibleOrAbsent() {
+        Cli.run("trian").isWrongUsage("did you mean train?");
+        Cli.run("banana").isWrongUsage("see whirlwind --help");
+        Cli.run("train", "--min_lr", "1").isWrongUsage("did you mean --min-lr?");
+        Cli.run("train", "--learning-rate", "1").isWrongUsage("did you mean --lr?");
+        Cli.run("train", "--banana", "1").isWrongUsage("see whirlwind train --help");
+        Path yaml = Cli.write(temp.resolve("options.yaml"), "learning_rate: 1e-3\n");
+        train("--config", yaml).isWrongUsage("did you mean \"lr\"?");
+        Cli.write(yaml, "per_device_train_batch_size: 3\n");
+        train("--config", yaml).isWrongUsage("did you mean \"batch\"?");
+        Cli.write(yaml, "banana: 3\n");
+        train("--config", yaml).isWrongUsage("banana", "train --help lists them");
+        assertThat(train("--config", yaml).err()).doesNotContain("did you mean");
+    }
+
+    /** Nothing that is cited moves the cursor or goes on for ever. */
+    @Test
+    void messagesAreSafeToPrint() {
+        String long_ = "word ".repeat(1000);
+        for (Cli.Result result : new Cli.Result[] {
+            train("--batch", "\u001b[31mred\n" + long_),
+            train("--config", Cli.write(temp.resolve("a.yaml"), "lr: \"\\e[31m" + long_ + "\"")),
+            train("--config", Cli.write(temp.resolve("a.yaml"), "\"\\u009b31m" + long_ + "\": 1")),
+            Cli.run("eval", "--model", temp.resolve("\u001b[31m\u202e"), "--data", texts),
+            Cli.run("eval", "--model", "x".repeat(4000), "--data", texts),
+            changed("\"llama\"", "\"\\u001b[31m" + long_ + "\""),
+            changed("\"hidden_size\": 24", "\"hidden_size\": \"\\u001b[31m" + long_ + "\""),
+        }) {
             assertThat(result.err().lines()).hasSize(1);
-            assertThat(result.err()).startsWith("whirlwind: ");
+            assertThat(result.err().strip())
+                    .doesNotContainPattern("[\\p{Cc}\\u202e]")
+                    .hasSizeLessThan(700);
+        }
+    }
+
+    private Cli.Result changed(String from, String to) {
+        Cli.write(model.resolve("config.json"), Cli.TINY.replace(from, to));
+        return Cli.run("eval", "--model", model, "--data", texts);
+    }
+
+    @Test
+    void nestedTooDeeplyOrOfTooManyDigits() {
+        Path yaml = Cli.write(temp.resolve("deep.yaml"), "lr: " + "[".repeat(600) + "]".repeat(600));
+        train("--config", yaml).isWrongUsage("deep.yaml", "nesting", "500");
+        Cli.write(yaml, "steps: " + "7".repeat(1001));
+        train("--config", yaml).isWrongUsage("deep.yaml", "1001");
+        Cli.write(yaml, "steps: 1e999999999");
+        train("--config", yaml).isWrongUsage("deep.yaml", "steps");
+        Cli.write(yaml, "batch: 99999999999");
+        train("--config", yaml).isWrongUsage("deep.yaml", "batch");
+        changed("24", "{\"a\":".repeat(600) + "1" + "}".repeat(600)).fails("config.json", "nesting");
+        changed("24", "7".repeat(1001)).fails("config.json", "1001");
+    }
+
+    @Test
+    void noFileCanBeCalledSo() {
+        Path yaml = Cli.write(temp.resolve("nul.yaml"), "model: \"a\\0b\"\ndata: x\nout: y\n");
+        Cli.run("train", "--config", yaml).isWrongUsage("nul.yaml", "model is \"a b\"", "Nul character");
+        Cli.write(yaml, "data: [x, \"a\\0b\"]\n");
+        train("--config", yaml).isWrongUsage("nul.yaml", "data is \"a b\"");
+        Cli.write(yaml, "valid: [null]\n");
+        train("--config", yaml).isWrongUsage("nul.yaml", "valid");
+        Cli.run("eval", "--model", "a\0b", "--data", texts).isWrongUsage("a b");
+    }
+
+    @Test
+    void pointersOfGitLfs() {
+        for (String file :
+                new String[] {"config.json", "tokenizer.json", "tokenizer_config.json", "model.safetensors"}) {
+            Path folder = Cli.model(temp.resolve("of-" + file));
+            Cli.write(
+                    folder.resolve(file), "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1234567\n");
+            Cli.run("eval", "--model", folder, "--data", texts).fails(file, "Git LFS pointer", "git lfs pull");
+        }
+    }
+
+    @Test
+    @DisabledOnOs(OS.WINDOWS)
+    void devicesAndHugeFilesInPlaceOfSmallOnes() throws IOException {
+        train("--config", "/dev/zero").isWrongUsage("/dev/zero", "device");
+        for (String file : new String[] {"config.json", "tokenizer.json"}) {
+            Path folder = Cli.model(temp.resolve("of-" + file));
+            try (RandomAccessFile sparse =
+                    new RandomAccessFile(folder.resolve(file).toFile(), "rw")) {
+                sparse.setLength(5L << 30);
+            }
+            Cli.run("eval", "--model", folder, "--data", texts).fails(file, "more than", "MiB");
         }
     }
 }

@@ -8,6 +8,7 @@ import java.io.StringWriter;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -28,10 +29,20 @@ final class Cli {
 
         /** Exit code 1 and exactly one line, which says all of these. */
         void fails(String... says) {
-            assertThat(err.lines()).hasSize(1);
-            assertThat(err).startsWith("whirlwind: ").contains(says).doesNotContain("unexpected");
+            failsWith(1, says);
+        }
+
+        /** The same with exit code 2. */
+        void isWrongUsage(String... says) {
+            failsWith(2, says);
+        }
+
+        private void failsWith(int expected, String... says) {
+            assertThat(err.lines()).as(err).hasSize(1);
+            assertThat(err).startsWith("whirlwind: ").doesNotContain("unexpected");
+            assertThat(List.of(says)).allSatisfy(word -> assertThat(err).contains(word));
             assertThat(out).isEmpty();
-            assertThat(code).isEqualTo(1);
+            assertThat(code).as(err).isEqualTo(expected);
         }
 
         JsonNode json() {

@@ -6,7 +6,7 @@ import org.junit.jupiter.api.Test;
 class CompareTest {
     @Test
     void needsTwoEngines() {
-        Cli.run("compare", "--engines", "cpu").fails("two engines");
-        Cli.run("compare", "--engines", "cpu,gpu").fails("gpu", "cpu, tornado, loops");
+        Cli.run("compare", "--engines", "cpu").isWrongUsage("two engines");
+        Cli.run("compare", "--engines", "cpu,gpu").isWrongUsage("gpu", "cpu, tornado, loops");
     }
 }

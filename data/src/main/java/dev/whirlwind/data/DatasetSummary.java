@@ -3,6 +3,7 @@ package dev.whirlwind.data;
 import dev.whirlwind.data.sources.Reading;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.WholeFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -67,7 +68,7 @@ public record DatasetSummary(
             throw new UserException(folder + " holds no prepared data (no " + FILE + "): make it with `prepare`");
         }
         try {
-            DatasetSummary summary = JSON.readValue(Files.readAllBytes(file), DatasetSummary.class);
+            DatasetSummary summary = JSON.readValue(WholeFile.read(file, WholeFile.SETTINGS), DatasetSummary.class);
             if (summary.train == null || summary.valid == null) {
                 throw new UserException(file + " does not say what the folder holds: prepare the data again");
             }

@@ -32,7 +32,8 @@ public enum Architecture {
         return Arrays.stream(values())
                 .filter(a -> a.modelType.equals(modelType))
                 .findFirst()
-                .orElseThrow(() -> new UserException(source + ": model_type \"" + modelType + "\" is not supported; "
+                .orElseThrow(() -> new UserException(source + ": model_type \"" + Reason.cited(modelType)
+                        + "\" is not supported; "
                         + "Whirlwind trains "
                         + Arrays.stream(values()).map(Architecture::modelType).collect(Collectors.joining(", "))));
     }

@@ -20,7 +20,7 @@ record ConfigFields(ObjectNode json, String source) {
     }
 
     private UserException wrong(String key, String needed) {
-        return error(key, "is " + json.path(key) + ", not " + needed);
+        return error(key, "is " + Reason.cited(json.path(key)) + ", not " + needed);
     }
 
     /** A positive whole number that must be there. */

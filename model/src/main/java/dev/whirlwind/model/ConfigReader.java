@@ -159,7 +159,9 @@ final class ConfigReader {
         Activation activation = Activation.BY_NAME.get(name);
         if (activation == null) {
             throw fields.error(
-                    key, "\"" + name + "\" is not supported, only " + String.join(", ", Activation.BY_NAME.keySet()));
+                    key,
+                    "\"" + Reason.cited(name) + "\" is not supported, only "
+                            + String.join(", ", Activation.BY_NAME.keySet()));
         }
         return activation;
     }
@@ -210,7 +212,8 @@ final class ConfigReader {
                             default ->
                                 throw fields.error(
                                         "layer_types",
-                                        "has " + type + ", which is not supported, only " + FULL + " and " + SLIDING);
+                                        "has " + Reason.cited(type) + ", which is not supported, only " + FULL + " and "
+                                                + SLIDING);
                         });
             }
             if (each.size() != layers) {

@@ -46,7 +46,9 @@ public final class Reason {
     }
 
     public static String withoutPlace(JacksonException e) {
-        return cited(e.getOriginalMessage().replaceFirst(" \\(start marker at .*", ""));
+        return cited(e.getOriginalMessage()
+                .replaceFirst(" \\(start marker at .*", "")
+                .replaceAll(" \\(from `[^`]*`\\)|, from `[^`]*`|: enable `[^`]*` to allow", ""));
     }
 
     /** A text from a file or a user, on one line: without what would move a terminal's cursor or colour its text. */

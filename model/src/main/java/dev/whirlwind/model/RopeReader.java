@@ -60,7 +60,8 @@ final class RopeReader {
             default ->
                 throw config.error(
                         "rope_type",
-                        "\"" + type + "\" is not supported, only default, linear, dynamic, yarn, longrope, llama3,"
+                        "\"" + Reason.cited(type)
+                                + "\" is not supported, only default, linear, dynamic, yarn, longrope, llama3,"
                                 + " proportional");
         };
     }

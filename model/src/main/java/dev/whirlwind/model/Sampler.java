@@ -22,8 +22,8 @@ public final class Sampler {
      */
     public Sampler(double temperature, int topK, double topP, long seed) {
         if (!(temperature >= 0) || topK < 0 || !(topP > 0 && topP <= 1)) {
-            throw new UserException("sampling needs temperature >= 0, top-k >= 0 and 0 < top-p <= 1, not " + temperature
-                    + ", " + topK + ", " + topP);
+            throw new UsageException("sampling needs temperature >= 0, top-k >= 0 and 0 < top-p <= 1, not "
+                    + temperature + ", " + topK + ", " + topP);
         }
         this.temperature = temperature;
         this.topK = topK;

@@ -5,8 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.stream.IntStream;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class GeneratorTest {
@@ -24,7 +24,8 @@ class GeneratorTest {
             Initializer.initialize(weights, 4);
             Generator generator = new Generator(engine, weights, capacity, chunk);
             List<Integer> told = new ArrayList<>();
-            int[] out = generator.generate(prompt, length, Sampler.greedy(), end < 0 ? Set.of() : Set.of(end), told::add);
+            int[] out =
+                    generator.generate(prompt, length, Sampler.greedy(), end < 0 ? Set.of() : Set.of(end), told::add);
             assertThat(told).containsExactlyElementsOf(IntStream.of(out).boxed().toList());
             return out;
         }

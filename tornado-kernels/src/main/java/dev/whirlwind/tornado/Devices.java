@@ -1,5 +1,6 @@
 package dev.whirlwind.tornado;
 
+import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import java.util.ArrayList;
 import java.util.List;
@@ -60,7 +61,7 @@ public final class Devices {
         return devices.stream()
                 .filter(device -> device.id().equals(id))
                 .findFirst()
-                .orElseThrow(() -> new UserException("no device " + id + "; there are "
+                .orElseThrow(() -> new UsageException("no device " + id + "; there are "
                         + String.join(", ", devices.stream().map(DeviceInfo::id).toList())
                         + " (see ./whirlwind devices)"));
     }

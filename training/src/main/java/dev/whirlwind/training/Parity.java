@@ -17,6 +17,7 @@ import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.Sampler;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.WholeFile;
 import dev.whirlwind.model.safetensors.SafetensorsFile;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -375,7 +376,7 @@ public final class Parity {
     private JsonNode json(String name) {
         Path file = folder.resolve(name);
         try {
-            return Json.MAPPER.readTree(Files.readAllBytes(file));
+            return Json.MAPPER.readTree(WholeFile.read(file, WholeFile.TABLE));
         } catch (IOException e) {
             throw new UserException(
                     file + ": cannot be read (" + Reason.of(e) + "); a case holds model, tokens and expected.json", e);

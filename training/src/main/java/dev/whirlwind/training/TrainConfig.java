@@ -1,10 +1,12 @@
 package dev.whirlwind.training;
 
 import dev.whirlwind.model.AdamW;
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.safetensors.DType;
 import dev.whirlwind.training.Schedule.Shape;
-import java.util.ArrayList;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -13,7 +15,6 @@ import java.util.SequencedMap;
 import java.util.Set;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.type.TypeReference;
-import tools.jackson.databind.DatabindException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.EnumNamingStrategies;
 import tools.jackson.databind.JsonNode;
@@ -188,9 +189,11 @@ public record TrainConfig(
             0);
 
     public TrainConfig {
-        data = List.copyOf(data);
-        valid = List.copyOf(valid);
-        replay = List.copyOf(replay);
+        data = paths("data", data);
+        valid = paths("valid", valid);
+        replay = paths("replay", replay);
+        requirePath("model", model);
+        requirePath("out", out);
         require(heldOut >= 0 && heldOut < 1, "held_out", heldOut, "a fraction from 0 to below 1");
         require(replayFraction >= 0 && replayFraction < 1, "replay_fraction", replayFraction, "from 0 to below 1");
         require(steps == null || steps > 0, "steps", steps, "above 0");
@@ -280,24 +283,28 @@ public record TrainConfig(
             boolean batches = given.equals(EVAL_BATCHES);
             String name = batches ? "eval_windows" : given;
             if (!tree.has(name)) {
-                throw new UserException(source + ": there is no option \"" + name + "\"; did you mean \""
-                        + nearest(name, tree) + "\"?");
+                throw new UserException(source + ": there is no option \"" + Reason.cited(name) + "\"; "
+                        + Suggestion.of(name, toMap().keySet())
+                                .map(meant -> "did you mean \"" + meant + "\"?")
+                                .orElse("whirlwind train --help lists them"));
             }
             JsonNode node = MAPPER.valueToTree(value);
             tree.set(name, batches && node.isInt() ? LongNode.valueOf(8 * node.longValue()) : node);
         });
         try {
             return MAPPER.treeToValue(tree, TrainConfig.class);
-        } catch (DatabindException e) {
+        } catch (JacksonException e) {
             if (e.getCause() instanceof UserException mended) {
                 throw new UserException(source + ": " + mended.getMessage(), e);
             }
             String option =
-                    e.getPath().isEmpty() ? "an option" : e.getPath().getFirst().getPropertyName();
+                    e.getPath().isEmpty() ? null : e.getPath().getFirst().getPropertyName();
             throw new UserException(
-                    source + ": " + option + " cannot be " + tree.get(option) + "; see the user guide", e);
-        } catch (JacksonException e) {
-            throw new UserException(source + ": " + e.getOriginalMessage(), e);
+                    source + ": "
+                            + (option == null
+                                    ? Reason.withoutPlace(e)
+                                    : option + " cannot be " + Reason.cited(tree.get(option)) + "; see the user guide"),
+                    e);
         }
     }
 
@@ -373,36 +380,32 @@ public record TrainConfig(
 
     private static void require(boolean holds, String option, Object value, String range) {
         if (!holds) {
-            throw new UserException(option + " is " + value + "; it must be " + range);
+            throw new UserException(option + " is " + Reason.cited(value) + "; it must be " + range);
+        }
+    }
+
+    private static List<String> paths(String option, List<String> paths) {
+        if (paths == null) {
+            return List.of();
+        }
+        for (String path : paths) {
+            require(path != null, option, paths, "a path, or a list of paths");
+            requirePath(option, path);
+        }
+        return List.copyOf(paths);
+    }
+
+    private static void requirePath(String option, String path) {
+        try {
+            Path _ = path == null ? null : Path.of(path);
+        } catch (InvalidPathException e) {
+            throw new UserException(
+                    option + " is \"" + Reason.cited(path) + "\", which no file can be called (" + e.getReason() + ")",
+                    e);
         }
     }
 
     private static String name(Remedy remedy) {
         return remedy == null ? null : remedy.name().toLowerCase(Locale.ROOT);
-    }
-
-    private static String nearest(String name, ObjectNode options) {
-        List<String> names = new ArrayList<>(options.propertyNames());
-        return names.stream()
-                .min((a, b) -> Integer.compare(distance(a, name), distance(b, name)))
-                .orElseThrow();
-    }
-
-    /** Levenshtein's edit distance. */
-    private static int distance(String a, String b) {
-        int[] row = new int[b.length() + 1];
-        for (int j = 0; j < row.length; j++) {
-            row[j] = j;
-        }
-        for (int i = 1; i <= a.length(); i++) {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j < row.length; j++) {
-                int substituted = diagonal + (a.charAt(i - 1) == b.charAt(j - 1) ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.min(substituted, 1 + Math.min(row[j], row[j - 1]));
-            }
-        }
-        return row[b.length()];
     }
 }
