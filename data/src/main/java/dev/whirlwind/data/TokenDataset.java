@@ -152,7 +152,14 @@ public final class TokenDataset implements TokenSource {
                 continue;
             }
             int count = (int) Math.min(n, s.header.tokens() - place);
-            read(s, place, destination, offset, count);
+            try {
+                read(s, place, destination, offset, count);
+            } catch (InternalError e) { // what the JVM makes of a mapped page that cannot be read
+                throw new UserException(
+                        s.file + " cannot be read: it was cut short while in use, or the disk fails: check both, or"
+                                + " prepare the data again",
+                        e);
+            }
             from += count;
             offset += count;
             n -= count;

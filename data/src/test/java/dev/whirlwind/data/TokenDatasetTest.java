@@ -5,12 +5,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Random;
 import org.assertj.core.api.AbstractThrowableAssert;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -137,5 +141,19 @@ class TokenDatasetTest {
     private AbstractThrowableAssert<?, ? extends Throwable> assertOpening() {
         return assertThatThrownBy(() -> TokenDataset.open(folder, TokenDataset.TRAIN, 300))
                 .isInstanceOf(UserException.class);
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void aShardThatIsCutWhileInUseIsNamed() throws IOException {
+        TestShards.write(folder, new TestShards.Fake(256, (byte) 1), 1_000_000, new int[100_000]);
+        TokenDataset dataset = TokenDataset.open(folder, TokenDataset.TRAIN, 256);
+        Path shard = folder.resolve("train-00000.tokens");
+        try (FileChannel channel = FileChannel.open(shard, StandardOpenOption.WRITE)) {
+            channel.truncate(100);
+        }
+        assertThatThrownBy(() -> dataset.read(50_000, new int[1000], 0, 1000))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining(shard + " cannot be read: it was cut short");
     }
 }

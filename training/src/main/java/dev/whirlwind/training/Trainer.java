@@ -22,6 +22,7 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.SequencedMap;
 import java.util.concurrent.CancellationException;
+import java.util.function.Supplier;
 
 /**
  * A training run, from its model or from its newest whole checkpoint on. All that a step does follows from the weights,
@@ -182,7 +183,10 @@ public final class Trainer implements AutoCloseable {
     public Outcome run() {
         while (true) {
             if (evaluationIsDue()) {
-                evaluate();
+                savingOnFailure(() -> {
+                    evaluate();
+                    return null;
+                });
             }
             if (saveIsDue()) {
                 save();
@@ -219,7 +223,7 @@ public final class Trainer implements AutoCloseable {
         // All but the last step of a run by epochs are full.
         long sequences = Math.min((long) config.batch() * config.accumulation(), totalSequences - state.position);
         long tokens = sequences * transformer.sequence();
-        OptionalDouble nll = forwardBackward(1f / tokens);
+        OptionalDouble nll = savingOnFailure(() -> forwardBackward(1f / tokens));
         if (nll.isEmpty()) {
             transformer.zeroGradients();
             return;
@@ -339,6 +343,22 @@ public final class Trainer implements AutoCloseable {
         metrics.sync();
         report(checkpoints.save(state.step, config.keep(), to -> files.writeAll(to, state)));
         saved = true;
+    }
+
+    /** Work that leaves the weights alone, after a failure of which, such as a text's file that was cut, they are saved. */
+    private <T> T savingOnFailure(Supplier<T> work) {
+        try {
+            return work.get();
+        } catch (RuntimeException | Error e) {
+            try {
+                if (state.step > 0 && !saved) {
+                    save();
+                }
+            } catch (RuntimeException | Error second) {
+                e.addSuppressed(second);
+            }
+            throw e;
+        }
     }
 
     private void publish(String name) {

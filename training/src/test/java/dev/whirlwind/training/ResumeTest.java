@@ -134,7 +134,7 @@ class ResumeTest {
     }
 
     /** Counts what happens, and stops a trainer when so much has. */
-    private static final class Stopper extends TinyRun.Recorder {
+    private static class Stopper extends TinyRun.Recorder {
         private Trainer trainer;
         private int left;
 
@@ -145,8 +145,12 @@ class ResumeTest {
 
         private void happened() {
             if (trainer != null && --left == 0) {
-                trainer.stop();
+                atLast();
             }
+        }
+
+        void atLast() {
+            trainer.stop();
         }
 
         @Override
@@ -406,6 +410,36 @@ class ResumeTest {
             first.run();
         }
         TinyRun.train(config);
+    }
+
+    /** As when the disk with the texts fails: what was done until then is kept, and the run goes on from there. */
+    @Test
+    void stepsBeforeATextThatCannotBeReadAreSaved() throws IOException {
+        Path model = model(DType.F32);
+        TrainConfig config = config(model, "run").with(Map.of("save_every", 0), "test");
+        try (Engine engine = TinyRun.engine()) {
+            Stopper failure = new Stopper() {
+                @Override
+                public void on(Event event) {}
+
+                @Override
+                void atLast() {
+                    throw new InternalError("a fault occurred in an unsafe memory access operation");
+                }
+            };
+            try (Trainer trainer = TinyRun.trainer(engine, config, failure.watched(TinyRun.corpus()), failure)) {
+                // Amid the fifth step or so, whatever was evaluated before.
+                failure.stops(trainer, 50);
+                assertThatThrownBy(trainer::run).isInstanceOf(InternalError.class);
+                assertThat(trainer.step()).isBetween(1L, TinyRun.STEPS - 1L);
+                assertThat(folder.resolve("run/checkpoints").toFile().list())
+                        .containsExactly(Checkpoints.name(trainer.step()));
+            }
+        }
+        TinyRun.train(config);
+        TinyRun.train(config(model, "whole").with(Map.of("save_every", 0), "test"));
+        assertThat(folder.resolve("run/final/model.safetensors"))
+                .hasSameBinaryContentAs(folder.resolve("whole/final/model.safetensors"));
     }
 
     @Test
