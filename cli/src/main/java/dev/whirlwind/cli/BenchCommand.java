@@ -42,6 +42,8 @@ final class BenchCommand implements Callable<Integer> {
     /** Steps whose operations are timed, after the timing of whole steps, as it slows them down a little. */
     private static final int PROFILED = 3;
 
+    private static final int MOST_STEPS = 1_000_000;
+
     private static final int PEAK_MEASUREMENTS = 30;
 
     private static final int MEMORY_MEASUREMENTS = 10;
@@ -146,8 +148,8 @@ final class BenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (batch < 1 || sequence < 1 || steps < 1) {
-            throw new UsageException("--batch, --sequence and --steps must be 1 or more");
+        if (batch < 1 || sequence < 1 || steps < 1 || steps > MOST_STEPS) {
+            throw new UsageException("--batch, --sequence and --steps must be 1 or more, --steps at most " + MOST_STEPS);
         }
         PrintWriter err = spec.commandLine().getErr();
         boolean preset = ModelConfig.PRESETS.contains(model);
@@ -239,8 +241,9 @@ final class BenchCommand implements Callable<Integer> {
 
     private void generate(Engine opened, ModelConfig config, boolean preset) {
         TimedEngine engine = new TimedEngine(opened);
-        Parameters weights = weights(engine, config, preset);
+        config.requirePositions((long) sequence + GENERATION_WARM_UP + steps + PROFILED);
         int all = sequence + GENERATION_WARM_UP + steps;
+        Parameters weights = weights(engine, config, preset);
         KeyValueCache cache = new KeyValueCache(engine, config, all + PROFILED);
         Transformer transformer = Transformer.forGeneration(engine, weights, 1, cache);
         double[] seconds = new double[steps];
@@ -302,7 +305,7 @@ final class BenchCommand implements Callable<Integer> {
             inputs.tokens[i] = random.nextInt(vocabulary);
             inputs.targets[i] = random.nextInt(vocabulary);
         }
-        inputs.lossScale = 1f / (batch * sequence);
+        inputs.lossScale = 1f / ((float) batch * sequence);
     }
 
     /** One training step, in seconds. */

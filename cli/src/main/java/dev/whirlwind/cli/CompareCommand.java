@@ -98,8 +98,8 @@ final class CompareCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (names.length != 2 || batch < 1 || sequence < 1 || accumulation < 1 || steps < 1) {
-            throw new UsageException("compare takes two engines (--engines cpu,loops), and sizes of 1 or more");
+        if (names.length != 2 || batch < 1 || sequence < 1 || accumulation < 1 || steps < 1 || steps > 1_000_000) {
+            throw new UsageException("compare takes two engines (--engines cpu,loops), and sizes of 1 or more, of steps 1000000 at most");
         }
         Trained a = train(names[0]);
         Trained b = train(names[1]);
@@ -150,7 +150,7 @@ final class CompareCommand implements Callable<Integer> {
     private double forwardBackward(Transformer transformer, int step, int vocabulary) {
         Inputs inputs = transformer.inputs();
         int places = batch * sequence;
-        inputs.lossScale = 1f / (places * accumulation);
+        inputs.lossScale = 1f / ((float) places * accumulation);
         inputs.step = step;
         inputs.seed = 1234;
         double nll = 0;
@@ -163,7 +163,7 @@ final class CompareCommand implements Callable<Integer> {
             }
             nll += transformer.forwardBackward();
         }
-        return nll / (places * accumulation);
+        return nll / ((double) places * accumulation);
     }
 
     private static double largest(List<Double> a, List<Double> b, boolean relative) {

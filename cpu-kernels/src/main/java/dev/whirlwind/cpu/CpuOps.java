@@ -54,6 +54,9 @@ final class CpuOps implements Ops {
 
     /** What the operations that follow are about. */
     void begin(Inputs inputs, int layer) {
+        if (inputs.position < 0) {
+            throw new IndexOutOfBoundsException("position " + inputs.position + " is negative");
+        }
         this.inputs = inputs;
         this.layer = layer;
     }
@@ -103,7 +106,7 @@ final class CpuOps implements Ops {
 
     @Override
     public void embed(Tensor out, Tensor wte, Tensor wpe, int batch, int sequence, int width) {
-        int rows = batch * sequence;
+        int rows = Math.multiplyExact(batch, sequence);
         embedding.forward(
                 at(out, rows, width),
                 at(wte, tokensUsed(rows) * width),
@@ -116,7 +119,7 @@ final class CpuOps implements Ops {
 
     @Override
     public void embedBackward(Tensor dwte, Tensor dwpe, Tensor dout, int batch, int sequence, int width) {
-        int rows = batch * sequence;
+        int rows = Math.multiplyExact(batch, sequence);
         embedding.backward(
                 atOrNone(dwte, tokensUsed(rows) * width),
                 atOrNone(dwpe, (long) sequence * width),
@@ -316,7 +319,7 @@ final class CpuOps implements Ops {
 
     @Override
     public void cachedAttention(Tensor out, Tensor cache, Tensor qkv, AttentionShape shape, int capacity) {
-        if (shape.batch() != 1 || inputs.position + shape.sequence() > capacity) {
+        if (shape.batch() != 1 || (long) inputs.position + shape.sequence() > capacity) {
             throw new IndexOutOfBoundsException("positions " + inputs.position + " to "
                     + (inputs.position + shape.sequence()) + " of " + shape.batch()
                     + " texts do not fit a cache of one text and " + capacity + " places");

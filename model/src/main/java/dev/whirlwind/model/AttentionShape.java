@@ -1,5 +1,6 @@
 package dev.whirlwind.model;
 
+import java.math.BigInteger;
 import java.util.List;
 
 /**
@@ -14,8 +15,19 @@ import java.util.List;
  */
 public record AttentionShape(
         int batch, int sequence, int heads, int kvHeads, int headDim, List<AttentionLayer> layers) {
+    /** Most tokens times heads: engines count rows, tiles and tasks by int, rounded up to whole ones. */
+    private static final int MOST = 1 << 30;
+
+    /** @throws UserException if the batch has more tokens than can be counted */
     public AttentionShape {
         layers = List.copyOf(layers);
+        BigInteger queries = BigInteger.valueOf(batch)
+                .multiply(BigInteger.valueOf(sequence))
+                .multiply(BigInteger.valueOf(heads));
+        if (batch < 1 || sequence < 1 || queries.compareTo(BigInteger.valueOf(MOST)) > 0) {
+            throw new UserException("a batch of " + batch + " sequences of " + sequence + " tokens is not possible; with "
+                    + heads + " heads there can be 1 to " + MOST / heads + " tokens: choose a smaller batch or sequence");
+        }
     }
 
     /** All layers have the same window, and scores divided by the root of {@code headDim}. */

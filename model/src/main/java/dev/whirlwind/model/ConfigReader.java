@@ -19,6 +19,11 @@ final class ConfigReader {
     private static final String FULL = "full_attention";
     private static final String SLIDING = "sliding_attention";
 
+    /** Floats: kernels count some of them by int, rounded up to whole tasks. */
+    private static final int LONGEST_ROW = 1 << 28;
+
+    private static final int LARGEST_HEAD = 1 << 16;
+
     private final ConfigFields fields;
 
     ConfigReader(ObjectNode json, String source) {
@@ -44,8 +49,11 @@ final class ConfigReader {
     private void refuseExcess(ModelConfig config) {
         double queriesKeysValues = (config.heads() + 2.0 * config.kvHeads()) * config.headDim();
         double widest = Math.max(queriesKeysValues, 2.0 * config.intermediateSize());
+        int longestRow = Math.max(config.hiddenSize(), config.vocabularySize());
         double rows = 2.0 * config.vocabularySize() + config.maxPositions() + 4 * widest * config.layers();
-        if (widest > Integer.MAX_VALUE || rows * config.hiddenSize() > LARGEST_MODEL) {
+        if (config.headDim() > LARGEST_HEAD
+                || Math.max(widest, longestRow) > LONGEST_ROW
+                || rows * config.hiddenSize() > LARGEST_MODEL) {
             throw excess();
         }
     }

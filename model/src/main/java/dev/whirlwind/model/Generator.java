@@ -49,12 +49,10 @@ public final class Generator {
             pass.fillCache();
             position += pass.sequence();
         }
-        int[] out = new int[length];
+        // Many more may be asked for than there is room for.
+        int[] out = new int[Math.min(length, cache.capacity() - position)];
         int last = prompt[prompt.length - 1];
-        for (int i = 0; i < length; i++) {
-            if (position == cache.capacity()) {
-                return Arrays.copyOf(out, i);
-            }
+        for (int i = 0; i < out.length; i++) {
             decode.inputs().tokens[0] = last;
             decode.inputs().position = position++;
             last = sampler.sample(decode.logits(), vocabulary);

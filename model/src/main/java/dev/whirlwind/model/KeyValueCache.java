@@ -7,6 +7,7 @@ public final class KeyValueCache {
 
     /** Room for {@code capacity} tokens. */
     public KeyValueCache(Engine engine, ModelConfig config, int capacity) {
+        config.requirePositions(capacity);
         this.capacity = capacity;
         long stride = ParameterLayout.align((long) capacity * 2 * config.kvHeads() * config.headDim());
         tensor = new Tensor(engine.allocate("key-value cache", config.layers() * stride), 0, stride);

@@ -76,6 +76,14 @@ public record ModelConfig(
         return new AttentionShape(batch, sequence, heads, kvHeads, headDim, attentionLayers);
     }
 
+    /** Throws unless a text of so many tokens has a position for each. */
+    public void requirePositions(long tokens) {
+        if (tokens > longestText()) {
+            throw new UserException("a sequence of " + tokens + " tokens is longer than the model's " + longestText()
+                    + " positions; choose a shorter one");
+        }
+    }
+
     /** The same model with one dropout rate at all of its architecture's sites. */
     public ModelConfig withDropout(float p) {
         return new ModelConfig(

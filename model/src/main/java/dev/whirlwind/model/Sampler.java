@@ -40,6 +40,15 @@ public final class Sampler {
     public int sample(MemorySegment logits, int vocabulary) {
         float[] values = new float[vocabulary];
         MemorySegment.copy(logits, ValueLayout.JAVA_FLOAT, 0, values, 0, vocabulary);
+        float max = Float.NEGATIVE_INFINITY;
+        for (float logit : values) {
+            // NaN, if there is one.
+            max = Math.max(max, logit);
+        }
+        if (!Float.isFinite(max)) {
+            throw new UserException("the model's scores for the next token are not finite (" + max
+                    + "): its weights are so large that computing with them overflows; take another checkpoint");
+        }
         if (temperature == 0) {
             int best = 0;
             for (int i = 1; i < vocabulary; i++) {
@@ -49,14 +58,10 @@ public final class Sampler {
             }
             return best;
         }
-        return draw(values);
+        return draw(values, max);
     }
 
-    private int draw(float[] logits) {
-        float max = Float.NEGATIVE_INFINITY;
-        for (float logit : logits) {
-            max = Math.max(max, logit);
-        }
+    private int draw(float[] logits, float max) {
         int allowed = topK == 0 ? logits.length : Math.min(topK, logits.length);
         // With every token allowed their order does not matter, and sorting it would take as long as a small model.
         long[] ranked = allowed == logits.length && topP == 1 ? null : ranked(logits);

@@ -55,10 +55,7 @@ public final class Transformer {
         this.recompute = recompute;
         config = weights.config();
         positions = cache == null ? sequence : cache.capacity();
-        if (positions > config.longestText()) {
-            throw new UserException("a sequence of " + positions + " tokens is longer than the model's "
-                    + config.longestText() + " positions; choose a shorter one");
-        }
+        config.requirePositions(positions);
         shape = config.attention(batch, sequence);
         rows = shape.rows();
         hidden = config.hiddenSize();

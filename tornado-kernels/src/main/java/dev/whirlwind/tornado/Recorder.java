@@ -88,7 +88,7 @@ final class Recorder implements Ops {
 
     @Override
     public void embed(Tensor out, Tensor wte, Tensor wpe, int batch, int sequence, int width) {
-        int rows = batch * sequence;
+        int rows = size(batch, sequence);
         if (wpe == null) {
             stage.call(
                     "embed",
@@ -116,7 +116,7 @@ final class Recorder implements Ops {
 
     @Override
     public void embedBackward(Tensor dwte, Tensor dwpe, Tensor dout, int batch, int sequence, int width) {
-        int rows = batch * sequence;
+        int rows = size(batch, sequence);
         if (dwte != null) {
             stage.call(
                     "embedTokensBackward",
@@ -634,7 +634,7 @@ final class Recorder implements Ops {
                     shape.headDim(),
                     dropout.threshold(),
                     dropout.keptScale());
-            stage.grid(groups(shape.sequence()), shape.batch() * shape.heads() * GemmTiled.ITEMS);
+            stage.grid(groups(shape.sequence()), size(shape.batch() * shape.heads(), GemmTiled.ITEMS));
         } else {
             stage.call(
                     "attention",
@@ -695,7 +695,7 @@ final class Recorder implements Ops {
                     shape.headDim(),
                     dropout.threshold(),
                     dropout.keptScale());
-            stage.grid(groups(shape.sequence()), shape.batch() * shape.heads() * GemmTiled.ITEMS);
+            stage.grid(groups(shape.sequence()), size(shape.batch() * shape.heads(), GemmTiled.ITEMS));
             stage.call(
                     "attentionKeyValueBackward",
                     AttentionTiled::wAttentionKeyValueBackwardTiled,
@@ -712,7 +712,7 @@ final class Recorder implements Ops {
                     shape.headDim(),
                     dropout.threshold(),
                     dropout.keptScale());
-            stage.grid(groups(shape.sequence()), shape.batch() * shape.kvHeads() * GemmTiled.ITEMS);
+            stage.grid(groups(shape.sequence()), size(shape.batch() * shape.kvHeads(), GemmTiled.ITEMS));
             return;
         }
         stage.call(
