@@ -149,7 +149,8 @@ final class BenchCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         if (batch < 1 || sequence < 1 || steps < 1 || steps > MOST_STEPS) {
-            throw new UsageException("--batch, --sequence and --steps must be 1 or more, --steps at most " + MOST_STEPS);
+            throw new UsageException(
+                    "--batch, --sequence and --steps must be 1 or more, --steps at most " + MOST_STEPS);
         }
         PrintWriter err = spec.commandLine().getErr();
         boolean preset = ModelConfig.PRESETS.contains(model);

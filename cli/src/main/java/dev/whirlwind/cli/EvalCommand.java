@@ -205,6 +205,10 @@ final class EvalCommand implements Callable<Integer> {
             for (int i = 0; i < data.size(); i++) {
                 EvaluationWindows text = new EvaluationWindows(sources.get(i), length, windows, maxWindows);
                 Evaluation evaluation = Evaluation.of(transformer, text);
+                if (!Double.isFinite(evaluation.meanNll())) {
+                    throw new UserException(model + ": its loss on " + evaluation.data() + " is " + evaluation.meanNll()
+                            + ": its weights are so large that computing with them overflows; take another checkpoint");
+                }
                 evaluations.add(evaluation);
                 results.add(Result.of(model.toString(), data.get(i).toString(), evaluation, text.bytes(tokenizer)));
             }

@@ -21,12 +21,12 @@ public record AttentionShape(
     /** @throws UserException if the batch has more tokens than can be counted */
     public AttentionShape {
         layers = List.copyOf(layers);
-        BigInteger queries = BigInteger.valueOf(batch)
-                .multiply(BigInteger.valueOf(sequence))
-                .multiply(BigInteger.valueOf(heads));
+        BigInteger queries =
+                BigInteger.valueOf(batch).multiply(BigInteger.valueOf(sequence)).multiply(BigInteger.valueOf(heads));
         if (batch < 1 || sequence < 1 || queries.compareTo(BigInteger.valueOf(MOST)) > 0) {
-            throw new UserException("a batch of " + batch + " sequences of " + sequence + " tokens is not possible; with "
-                    + heads + " heads there can be 1 to " + MOST / heads + " tokens: choose a smaller batch or sequence");
+            throw new UserException("a batch of " + batch + " sequences of " + sequence
+                    + " tokens is not possible; with " + heads + " heads there can be 1 to " + MOST / heads
+                    + " tokens: choose a smaller batch or sequence");
         }
     }
 

@@ -3,7 +3,7 @@ package dev.whirlwind.model;
 import dev.whirlwind.model.weights.Errors;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Path;
+import java.util.Optional;
 
 /** Weights that are not numbers make losses that are not either, and are to be found before a run of days is. */
 final class Finite {
@@ -17,18 +17,28 @@ final class Finite {
 
     private Finite() {}
 
-    /** Throws if one of the floats is NaN or infinite. */
-    static void require(Path file, String name, MemorySegment floats, long offset, long count) {
-        if (largest(floats, offset, count) < INFINITE) {
-            return;
+    /**
+     * What is wrong with floats of which one is beyond a limit, in words.
+     *
+     * @param limit what their magnitudes may be, in a type that is called {@code type}
+     * @return empty if nothing is
+     */
+    static Optional<String> problem(
+            String name, MemorySegment floats, long offset, long count, float limit, String type) {
+        int largest = largest(floats, offset, count);
+        if (largest <= Float.floatToIntBits(limit)) {
+            return Optional.empty();
+        }
+        if (largest < INFINITE) {
+            return Optional.of(Errors.tensor(name) + " has values up to " + Float.intBitsToFloat(largest) + ", beyond "
+                    + type + "'s largest");
         }
         long damaged = 0;
         for (long i = offset; i < offset + count; i++) {
             damaged += Float.isFinite(floats.getAtIndex(ValueLayout.JAVA_FLOAT, i)) ? 0 : 1;
         }
-        throw new UserException(file + ": " + Errors.tensor(name) + " has " + damaged + " of " + count
-                + " values that are NaN or infinite, with which nothing can be computed; take another checkpoint of"
-                + " this model");
+        return Optional.of(
+                Errors.tensor(name) + " has " + damaged + " of " + count + " values that are NaN or infinite");
     }
 
     /** The largest magnitude, as the bits of a float. */

@@ -12,6 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
@@ -66,7 +67,11 @@ public final class HuggingFace {
             TensorFile file = stored.files().file(name);
             CheckpointTensor tensor = stored.tensors().get(i);
             read(file, name, tensor, arena);
-            Finite.require(file.path(), name, arena, tensor.offset(), tensor.size());
+            Finite.problem(name, arena, tensor.offset(), tensor.size(), Float.MAX_VALUE, "")
+                    .ifPresent(problem -> {
+                        throw new UserException(file.path() + ": " + problem
+                                + ", with which nothing can be computed; take another checkpoint of this model");
+                    });
         }
         parameters.upload();
         String first = stored.names().getFirst();
@@ -117,14 +122,34 @@ public final class HuggingFace {
     }
 
     /**
+     * Why weights cannot be saved in a type: the first tensor that has NaN or infinite values, or values that would
+     * become infinite in it.
+     *
+     * @return empty if they can be
+     */
+    public static Optional<String> misfit(Parameters parameters, DType dtype) {
+        parameters.download();
+        MemorySegment arena = parameters.buffer().segment();
+        return parameters.layout().checkpointTensors().stream()
+                .flatMap(
+                        tensor -> Finite.problem(
+                                tensor.name(), arena, tensor.offset(), tensor.size(), dtype.largest(), dtype.name())
+                                .stream())
+                .findFirst();
+    }
+
+    /**
      * Writes config.json and the weights into a folder, and syncs them to the disk. With a dtype narrower than F32
      * digits are lost: whoever means to go on training must keep the floats as well.
      *
      * @param dtype F32, F16, BF16 or F64
      * @param largestShard most bytes of one safetensors file
+     * @throws UserException if the weights do not fit the type, before anything is written, or a file cannot be written
      */
     public static void save(Path folder, Parameters parameters, DType dtype, long largestShard) {
-        parameters.download();
+        misfit(parameters, dtype).ifPresent(problem -> {
+            throw new UserException(folder + ": not saved as " + dtype + ": " + problem + "; save as F32");
+        });
         saveConfig(folder, parameters.config(), dtype);
         SafetensorsWriter.writeModel(
                 folder,

@@ -76,6 +76,22 @@ class SamplerTest {
     }
 
     @Test
+    void scoresThatAreNoNumbers() {
+        for (float bad : new float[] {Float.NaN, Float.POSITIVE_INFINITY}) {
+            MemorySegment logits = MemorySegment.ofArray(new float[] {1, bad, 3});
+            for (Sampler sampler :
+                    new Sampler[] {Sampler.greedy(), new Sampler(1, 0, 1, 0), new Sampler(1, 2, 0.5, 0)}) {
+                assertThatThrownBy(() -> sampler.sample(logits, 3))
+                        .isInstanceOf(UserException.class)
+                        .hasMessageContaining("not finite");
+            }
+        }
+        // What may not be drawn may well be.
+        assertThat(Sampler.greedy().sample(MemorySegment.ofArray(new float[] {Float.NEGATIVE_INFINITY, 1}), 2))
+                .isOne();
+    }
+
+    @Test
     void refusesNonsense() {
         assertThatThrownBy(() -> new Sampler(-1, 0, 1, 0)).isInstanceOf(UserException.class);
         assertThatThrownBy(() -> new Sampler(1, -1, 1, 0)).isInstanceOf(UserException.class);

@@ -95,8 +95,8 @@ class SizesTest {
             ModelConfig config = ModelConfig.read(GoldenCases.folder("gpt2"));
             Parameters weights = new Parameters(engine, new ParameterLayout(config), "weights");
             Generator generator = new Generator(engine, weights, 7, 2);
-            int[] tokens = generator.generate(
-                    new int[] {1, 2, 3}, Integer.MAX_VALUE, Sampler.greedy(), -1, token -> {});
+            int[] tokens =
+                    generator.generate(new int[] {1, 2, 3}, Integer.MAX_VALUE, Sampler.greedy(), -1, token -> {});
             assertThat(tokens).hasSize(5);
         }
     }

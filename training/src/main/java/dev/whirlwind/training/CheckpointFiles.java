@@ -17,6 +17,8 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * What a checkpoint's folder holds: a Hugging Face model, and in {@code optimizer.safetensors} AdamW's moments as
@@ -34,14 +36,23 @@ final class CheckpointFiles {
     private final Parameters weights;
     private final Optimizer optimizer;
     private final Tokenizer tokenizer;
-    private final DType dtype;
+    private final Consumer<String> notes;
+    private DType dtype;
     private final long shardBytes;
 
     /** Null where the model has none. Held in memory, as the folder that it came from may be removed. */
     private final byte[] generationConfig;
 
+    /** @param notes told when weights are saved in another type than {@code dtype}, which has no room for them */
     CheckpointFiles(
-            Path source, Parameters weights, Optimizer optimizer, Tokenizer tokenizer, DType dtype, long shardBytes) {
+            Path source,
+            Parameters weights,
+            Optimizer optimizer,
+            Tokenizer tokenizer,
+            DType dtype,
+            long shardBytes,
+            Consumer<String> notes) {
+        this.notes = notes;
         this.weights = weights;
         this.optimizer = optimizer;
         this.tokenizer = tokenizer;
@@ -55,7 +66,25 @@ final class CheckpointFiles {
         }
     }
 
+    /** Why the weights cannot be saved in any type. */
+    Optional<String> damage() {
+        return HuggingFace.misfit(weights, DType.F32);
+    }
+
+    /**
+     * Weights that have outgrown F16 or BF16 go on as F32, and stay so: a model with infinities in it would be worth
+     * nothing, and a resumed run must write what one that was never stopped does.
+     */
+    private void widenIfNeeded() {
+        HuggingFace.misfit(weights, dtype).ifPresent(problem -> {
+            notes.accept(
+                    "from now on saved as F32 instead of " + dtype + ", which has no room for the weights: " + problem);
+            dtype = DType.F32;
+        });
+    }
+
     void writeModel(Path folder) throws IOException {
+        widenIfNeeded();
         HuggingFace.save(folder, weights, dtype, shardBytes);
         tokenizer.save(folder);
         if (generationConfig != null) {

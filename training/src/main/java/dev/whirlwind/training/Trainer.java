@@ -12,6 +12,7 @@ import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.safetensors.DType;
 import dev.whirlwind.training.TrainConfig.Remedy;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -111,8 +112,12 @@ public final class Trainer implements AutoCloseable {
                     weights,
                     optimizer,
                     corpus.tokenizer(),
-                    config.saveDtype() == null ? loaded.dtype() : config.saveDtype(),
-                    config.shardBytes());
+                    // A checkpoint may be in a wider type than was asked for, and then stays so.
+                    config.saveDtype() == null || (checkpoint.isPresent() && loaded.dtype() == DType.F32)
+                            ? loaded.dtype()
+                            : config.saveDtype(),
+                    config.shardBytes(),
+                    listener::note);
             if (checkpoint.isPresent()) {
                 files.restore(source, state);
                 saved = true;
@@ -339,6 +344,7 @@ public final class Trainer implements AutoCloseable {
 
     private void save() {
         requireFolder();
+        requireFinite();
         state.elapsedSeconds = elapsedSeconds();
         metrics.sync();
         report(checkpoints.save(state.step, config.keep(), to -> files.writeAll(to, state)));
@@ -363,11 +369,20 @@ public final class Trainer implements AutoCloseable {
 
     private void publish(String name) {
         requireFolder();
+        requireFinite();
         report(checkpoints.publish(name, state.step, files::writeModel));
     }
 
     private double elapsedSeconds() {
         return secondsBefore + (System.nanoTime() - started) * 1e-9;
+    }
+
+    /** A checkpoint that nothing can be computed with must not take the place of a good one. */
+    private void requireFinite() {
+        files.damage().ifPresent(damage -> {
+            throw new UserException(config.out() + ": stopped at step " + state.step + " without saving: " + damage
+                    + "; " + checkpoints.last() + "; lower lr, or raise eps, and resume");
+        });
     }
 
     /** What is written under the run's name must be in the folder that it was opened in. */

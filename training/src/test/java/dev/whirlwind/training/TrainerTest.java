@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import dev.whirlwind.data.EvaluationWindows;
 import dev.whirlwind.data.EvaluationWindows.Convention;
@@ -21,6 +22,7 @@ import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.model.safetensors.DType;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -31,6 +33,8 @@ import java.util.SequencedMap;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class TrainerTest {
     private static final int POISON = 99;
@@ -263,6 +267,76 @@ class TrainerTest {
             Parameters weights = new Parameters(engine, new ParameterLayout(ModelConfig.read(checkpoint)), "weights");
             assertThat(HuggingFace.load(checkpoint, weights)).isEqualTo(DType.F16);
         }
+    }
+
+    /** Trains one step more than was, after which the embedding of a token that no text has holds a value. */
+    private List<String> trainWith(float value, TrainConfig config) {
+        TinyRun.Recorder recorder = new TinyRun.Recorder();
+        try (Engine engine = TinyRun.engine();
+                Trainer trainer = TinyRun.trainer(engine, config, poisoned(), recorder)) {
+            weights = trainer.weights();
+            setPoison(value);
+            trainer.run();
+        }
+        return recorder.notes;
+    }
+
+    /** An F16 model whose weights outgrow F16 is saved as F32, and stays so; nothing is lost, and it is said. */
+    @ParameterizedTest
+    @CsvSource({"F16, 65519, F16", "F16, 70000, F32", "BF16, 70000, BF16", "BF16, 3.4e38, F32", "F32, 3.4e38, F32"})
+    void weightsThatOutgrowTheirType(DType dtype, float value, DType saved) throws IOException {
+        Path model = TinyRun.llama(folder.resolve("model"), weights -> {});
+        Path run = folder.resolve("run");
+        TrainConfig config = TinyRun.config(model, run, Map.of("steps", 2, "save_dtype", dtype.name()));
+        List<String> notes = trainWith(value, config);
+        assertThat(notes.stream().filter(note -> note.contains("saved as F32 instead of " + dtype)))
+                .hasSize(saved == dtype ? 0 : 1)
+                .allSatisfy(note -> assertThat(note).contains("model.embed_tokens.weight"));
+        for (String folder : new String[] {"checkpoints/step-00000001", "checkpoints/step-00000002", "final"}) {
+            assertThat(savedType(run.resolve(folder), value)).isEqualTo(saved);
+        }
+        // A resumed run does as one that was never stopped: what is wide once stays so.
+        deleteAll(run.resolve("checkpoints/step-00000002"));
+        deleteAll(run.resolve("final"));
+        assertThat(trainWith(1, config)).noneMatch(note -> note.contains("instead of"));
+        assertThat(savedType(run.resolve("final"), 1)).isEqualTo(saved);
+    }
+
+    private DType savedType(Path model, float value) throws IOException {
+        try (Engine engine = TinyRun.engine()) {
+            HuggingFace.Loaded loaded = HuggingFace.load(engine, model, ModelConfig.read(model), note -> {});
+            float poison = loaded.weights()
+                    .buffer()
+                    .segment()
+                    .getAtIndex(
+                            ValueLayout.JAVA_FLOAT,
+                            (long) POISON * weights.config().hiddenSize());
+            assertThat(poison).isCloseTo(value, withinPercentage(1));
+            return loaded.dtype();
+        }
+    }
+
+    private static void deleteAll(Path folder) throws IOException {
+        for (Path file : Storage.list(folder)) {
+            Files.delete(file);
+        }
+        Files.delete(folder);
+    }
+
+    /** Such a checkpoint would push out the last good one. */
+    @Test
+    void weightsThatAreNoNumbersAreNotSaved() throws IOException {
+        Path model = TinyRun.llama(folder.resolve("model"), weights -> {});
+        Path run = folder.resolve("run");
+        TrainConfig config = TinyRun.config(model, run, Map.of("steps", 3));
+        train(config, poisoned());
+        deleteAll(run.resolve("checkpoints/step-00000003"));
+        assertThatThrownBy(() -> trainWith(Float.NaN, config))
+                .isInstanceOf(UserException.class)
+                .hasMessageContainingAll("stopped at step 3", "model.embed_tokens.weight", "1 of 2048 values")
+                .hasMessageContaining("step-00000002, is untouched");
+        assertThat(run.resolve("checkpoints/step-00000002")).exists();
+        assertThat(run.resolve("checkpoints/step-00000003")).doesNotExist();
     }
 
     /** Ten bad steps, a good one, ten bad ones: never more than ten in a row. */

@@ -39,6 +39,15 @@ public enum DType {
         return bits;
     }
 
+    /** The largest float that does not become infinite when it is rounded to this type. */
+    public float largest() {
+        return switch (this) {
+            case F16 -> Math.nextDown(65520f);
+            case BF16 -> Float.intBitsToFloat(0x7f7f_7fff);
+            default -> Float.MAX_VALUE;
+        };
+    }
+
     /** Whether tensors of this type can be read as floats and written from floats: F16, BF16, F32 and F64. */
     public boolean convertible() {
         return switch (this) {
