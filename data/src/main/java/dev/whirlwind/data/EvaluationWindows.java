@@ -95,6 +95,11 @@ public final class EvaluationWindows {
         return (2L * i + 1) * all / (2L * count) * window;
     }
 
+    /** Tokens of a window that anything is predicted from, or after. */
+    public int length(int i) {
+        return predicted(i) + window - predictedPerWindow;
+    }
+
     private int predicted(int i) {
         return (int) Math.min(predictedPerWindow, source.tokens() - start(i) - 1);
     }

@@ -48,17 +48,32 @@ public record Evaluation(String data, long tokens, List<Part> windows, List<Part
     static Evaluation of(Transformer model, EvaluationWindows text, BooleanSupplier stop) {
         List<Part> windows = new ArrayList<>();
         Documents documents = new Documents();
-        for (int first = 0; first < text.count(); first += model.batch()) {
+        int rows;
+        for (int first = 0; first < text.count(); first += rows) {
             if (stop.getAsBoolean()) {
                 throw new CancellationException();
             }
+            rows = together(model, text, first);
+            model.textLength(text.length(first));
             text.fill(first, model.batch(), model.inputs().tokens, model.inputs().targets);
             model.evaluate();
-            for (int row = 0; row < Math.min(model.batch(), text.count() - first); row++) {
+            for (int row = 0; row < rows; row++) {
                 windows.add(window(model, row, text, text.document(first + row), documents));
             }
         }
+        model.textLength(model.sequence());
         return new Evaluation(text.name(), text.tokens(), windows, documents.done());
+    }
+
+    /** How many windows go into one batch: where rotations depend on a text's length, only short or only long ones. */
+    private static int together(Transformer model, EvaluationWindows text, int first) {
+        int most = Math.min(model.batch(), text.count() - first);
+        int fixed = model.lengthIndependentUpTo();
+        int rows = 1;
+        while (rows < most && (text.length(first) > fixed) == (text.length(first + rows) > fixed)) {
+            rows++;
+        }
+        return rows;
     }
 
     private static Part window(Transformer model, int row, EvaluationWindows text, long document, Documents documents) {

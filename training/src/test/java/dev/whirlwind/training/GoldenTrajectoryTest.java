@@ -20,10 +20,12 @@ import dev.whirlwind.training.Schedule.Shape;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.FieldSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 
 /** Twenty steps of training, and perplexity, against PyTorch's float64 figures. */
@@ -172,5 +174,44 @@ class GoldenTrajectoryTest {
                             .mapToObj(overlapping.windows()::get)
                             .toArray(Evaluation.Part[]::new));
         }
+    }
+
+    /** A last window within the original length has the rotations of a short text, though the batch is of long ones. */
+    @ParameterizedTest
+    @ValueSource(strings = {"llama-longrope", "qwen2-dynamic"})
+    void shortWindowsOfLongBatches(String name) {
+        Path folder = GoldenCases.folder(name);
+        int original = 16;
+        try (Engine engine = TinyRun.engine()) {
+            ModelConfig config = ModelConfig.read(folder);
+            Parameters weights = new Parameters(engine, new ParameterLayout(config), "weights");
+            HuggingFace.load(folder, weights);
+            int[] tokens =
+                    IntStream.range(0, 48 + original).map(i -> i * i % 47).toArray();
+            int[] last = Arrays.copyOfRange(tokens, 48, tokens.length);
+            assertThat(evaluate(engine, weights, tokens, 48).windows().getLast().nll())
+                    .isCloseTo(
+                            evaluate(engine, weights, last, original)
+                                    .windows()
+                                    .getFirst()
+                                    .nll(),
+                            within(1e-5));
+
+            Transformer padded = Transformer.forEvaluation(engine, weights, 1, 48);
+            new EvaluationWindows(text(weights, last), 48, Convention.SEPARATE)
+                    .fill(0, 1, padded.inputs().tokens, padded.inputs().targets);
+            double asLong = padded.evaluate();
+            padded.textLength(original);
+            assertThat(padded.evaluate()).isNotCloseTo(asLong, within(1e-3));
+        }
+    }
+
+    private static Evaluation evaluate(Engine engine, Parameters weights, int[] tokens, int sequence) {
+        Transformer model = Transformer.forEvaluation(engine, weights, 2, sequence);
+        return Evaluation.of(model, new EvaluationWindows(text(weights, tokens), sequence, Convention.SEPARATE));
+    }
+
+    private static TokenSource text(Parameters weights, int[] tokens) {
+        return TokenSource.of("text", tokens, tokens.length, weights.config().vocabularySize());
     }
 }
