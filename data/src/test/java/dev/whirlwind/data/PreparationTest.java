@@ -271,6 +271,46 @@ class PreparationTest {
         assertThat(out).doesNotExist();
     }
 
+    /** Over this text the native library ends its process. */
+    @Test
+    void aTextThatTheTokenizerCannotReadStopsItOrIsLeftOut() throws IOException {
+        Path model = Files.createDirectory(folder.resolve("model"));
+        Files.writeString(model.resolve("tokenizer.json"), """
+                {"version": "1.0", "truncation": null, "padding": null, "normalizer": null, "post_processor": null,
+                 "added_tokens": [{"id": 4, "content": "</s>", "single_word": false, "lstrip": false, "rstrip": false,
+                                   "normalized": false, "special": true}],
+                 "pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(a|b|ab)*c"}, "behavior": "Isolated",
+                                   "invert": false},
+                 "decoder": null,
+                 "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "ab": 2, "c": 3}, "merges": [["a", "b"]]}}
+                """);
+        Files.writeString(model.resolve("config.json"), "{\"eos_token_id\": 4}");
+        Tokenizer tokenizer = Tokenizer.load(model);
+        Path corpus = Files.createDirectory(folder.resolve("corpus"));
+        Files.writeString(corpus.resolve("1.txt"), "abc");
+        Files.writeString(corpus.resolve("2.txt"), "ab".repeat(40) + "xc");
+        Files.writeString(corpus.resolve("3.txt"), "cab");
+        Corpus texts = Corpus.of(List.of(corpus));
+        assertThatThrownBy(() ->
+                        new Preparation(texts, tokenizer, options(0, 1000, 1), SILENT).run(folder.resolve("stopped")))
+                .isInstanceOf(UserException.class)
+                .hasMessageContainingAll("2.txt", "retry-limit", "--on-bad-text skip");
+
+        Preparation.Options skip = new Preparation.Options(0, 5, 1000, 1, Preparation.OnBadText.SKIP);
+        Path out = folder.resolve("skipped");
+        DatasetSummary summary = new Preparation(texts, tokenizer, skip, SILENT).run(out);
+        assertThat(all(out, "train")).containsExactly(2, 3, 4, 3, 2, 4);
+        assertThat(summary.train().documents()).isEqualTo(2);
+        assertThat(summary.skippedRows()).isEqualTo(1);
+        assertThat(summary.skipped()).hasSize(1).allSatisfy((place, reason) -> {
+            assertThat(place).contains("2.txt");
+            assertThat(reason).contains("retry-limit");
+        });
+        assertThat(summary.endOfTextToken()).isEqualTo("</s>");
+        assertThat(summary.endOfTextFrom()).isEqualTo("config.json");
+        assertThat(summary.after()).containsExactly(4);
+    }
+
     @Test
     void aTokenizerWithoutEndOfTextIsRefused() throws IOException {
         Path model = Files.createDirectory(folder.resolve("model"));

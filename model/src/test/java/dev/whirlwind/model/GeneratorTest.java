@@ -1,6 +1,7 @@
 package dev.whirlwind.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -59,5 +60,29 @@ class GeneratorTest {
         int first = IntStream.range(0, 8).filter(i -> all[i] == end).findFirst().orElseThrow();
         assertThat(generate(3, 2, 16, 8, end))
                 .containsExactly(IntStream.range(0, first + 1).map(i -> all[i]).toArray());
+    }
+
+    /** An id is an address in the embedding, and beyond it lies another tensor. */
+    @Test
+    void idsOutsideTheVocabularyAreRefused() {
+        try (Engine engine = new ReferenceEngine()) {
+            Parameters weights = new Parameters(engine, new ParameterLayout(CONFIG), "weights");
+            for (int chunk : new int[] {1, 2}) {
+                Generator generator = new Generator(engine, weights, 8, chunk);
+                for (int id : new int[] {-1, CONFIG.vocabularySize(), Integer.MAX_VALUE}) {
+                    for (int[] prompt : new int[][] {{id}, {id, 0, 0}}) {
+                        assertThatThrownBy(() -> generator.generate(prompt, 1, Sampler.greedy(), Set.of(), token -> {}))
+                                .isInstanceOf(UserException.class)
+                                .hasMessageContaining("vocabulary of " + CONFIG.vocabularySize());
+                    }
+                }
+            }
+            Transformer transformer = Transformer.forEvaluation(engine, weights, 1, 2);
+            transformer.inputs().targets[1] = CONFIG.vocabularySize();
+            assertThatThrownBy(transformer::evaluate).isInstanceOf(UserException.class);
+            transformer.inputs().targets[1] = -1;
+            transformer.inputs().position = -1;
+            assertThatThrownBy(transformer::evaluate).isInstanceOf(IllegalStateException.class);
+        }
     }
 }

@@ -13,12 +13,12 @@ import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 
 /**
@@ -32,7 +32,13 @@ final class ChildTokenizer implements NativeTokenizer, AutoCloseable {
     static final byte DONE = 0;
     static final byte FAILED = 1;
 
+    /** Computing for longer than this is a hang. */
     private static final int SECONDS = 10;
+
+    /** So many times as long may pass while it waits for its turn. */
+    private static final int PATIENCE = 12;
+
+    private static final int MILLIS_BETWEEN_LOOKS = 200;
 
     /** More of it for long texts: a slow tokenizer reads a hundred thousand characters a second. */
     private static final int CHARACTERS_PER_SECOND = 20_000;
@@ -45,6 +51,13 @@ final class ChildTokenizer implements NativeTokenizer, AutoCloseable {
     private final DataInputStream replies;
     private final CompletableFuture<String> errors = new CompletableFuture<>();
 
+    /** When it was asked for what it is busy with; null while it is idle. */
+    private volatile Instant asked;
+
+    private volatile Duration usedBefore;
+    private volatile Duration allowed;
+    private volatile boolean late;
+
     /** @throws NativeTokenizer.Failure when this is not a tokenizer that the library reads */
     ChildTokenizer(String json) {
         try {
@@ -54,6 +67,7 @@ final class ChildTokenizer implements NativeTokenizer, AutoCloseable {
         }
         requests = new DataOutputStream(new BufferedOutputStream(process.getOutputStream(), 1 << 16));
         replies = new DataInputStream(new BufferedInputStream(process.getInputStream(), 1 << 16));
+        Thread.ofVirtual().start(this::watch);
         Thread.ofVirtual().start(() -> errors.complete(read(process.getErrorStream())));
         try {
             call(ENCODE, json.getBytes(StandardCharsets.UTF_8), SECONDS);
@@ -119,16 +133,10 @@ final class ChildTokenizer implements NativeTokenizer, AutoCloseable {
                 call(DECODE, bytes.array(), SECONDS + ids.length / CHARACTERS_PER_SECOND), StandardCharsets.UTF_8);
     }
 
-    private byte[] call(byte what, byte[] request, int seconds) {
-        AtomicBoolean answered = new AtomicBoolean();
-        AtomicBoolean late = new AtomicBoolean();
-        Executor later = CompletableFuture.delayedExecutor(seconds, TimeUnit.SECONDS);
-        later.execute(() -> {
-            if (answered.compareAndSet(false, true)) {
-                late.set(true);
-                process.destroyForcibly();
-            }
-        });
+    private synchronized byte[] call(byte what, byte[] request, int seconds) {
+        allowed = Duration.ofSeconds(seconds);
+        usedBefore = used();
+        asked = Instant.now();
         try {
             requests.writeByte(what);
             requests.writeInt(request.length);
@@ -141,9 +149,32 @@ final class ChildTokenizer implements NativeTokenizer, AutoCloseable {
             }
             return reply;
         } catch (IOException e) {
-            throw new Failure(late.get() ? "no answer for " + seconds + " seconds" : causeOfEnd());
+            throw new Failure(late ? "no answer within " + seconds + " seconds" : causeOfEnd());
         } finally {
-            answered.set(true);
+            asked = null;
+        }
+    }
+
+    /** Time that it has computed, as a machine may be busy with other things; not every system tells. */
+    private Duration used() {
+        return process.info().totalCpuDuration().orElse(Duration.ZERO);
+    }
+
+    private void watch() {
+        while (process.isAlive()) {
+            Instant since = asked;
+            if (since != null
+                    && (used().minus(usedBefore).compareTo(allowed) > 0
+                            || since.plus(allowed.multipliedBy(PATIENCE)).isBefore(Instant.now()))) {
+                late = true;
+                process.destroyForcibly();
+                return;
+            }
+            try {
+                Thread.sleep(MILLIS_BETWEEN_LOOKS);
+            } catch (InterruptedException e) {
+                return;
+            }
         }
     }
 
