@@ -17,9 +17,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.MissingNode;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * The tokenizer's files of a model folder. They are held in memory because a long run saves them into every checkpoint,
@@ -28,6 +31,9 @@ import tools.jackson.databind.json.JsonMapper;
 final class TokenizerFiles {
     static final String TOKENIZER = "tokenizer.json";
 
+    private static final String SENTENCE_PIECE = "tokenizer.model";
+    private static final String VOCABULARY = "vocab.json";
+    private static final String MERGES = "merges.txt";
     private static final String CONFIG = "tokenizer_config.json";
     private static final String SPECIAL_TOKENS = "special_tokens_map.json";
 
@@ -37,10 +43,10 @@ final class TokenizerFiles {
             CONFIG,
             SPECIAL_TOKENS,
             "added_tokens.json",
-            "vocab.json",
-            "merges.txt",
+            VOCABULARY,
+            MERGES,
             "vocab.txt",
-            "tokenizer.model",
+            SENTENCE_PIECE,
             "chat_template.jinja",
             "chat_template.json");
 
@@ -48,6 +54,7 @@ final class TokenizerFiles {
 
     private final Path folder;
     private final Map<String, byte[]> files;
+    private Path path;
 
     private TokenizerFiles(Path folder, Map<String, byte[]> files) {
         this.folder = folder;
@@ -55,19 +62,13 @@ final class TokenizerFiles {
     }
 
     static boolean isIn(Path folder) {
-        return Files.isRegularFile(folder.resolve(TOKENIZER));
+        return Stream.of(TOKENIZER, SENTENCE_PIECE, VOCABULARY)
+                .anyMatch(name -> Files.isRegularFile(folder.resolve(name)));
     }
 
     static TokenizerFiles read(Path folder) {
         if (!Files.isDirectory(folder)) {
             throw new UserException(folder + " is not a folder: name the model folder that holds tokenizer.json");
-        }
-        if (!Files.isRegularFile(folder.resolve(TOKENIZER))) {
-            throw new UserException(folder.resolve(TOKENIZER) + " is missing"
-                    + (Files.exists(folder.resolve("vocab.json")) || Files.exists(folder.resolve("tokenizer.model"))
-                            ? " (vocab.json with merges.txt, and tokenizer.model, are older forms that are not read)"
-                            : "")
-                    + ": make it with AutoTokenizer.from_pretrained(MODEL).save_pretrained(FOLDER)");
         }
         Map<String, byte[]> files = new LinkedHashMap<>();
         for (String name : NAMES) {
@@ -76,7 +77,38 @@ final class TokenizerFiles {
                 files.put(name, bytes(file, WholeFile.TABLE));
             }
         }
-        return new TokenizerFiles(folder, files);
+        TokenizerFiles tokenizer = new TokenizerFiles(folder, files);
+        tokenizer.path = folder.resolve(TOKENIZER);
+        if (!files.containsKey(TOKENIZER)) {
+            tokenizer.convert();
+        }
+        return tokenizer;
+    }
+
+    /** Makes tokenizer.json of the older files that a model may have in its place; it is saved with the model. */
+    private void convert() {
+        TokenizerSettings settings =
+                new TokenizerSettings(json(CONFIG), json(SPECIAL_TOKENS), json("added_tokens.json"));
+        ObjectNode json;
+        if (files.containsKey(SENTENCE_PIECE)) {
+            path = folder.resolve(SENTENCE_PIECE);
+            json = new SentencePieceConverter(SentencePieceModel.read(path, files.get(SENTENCE_PIECE)), settings)
+                    .convert();
+        } else if (files.containsKey(VOCABULARY) && files.containsKey(MERGES)) {
+            path = folder.resolve(VOCABULARY);
+            String merges = new String(files.get(MERGES), StandardCharsets.UTF_8);
+            json = new Gpt2Converter(path, json(VOCABULARY), merges, settings).convert();
+        } else {
+            throw new UserException(path + " is missing, and so are tokenizer.model, and vocab.json with merges.txt:"
+                    + " make it with AutoTokenizer.from_pretrained(MODEL).save_pretrained(FOLDER)");
+        }
+        files.put(TOKENIZER, JSON.writeValueAsBytes(json));
+    }
+
+    private JsonNode json(String name) {
+        return files.containsKey(name)
+                ? parse(folder.resolve(name), () -> JSON.readTree(files.get(name)))
+                : MissingNode.getInstance();
     }
 
     Tokenizer tokenizer(int vocabulary, Consumer<String> notes) {
@@ -95,8 +127,9 @@ final class TokenizerFiles {
                 + ": tokenizer.json and config.json (vocab_size) belong to different models");
     }
 
+    /** The file that it was read from. */
     Path path() {
-        return folder.resolve(TOKENIZER);
+        return path;
     }
 
     byte[] fingerprint() {

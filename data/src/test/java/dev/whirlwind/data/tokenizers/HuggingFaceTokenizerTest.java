@@ -214,12 +214,7 @@ class HuggingFaceTokenizerTest {
 
         assertThatThrownBy(() -> Tokenizer.load(folder))
                 .isInstanceOf(UserException.class)
-                .hasMessageMatching(".*tokenizer.json is missing: make it with AutoTokenizer.*save_pretrained.*");
-
-        Files.writeString(folder.resolve("vocab.json"), "{}");
-        assertThatThrownBy(() -> Tokenizer.load(folder))
-                .isInstanceOf(UserException.class)
-                .hasMessageMatching(".*tokenizer.json is missing \\(vocab.json with merges.txt.*save_pretrained.*");
+                .hasMessageMatching(".*tokenizer.json is missing.*AutoTokenizer.*save_pretrained.*");
 
         byte[] whole = Files.readAllBytes(GPT2.resolve("tokenizer.json"));
         for (int length : new int[] {0, 1, 7, 333, 20_011, whole.length - 2}) {
