@@ -99,12 +99,8 @@ final class CompareCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         if (names.length != 2 || batch < 1 || sequence < 1 || accumulation < 1 || steps < 1 || steps > 1_000_000) {
-<<<<<<< HEAD
-            throw new UsageException("compare takes two engines (--engines cpu,loops), and sizes of 1 or more, of steps 1000000 at most");
-=======
-            throw new UserException(
+            throw new UsageException(
                     "compare takes two engines (--engines cpu,loops), and sizes of 1 or more, of steps 1000000 at most");
->>>>>>> 05c82d0 (Weights beyond F16 are saved as F32 and that is said; weights that are no numbers are not saved, and end an evaluation)
         }
         Trained a = train(names[0]);
         Trained b = train(names[1]);

@@ -84,10 +84,18 @@ final class DemoCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        long start = System.nanoTime();
         PrintWriter err = spec.commandLine().getErr();
         Path folder = out == null ? unused() : out;
         Models.requireEmpty(folder);
+        // While one of its runs trains, that is stopped and saved instead.
+        try (Interruption _ = Interruption.ending(
+                err, "interrupted; the demo begins anew the next time; what there is of this one is in " + folder)) {
+            return demonstrate(folder, err);
+        }
+    }
+
+    private int demonstrate(Path folder, PrintWriter err) {
+        long start = System.nanoTime();
         Size size = quick ? QUICK : FULL;
         Tokenizer tokenizer = new ByteTokenizer();
 

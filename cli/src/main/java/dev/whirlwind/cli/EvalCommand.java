@@ -11,6 +11,7 @@ import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UsageException;
+import dev.whirlwind.model.UserException;
 import dev.whirlwind.training.Comparison;
 import dev.whirlwind.training.Evaluation;
 import java.io.PrintWriter;

@@ -89,7 +89,13 @@ final class Interruption implements AutoCloseable {
     }
 
     private void end() {
-        Thread speaker = Thread.ofPlatform().daemon().start(() -> err.println(last));
+        Thread speaker = Thread.ofPlatform().daemon().start(() -> {
+            if (Terminal.interactive()) {
+                // Below a bar that may be there, and the ^C that the terminal shows.
+                err.println();
+            }
+            err.println(last);
+        });
         try {
             speaker.join(MOST_MILLIS_TO_SPEAK);
         } catch (InterruptedException e) {

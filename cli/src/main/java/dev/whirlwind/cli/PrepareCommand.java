@@ -147,9 +147,8 @@ final class PrepareCommand implements Callable<Integer> {
         Preparation preparation = new Preparation(corpus, tokenizer, options, (bytes, totalBytes, tokens) -> {
             if (System.nanoTime() - lastLine[0] >= NANOS_BETWEEN_LINES) {
                 lastLine[0] = System.nanoTime();
-                err.printf(
-                        "%s: %,d of %,d MB, %,d tokens%n",
-                        corpus.name(), bytes / 1_000_000, totalBytes / 1_000_000, tokens);
+                err.println("%s: %,d of %,d MB, %,d tokens"
+                        .formatted(corpus.name(), bytes / 1_000_000, totalBytes / 1_000_000, tokens));
             }
         });
         DatasetSummary summary = preparation.run(out);

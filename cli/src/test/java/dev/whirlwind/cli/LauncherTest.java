@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.TimeUnit;
 import java.util.jar.Attributes;
 import java.util.jar.JarEntry;
 import java.util.jar.JarOutputStream;
@@ -17,6 +18,7 @@ import java.util.jar.Manifest;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
@@ -151,6 +153,39 @@ class LauncherTest {
         start(temp, Map.of(), "sh", "-c", "ulimit -f 200; 'a house/whirlwind' init --config byte-tiny --out large")
                 .fails("large/model.safetensors", "cannot be written", "free some space");
         assertThat(temp.resolve("large")).doesNotExist();
+    }
+
+    /** The filter on standard error, which is of the same process group, gets the signal as well. */
+    @Test
+    @Timeout(value = 120, unit = TimeUnit.SECONDS)
+    void ctrlCOnATerminalSaves() throws Exception {
+        Path run = temp.resolve("run");
+        try (Pty pty = new Pty(
+                80,
+                Map.of("SDKMAN_DIR", temp.toString()),
+                List.of(
+                        home.resolve("whirlwind").toString(),
+                        "train",
+                        "--model",
+                        Cli.model(temp.resolve("pty model")).toString(),
+                        "--data",
+                        Cli.texts(temp.resolve("texts")).toString(),
+                        "--out",
+                        run.toString(),
+                        "--steps",
+                        "90000",
+                        "--sequence",
+                        "8",
+                        "--engine",
+                        "cpu"))) {
+            pty.until("\u001B[Ktrain").until("tokens/s");
+            pty.press(Pty.CTRL_C);
+            assertThat(pty.end()).as(pty.shown()).isEqualTo(Main.INTERRUPTED);
+            assertThat(pty.shown())
+                    .contains("everything is saved; go on with: whirlwind resume " + run)
+                    .doesNotContain("WARNING");
+        }
+        assertThat(run.resolve("checkpoints").toFile().list()).hasSize(1);
     }
 
     @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -96,7 +97,7 @@ class SizesTest {
             Parameters weights = new Parameters(engine, new ParameterLayout(config), "weights");
             Generator generator = new Generator(engine, weights, 7, 2);
             int[] tokens =
-                    generator.generate(new int[] {1, 2, 3}, Integer.MAX_VALUE, Sampler.greedy(), -1, token -> {});
+                    generator.generate(new int[] {1, 2, 3}, Integer.MAX_VALUE, Sampler.greedy(), Set.of(), token -> {});
             assertThat(tokens).hasSize(5);
         }
     }
