@@ -20,9 +20,11 @@ import dev.whirlwind.training.Trainer;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import picocli.CommandLine;
 
 /**
@@ -36,6 +38,10 @@ final class Run implements AutoCloseable {
     private final TrainConfig config;
     private final ModelConfig model;
     private final Tokenizer tokenizer;
+
+    /** Folders that were prepared without checksums, which is said once. */
+    private final Set<Path> unchecked = new HashSet<>();
+
     private final boolean resumed;
     private final Progress progress;
     private RunFolder held;
@@ -214,6 +220,11 @@ final class Run implements AutoCloseable {
                 : folder.resolve("data").resolve(name);
         TokenDataset dataset = TokenDataset.open(prepared, split, model.vocabularySize(), String.join(", ", paths));
         dataset.requireTokenizer(tokenizer);
+        if (!dataset.isChecked() && unchecked.add(prepared)) {
+            progress.note(
+                    prepared + " was prepared before shards had checksums, so damage in it is not noticed; to have"
+                            + " them, prepare it again");
+        }
         return dataset;
     }
 

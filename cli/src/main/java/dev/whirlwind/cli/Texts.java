@@ -27,6 +27,10 @@ final class Texts {
         if (TokenDataset.isPrepared(path)) {
             TokenDataset dataset = TokenDataset.open(path, split, vocabulary);
             dataset.requireTokenizer(tokenizer);
+            if (!dataset.isChecked()) {
+                notes.accept(path + " was prepared before shards had checksums, so damage in it is not noticed; to have"
+                        + " them, prepare it again");
+            }
             return dataset;
         }
         return read(Corpus.of(List.of(path)), tokenizer, vocabulary, notes);

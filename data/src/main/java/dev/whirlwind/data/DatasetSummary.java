@@ -58,8 +58,15 @@ public record DatasetSummary(
      *
      * @param bytes of UTF-8 text
      * @param shards files {@code SPLIT-00000.tokens} onwards
+     * @param checksums of each shard, see {@link ShardHeader}; null in folders that were prepared before there were any
      */
-    public record Split(long documents, long bytes, long tokens, int shards) {}
+    public record Split(long documents, long bytes, long tokens, int shards, List<String> checksums) {
+        private boolean isSound() {
+            return tokens >= 0
+                    && (shards > 0 || (shards == 0 && tokens == 0))
+                    && (checksums == null || (checksums.size() == shards && !checksums.contains(null)));
+        }
+    }
 
     /** Reads a prepared folder's summary. */
     public static DatasetSummary read(Path folder) {
@@ -69,7 +76,12 @@ public record DatasetSummary(
         }
         try {
             DatasetSummary summary = JSON.readValue(WholeFile.read(file, WholeFile.SETTINGS), DatasetSummary.class);
-            if (summary.train == null || summary.valid == null) {
+            boolean sound = summary != null
+                    && summary.train != null
+                    && summary.train.isSound()
+                    && summary.valid != null
+                    && summary.valid.isSound();
+            if (!sound) {
                 throw new UserException(file + " does not say what the folder holds: prepare the data again");
             }
             return summary;

@@ -11,10 +11,10 @@ import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.FolderLock;
+import dev.whirlwind.model.files.Storage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayDeque;
 import java.util.HexFormat;
 import java.util.List;
@@ -89,7 +89,12 @@ public final class Preparation {
         }
 
         DatasetSummary.Split summary() {
-            return new DatasetSummary.Split(documents, writer.sourceBytes(), writer.tokens(), writer.shards());
+            return new DatasetSummary.Split(
+                    documents,
+                    writer.sourceBytes(),
+                    writer.tokens(),
+                    writer.checksums().size(),
+                    writer.checksums());
         }
     }
 
@@ -164,7 +169,7 @@ public final class Preparation {
                 throw new UserException(output + " is not empty: name another output folder, or empty it first");
             }
             for (Path file : files) {
-                Files.delete(file);
+                Storage.delete(file);
             }
         }
     }
@@ -232,9 +237,7 @@ public final class Preparation {
                     findings.files(),
                     findings.rows(),
                     findings.reasons());
-            Path partial = output.resolve(DatasetSummary.FILE + ShardWriter.PARTIAL);
-            Files.write(partial, summary.json());
-            Files.move(partial, output.resolve(DatasetSummary.FILE), StandardCopyOption.ATOMIC_MOVE);
+            Storage.replace(output.resolve(DatasetSummary.FILE), summary.json());
             return summary;
         }
     }

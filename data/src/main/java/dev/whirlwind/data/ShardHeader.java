@@ -7,12 +7,14 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 
 /**
- * The first 72 bytes of a token shard, little-endian; the token ids follow, 2 bytes each (unsigned) when the vocabulary
- * has at most 65536 ids, else 4.
+ * The first 72 bytes of a token shard, little-endian. The token ids follow, 2 bytes each (unsigned) when the vocabulary
+ * has at most 65536 ids, else 4; and then, since version 2, the CRC-32C of each {@value #BLOCK} bytes of them, 4 bytes each.
+ * The CRC-32C of the header and those checksums is the shard's in {@code dataset.json}, so that every byte is covered and
+ * any place can be checked without reading the rest.
  *
  * <pre>
  *  0  8 bytes  "WHIRLTOK"
- *  8  int      version, 1
+ *  8  int      version, 1 or 2
  * 12  int      bytes per token, 2 or 4
  * 16  long     tokens
  * 24  long     bytes of UTF-8 text that the tokens were made from
@@ -22,11 +24,19 @@ import java.nio.file.Path;
  * </pre>
  */
 @SuppressWarnings("ArrayRecordComponent")
-record ShardHeader(long tokens, long sourceBytes, int vocabulary, int endOfText, byte[] fingerprint) {
+record ShardHeader(int version, long tokens, long sourceBytes, int vocabulary, int endOfText, byte[] fingerprint) {
     static final int BYTES = 72;
 
+    /** Bytes of token ids that have a checksum of their own. */
+    static final int BLOCK = 1 << 14;
+
+    /** What is written. Version 1 has no checksums. */
+    static final int VERSION = 2;
+
+    /** As many as there can be checksums of. */
+    private static final long MOST_TOKENS = (long) Integer.MAX_VALUE / 2 * BLOCK / Integer.BYTES;
+
     private static final byte[] MAGIC = "WHIRLTOK".getBytes(StandardCharsets.US_ASCII);
-    private static final int VERSION = 1;
 
     static int bytesPerToken(int vocabulary) {
         return vocabulary <= 0x10000 ? Short.BYTES : Integer.BYTES;
@@ -36,11 +46,24 @@ record ShardHeader(long tokens, long sourceBytes, int vocabulary, int endOfText,
         return bytesPerToken(vocabulary);
     }
 
+    long tokenBytes() {
+        return tokens * bytesPerToken();
+    }
+
+    /** Number of checksums. */
+    int blocks() {
+        return version == 1 ? 0 : Math.toIntExact(Math.ceilDiv(tokenBytes(), (long) BLOCK));
+    }
+
+    long fileBytes() {
+        return BYTES + tokenBytes() + (long) Integer.BYTES * blocks();
+    }
+
     ByteBuffer encode() {
         return ByteBuffer.allocate(BYTES)
                 .order(ByteOrder.LITTLE_ENDIAN)
                 .put(MAGIC)
-                .putInt(VERSION)
+                .putInt(version)
                 .putInt(bytesPerToken())
                 .putLong(tokens)
                 .putLong(sourceBytes)
@@ -62,22 +85,22 @@ record ShardHeader(long tokens, long sourceBytes, int vocabulary, int endOfText,
         int bytesPerToken = bytes.getInt();
         byte[] fingerprint = new byte[32];
         ShardHeader header =
-                new ShardHeader(bytes.getLong(), bytes.getLong(), bytes.getInt(), bytes.getInt(), fingerprint);
+                new ShardHeader(version, bytes.getLong(), bytes.getLong(), bytes.getInt(), bytes.getInt(), fingerprint);
         bytes.get(fingerprint);
-        if (version != VERSION) {
-            throw new UserException(file + " is of shard version " + version + ", not " + VERSION
+        if (version < 1 || version > VERSION) {
+            throw new UserException(file + " is of shard version " + version + ", not 1 to " + VERSION
                     + ": prepare the data again with this program");
         }
         boolean sound = header.vocabulary > 0
                 && bytesPerToken == header.bytesPerToken()
                 && header.tokens >= 0
                 && header.sourceBytes >= 0
-                && header.tokens <= Long.MAX_VALUE / Integer.BYTES - BYTES;
+                && header.tokens <= MOST_TOKENS;
         if (!sound) {
             throw new UserException(file + " has a damaged header (" + header.tokens + " tokens of " + bytesPerToken
                     + " bytes, vocabulary " + header.vocabulary + "): prepare the data again");
         }
-        long expected = BYTES + header.tokens * bytesPerToken;
+        long expected = header.fileBytes();
         if (fileSize != expected) {
             throw new UserException(file + " is " + fileSize + " bytes long where its header says " + expected
                     + ": it was cut or damaged, prepare the data again");

@@ -1,21 +1,25 @@
 package dev.whirlwind.data;
 
 import dev.whirlwind.data.tokenizers.Tokenizer;
+import dev.whirlwind.model.files.Storage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.zip.CRC32C;
 
 /**
  * Writes one split as shards {@code NAME-00000.tokens}, {@code NAME-00001.tokens}, ... Each is written beside, synced and
  * renamed, so that a file under its final name is whole.
  */
 final class ShardWriter implements AutoCloseable {
-    private static final int BUFFER_BYTES = 1 << 20;
+    /** A whole number of tokens and of blocks. */
+    private static final int BUFFER_BYTES = 64 * ShardHeader.BLOCK;
+
     static final String PARTIAL = ".partial";
 
     private final Path folder;
@@ -24,7 +28,13 @@ final class ShardWriter implements AutoCloseable {
     private final long shardTokens;
     private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
 
-    private int shards;
+    /** Of the shards so far. */
+    private final List<String> checksums = new ArrayList<>();
+
+    /** Of the blocks of the shard that is being written. */
+    private int[] blocks = new int[64];
+
+    private int blockCount;
     private long tokens;
     private long sourceBytes;
     private FileChannel channel;
@@ -55,7 +65,7 @@ final class ShardWriter implements AutoCloseable {
             if (i == 0) {
                 sourceBytesInShard += bytes;
             }
-            if (buffer.remaining() < Integer.BYTES) {
+            if (!buffer.hasRemaining()) {
                 flush();
             }
             if (wide) {
@@ -70,42 +80,64 @@ final class ShardWriter implements AutoCloseable {
     }
 
     private void open() throws IOException {
-        channel = FileChannel.open(
-                partial(), StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE);
+        Storage.delete(partial());
+        channel = Storage.append(partial());
         channel.position(ShardHeader.BYTES);
         tokensInShard = 0;
         sourceBytesInShard = 0;
+        blockCount = 0;
     }
 
     private void flush() throws IOException {
         buffer.flip();
-        while (buffer.hasRemaining()) {
-            channel.write(buffer);
+        for (int from = 0; from < buffer.limit(); from += ShardHeader.BLOCK) {
+            if (blockCount == blocks.length) {
+                blocks = Arrays.copyOf(blocks, 2 * blockCount);
+            }
+            int length = Math.min(ShardHeader.BLOCK, buffer.limit() - from);
+            blocks[blockCount++] = checksum(buffer.slice(from, length));
         }
+        Storage.writeFully(channel, buffer);
         buffer.clear();
     }
 
     private void finish() throws IOException {
         flush();
-        ByteBuffer header = new ShardHeader(
-                        tokensInShard,
-                        sourceBytesInShard,
-                        tokenizer.vocabularySize(),
-                        tokenizer.endOfDocument(),
-                        tokenizer.fingerprint())
-                .encode();
-        while (header.hasRemaining()) {
-            channel.write(header, header.position());
-        }
+        ShardHeader header = new ShardHeader(
+                ShardHeader.VERSION,
+                tokensInShard,
+                sourceBytesInShard,
+                tokenizer.vocabularySize(),
+                tokenizer.endOfDocument(),
+                tokenizer.fingerprint());
+        ByteBuffer table = ByteBuffer.allocate(Integer.BYTES * blockCount).order(ByteOrder.LITTLE_ENDIAN);
+        table.asIntBuffer().put(blocks, 0, blockCount);
+        Storage.writeFully(channel, table.duplicate());
+        channel.position(0);
+        Storage.writeFully(channel, header.encode());
         channel.force(true);
         channel.close();
         channel = null;
-        Files.move(partial(), folder.resolve(name(split, shards)), StandardCopyOption.ATOMIC_MOVE);
-        shards++;
+        Storage.move(partial(), folder.resolve(name(split, checksums.size())));
+        checksums.add(checksum(header, table));
+    }
+
+    static int checksum(ByteBuffer block) {
+        CRC32C crc = new CRC32C();
+        crc.update(block);
+        return (int) crc.getValue();
+    }
+
+    /** What {@code dataset.json} says of a shard: the checksum of its header and of its blocks' checksums. */
+    static String checksum(ShardHeader header, ByteBuffer table) {
+        CRC32C crc = new CRC32C();
+        crc.update(header.encode());
+        crc.update(table.duplicate());
+        return "%08x".formatted(crc.getValue());
     }
 
     private Path partial() {
-        return folder.resolve(name(split, shards) + PARTIAL);
+        return folder.resolve(name(split, checksums.size()) + PARTIAL);
     }
 
     /** Completes the last shard. */
@@ -115,8 +147,9 @@ final class ShardWriter implements AutoCloseable {
         }
     }
 
-    int shards() {
-        return shards;
+    /** Of each shard, as {@code dataset.json} has them. */
+    List<String> checksums() {
+        return List.copyOf(checksums);
     }
 
     long tokens() {
@@ -133,7 +166,7 @@ final class ShardWriter implements AutoCloseable {
         if (channel != null) {
             channel.close();
             channel = null;
-            Files.deleteIfExists(partial());
+            Storage.delete(partial());
         }
     }
 }

@@ -2,12 +2,12 @@ package dev.whirlwind.data;
 
 import dev.whirlwind.data.sources.Reading;
 import dev.whirlwind.data.tokenizers.Tokenizer;
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.IntBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -16,20 +16,41 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 
-/** One split of a prepared folder: its shards, memory-mapped. May be read by many threads at once. */
+/**
+ * One split of a prepared folder. Whatever is read is checked against the checksums that were written with it, so no token
+ * of a damaged shard is ever given out. Reading is by position, not through mapped memory, where a file that is cut while it
+ * is in use ends the process. May be read by many threads at once.
+ */
 public final class TokenDataset implements TokenSource {
     /** The splits of a prepared folder. */
     public static final String TRAIN = "train";
 
     public static final String VALID = "valid";
 
-    private static final ValueLayout.OfShort SHORT =
-            ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-
-    /** @param first place of its first token in the split */
-    private record Shard(Path file, ShardHeader header, MemorySegment ids, long first) {}
+    /**
+     * A file that is open.
+     *
+     * @param checksums of its blocks; empty in those of version 1
+     * @param first place of its first token in the split
+     */
+    private record Shard(Path file, ShardHeader header, IntBuffer checksums, FileChannel channel, long first) {
+        /** Reads one block of tokens. */
+        ByteBuffer block(long block) {
+            long from = block * ShardHeader.BLOCK;
+            int length = (int) Math.min(ShardHeader.BLOCK, header.tokenBytes() - from);
+            ByteBuffer bytes = TokenDataset.read(channel, file, ShardHeader.BYTES + from, length);
+            if (checksums.hasRemaining() && ShardWriter.checksum(bytes.duplicate()) != checksums.get((int) block)) {
+                throw new DamagedShard(
+                        file,
+                        "damaged: its bytes from " + (ShardHeader.BYTES + from) + " to "
+                                + (ShardHeader.BYTES + from + length - 1) + " are not those that were written",
+                        null);
+            }
+            return bytes;
+        }
+    }
 
     private final String name;
     private final List<Shard> shards;
@@ -75,7 +96,9 @@ public final class TokenDataset implements TokenSource {
         List<Shard> shards = new ArrayList<>();
         long tokens = 0;
         for (int i = 0; i < expected.shards(); i++) {
-            Shard shard = map(folder.resolve(ShardWriter.name(split, i)), tokens);
+            String checksum =
+                    expected.checksums() == null ? null : expected.checksums().get(i);
+            Shard shard = open(folder.resolve(ShardWriter.name(split, i)), checksum, tokens);
             requireSameTokenizer(shard, shards.isEmpty() ? shard : shards.getFirst());
             tokens += shard.header.tokens();
             shards.add(shard);
@@ -87,18 +110,64 @@ public final class TokenDataset implements TokenSource {
         return new TokenDataset(texts + " (" + split + ")", shards, vocabulary);
     }
 
-    private static Shard map(Path file, long first) {
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+    /** @param checksum what dataset.json says of it; null where it says nothing */
+    private static Shard open(Path file, String checksum, long first) {
+        FileChannel channel = null;
+        boolean opened = false;
+        try {
+            if (!Files.isRegularFile(file)) {
+                throw new NoSuchFileException(file.toString());
+            }
+            channel = FileChannel.open(file, StandardOpenOption.READ);
             long size = channel.size();
-            MemorySegment all = channel.map(FileChannel.MapMode.READ_ONLY, 0, size, Arena.ofAuto());
-            ShardHeader header = ShardHeader.decode(
-                    all.asSlice(0, Math.min(size, ShardHeader.BYTES)).asByteBuffer(), size, file);
-            return new Shard(file, header, all.asSlice(ShardHeader.BYTES), first);
+            ShardHeader header =
+                    ShardHeader.decode(read(channel, file, 0, (int) Math.min(size, ShardHeader.BYTES)), size, file);
+            ByteBuffer table =
+                    read(channel, file, ShardHeader.BYTES + header.tokenBytes(), Integer.BYTES * header.blocks());
+            // Only shards of version 1 may have none.
+            String found = header.version() == 1 && checksum == null ? null : ShardWriter.checksum(header, table);
+            if (!Objects.equals(checksum, found)) {
+                throw new DamagedShard(
+                        file,
+                        "damaged, or of another preparation: its header and checksums are not those that "
+                                + DatasetSummary.FILE + " tells of",
+                        null);
+            }
+            opened = true;
+            return new Shard(file, header, table.asIntBuffer(), channel, first);
         } catch (NoSuchFileException e) {
             throw new UserException(file + " is missing: prepare the data again", e);
         } catch (IOException e) {
             throw Reading.failure(file, e);
+        } finally {
+            if (!opened && channel != null) {
+                close(channel, file);
+            }
         }
+    }
+
+    private static void close(FileChannel channel, Path file) {
+        try {
+            channel.close();
+        } catch (IOException e) {
+            throw Reading.failure(file, e);
+        }
+    }
+
+    /** So many bytes of a file, to be read as little-endian. */
+    private static ByteBuffer read(FileChannel channel, Path file, long position, int length) {
+        ByteBuffer bytes = ByteBuffer.allocate(length).order(ByteOrder.LITTLE_ENDIAN);
+        try {
+            while (bytes.hasRemaining()) {
+                if (channel.read(bytes, position + bytes.position()) < 0) {
+                    throw new DamagedShard(
+                            file, "was cut to " + channel.size() + " bytes while it was being read", null);
+                }
+            }
+        } catch (IOException e) {
+            throw new DamagedShard(file, "cannot be read (" + Reason.of(e) + ")", e);
+        }
+        return bytes.flip();
     }
 
     private static void requireSameTokenizer(Shard shard, Shard other) {
@@ -107,6 +176,11 @@ public final class TokenDataset implements TokenSource {
             throw new UserException(
                     shard.file + " and " + other.file + " were made with different tokenizers: prepare the data again");
         }
+    }
+
+    /** Whether it was prepared with checksums, so that damage is noticed. */
+    public boolean isChecked() {
+        return shards.stream().allMatch(shard -> shard.header.version() > 1);
     }
 
     /** Throws a {@link UserException} when the tokens were made by another tokenizer than this one. */
@@ -152,14 +226,7 @@ public final class TokenDataset implements TokenSource {
                 continue;
             }
             int count = (int) Math.min(n, s.header.tokens() - place);
-            try {
-                read(s, place, destination, offset, count);
-            } catch (InternalError e) { // what the JVM makes of a mapped page that cannot be read
-                throw new UserException(
-                        s.file + " cannot be read: it was cut short while in use, or the disk fails: check both, or"
-                                + " prepare the data again",
-                        e);
-            }
+            read(s, place, destination, offset, count);
             from += count;
             offset += count;
             n -= count;
@@ -168,12 +235,20 @@ public final class TokenDataset implements TokenSource {
 
     private void read(Shard shard, long place, int[] destination, int offset, int n) {
         boolean wide = shard.header.bytesPerToken() == Integer.BYTES;
-        for (int i = 0; i < n; i++) {
-            int token = wide
-                    ? shard.ids.getAtIndex(INT, place + i)
-                    : Short.toUnsignedInt(shard.ids.getAtIndex(SHORT, place + i));
-            TokensInMemory.requireInVocabulary(token, vocabulary, place + i, shard.file);
-            destination[offset + i] = token;
+        int perBlock = ShardHeader.BLOCK / shard.header.bytesPerToken();
+        int done = 0;
+        while (done < n) {
+            int inBlock = (int) ((place + done) % perBlock);
+            int count = Math.min(n - done, perBlock - inBlock);
+            ByteBuffer block = shard.block((place + done) / perBlock);
+            for (int i = 0; i < count; i++) {
+                int at = inBlock + i;
+                int token =
+                        wide ? block.getInt(Integer.BYTES * at) : Short.toUnsignedInt(block.getShort(Short.BYTES * at));
+                TokensInMemory.requireInVocabulary(token, vocabulary, place + done + i, shard.file);
+                destination[offset + done + i] = token;
+            }
+            done += count;
         }
     }
 }

@@ -11,6 +11,7 @@ import dev.whirlwind.data.tokenizers.ByteTokenizer;
 import dev.whirlwind.data.tokenizers.Cases;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.WatchedDisk;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
@@ -18,8 +19,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -215,6 +218,60 @@ class PreparationTest {
                 .isInstanceOf(UserException.class)
                 .hasMessageContaining("growing changed while it was being read");
         assertThat(folder.resolve("out/dataset.json")).doesNotExist();
+    }
+
+    /** A shard, and what says that all are there, count only once they would survive a power cut. */
+    @Test
+    void whatIsPreparedIsSyncedBeforeItHasItsName() throws IOException {
+        Corpus corpus = Corpus.of(List.of(corpus(30)));
+        Path out = folder.resolve("new/out");
+        try (WatchedDisk disk = new WatchedDisk()) {
+            new Preparation(corpus, bytes, options(0.2, 1000, 2), SILENT).run(out);
+            assertThat(disk.unsynced(folder)).isEmpty();
+            Set<Path> dirty = new HashSet<>();
+            List<String> named = new ArrayList<>();
+            for (WatchedDisk.Call call : disk.calls()) {
+                switch (call.action()) {
+                    case CREATE_FILE, WRITE -> dirty.add(call.path());
+                    case SYNC -> dirty.remove(call.path());
+                    case RENAME -> {
+                        assertThat(dirty).doesNotContain(call.path());
+                        named.add(call.target().getFileName().toString());
+                    }
+                    default -> {}
+                }
+            }
+            assertThat(named).contains("train-00000.tokens", "train-00001.tokens", "valid-00000.tokens");
+            assertThat(named).last().isEqualTo("dataset.json");
+            // In the folder that was new, too.
+            assertThat(disk.calls())
+                    .anyMatch(call -> call.action() == WatchedDisk.Action.SYNC
+                            && call.path().equals(folder.toAbsolutePath()));
+        }
+    }
+
+    /** The disk is full at each of the calls in turn. */
+    @Test
+    void aFullDiskNeverLeavesWhatLooksPrepared() throws IOException {
+        Corpus corpus = Corpus.of(List.of(corpus(3)));
+        Path out = folder.resolve("out");
+        int call = 0;
+        for (boolean failed = true; failed; call++) {
+            try (WatchedDisk disk = new WatchedDisk().failingAfter(call)) {
+                new Preparation(corpus, bytes, options(0.2, 100_000, 2), SILENT).run(out);
+                failed = disk.calls().size() > call;
+            } catch (UserException e) {
+                assertThat(e).hasMessageContaining(out.toString()).hasMessageContaining(WatchedDisk.FULL);
+                // Only the sync of its name can fail once dataset.json is there, and then all else is whole.
+                if (TokenDataset.isPrepared(out)) {
+                    all(out, "train");
+                    all(out, "valid");
+                    Files.delete(out.resolve("dataset.json"));
+                }
+            }
+        }
+        assertThat(call).isGreaterThan(10);
+        assertThat(all(out, "train")).isNotEmpty();
     }
 
     @Test

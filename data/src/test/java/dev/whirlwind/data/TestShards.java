@@ -85,8 +85,13 @@ final class TestShards {
                     0,
                     0,
                     "document",
-                    new DatasetSummary.Split(documents.length, writer.sourceBytes(), writer.tokens(), writer.shards()),
-                    new DatasetSummary.Split(0, 0, 0, 0),
+                    new DatasetSummary.Split(
+                            documents.length,
+                            writer.sourceBytes(),
+                            writer.tokens(),
+                            writer.checksums().size(),
+                            writer.checksums()),
+                    new DatasetSummary.Split(0, 0, 0, 0, List.of()),
                     0,
                     0,
                     Map.of());

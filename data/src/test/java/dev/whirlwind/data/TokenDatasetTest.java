@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -13,11 +15,10 @@ import java.util.Arrays;
 import java.util.Random;
 import org.assertj.core.api.AbstractThrowableAssert;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.EnabledOnOs;
-import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class TokenDatasetTest {
     private final long seed = System.nanoTime();
@@ -27,7 +28,7 @@ class TokenDatasetTest {
     Path folder;
 
     @ParameterizedTest
-    @CsvSource({"65536, 1000000", "65536, 97", "65537, 1000000", "65537, 97", "65536, 1", "256, 700"})
+    @CsvSource({"65536, 1000000", "65536, 97", "65537, 1000000", "65537, 97", "65536, 9", "256, 700"})
     void readsBackWhatWasWritten(int vocabulary, long shardTokens) throws IOException {
         int[] all = random.ints(701, 0, vocabulary).toArray();
         all[13] = vocabulary - 1;
@@ -44,7 +45,7 @@ class TokenDatasetTest {
         assertThat(dataset.sourceBytes()).isEqualTo(3 * 701);
         assertThat(dataset.name()).contains("train");
         long bytes = Files.size(folder.resolve("train-00000.tokens"));
-        assertThat(bytes).isEqualTo(72 + Math.min(shardTokens, 701) * (vocabulary > 65536 ? 4 : 2));
+        assertThat(bytes).isEqualTo(72 + Math.min(shardTokens, 701) * (vocabulary > 65536 ? 4 : 2) + 4);
         for (int i = 0; i < 200; i++) {
             int from = random.nextInt(702);
             int n = random.nextInt(702 - from);
@@ -94,7 +95,7 @@ class TokenDatasetTest {
                 other.resolve("train-00001.tokens"),
                 folder.resolve("train-00001.tokens"),
                 java.nio.file.StandardCopyOption.REPLACE_EXISTING);
-        assertOpening().hasMessageContaining("different tokenizers");
+        assertOpening().hasMessageContaining("train-00001.tokens: damaged, or of another preparation");
     }
 
     @Test
@@ -116,7 +117,7 @@ class TokenDatasetTest {
             assertOpening().hasMessageContaining("train-00001.tokens");
         }
         Files.write(shard, Arrays.copyOf(whole, whole.length + 1));
-        assertOpening().hasMessageContaining("153 bytes long where its header says 152");
+        assertOpening().hasMessageContaining("157 bytes long where its header says 156");
 
         for (int place : new int[] {0, 7, 8, 12, 13, 16, 23, 31, 35}) {
             byte[] bad = whole.clone();
@@ -138,22 +139,122 @@ class TokenDatasetTest {
         assertOpening().hasMessageContaining("dataset.json: broken JSON at line");
     }
 
-    private AbstractThrowableAssert<?, ? extends Throwable> assertOpening() {
-        return assertThatThrownBy(() -> TokenDataset.open(folder, TokenDataset.TRAIN, 300))
-                .isInstanceOf(UserException.class);
+    /** Any changed bit is noticed, at the latest when a token of its block is read, and nothing false is given out. */
+    @Test
+    void noChangedByteIsReadInSilence() throws IOException {
+        int[] all = random.ints(20_000, 0, 300).toArray();
+        TestShards.write(folder, new TestShards.Fake(300, (byte) 1), 12_000, all);
+        for (String name : new String[] {"train-00000.tokens", "train-00001.tokens", "dataset.json"}) {
+            Path file = folder.resolve(name);
+            byte[] whole = Files.readAllBytes(file);
+            for (int i = 0; i < 200; i++) {
+                // The headers and the tables of checksums more often than the tokens.
+                int place =
+                        i < 80 ? i % whole.length : i < 100 ? whole.length - 1 - i % 8 : random.nextInt(whole.length);
+                byte[] bad = whole.clone();
+                bad[place] ^= (byte) (1 << random.nextInt(8));
+                Files.write(file, bad);
+                int[] read = new int[all.length];
+                try {
+                    TokenDataset.open(folder, TokenDataset.TRAIN, 300).read(0, read, 0, read.length);
+                } catch (UserException e) {
+                    assertThat(e).hasMessageContaining(folder.toString()).hasMessageNotContainingAny("\n");
+                    continue;
+                }
+                assertThat(name).as("byte %d, seed %d", place, seed).isEqualTo("dataset.json");
+                assertThat(read).as("byte %d, seed %d", place, seed).isEqualTo(all);
+            }
+            Files.write(file, whole);
+        }
     }
 
     @Test
-    @EnabledOnOs(OS.LINUX)
-    void aShardThatIsCutWhileInUseIsNamed() throws IOException {
-        TestShards.write(folder, new TestShards.Fake(256, (byte) 1), 1_000_000, new int[100_000]);
-        TokenDataset dataset = TokenDataset.open(folder, TokenDataset.TRAIN, 256);
-        Path shard = folder.resolve("train-00000.tokens");
-        try (FileChannel channel = FileChannel.open(shard, StandardOpenOption.WRITE)) {
-            channel.truncate(100);
+    void damageIsToldWithItsPlaceAndTheRestIsRead() throws IOException {
+        int[] all = random.ints(20_000, 0, 300).toArray();
+        TestShards.write(folder, new TestShards.Fake(300, (byte) 1), 100_000, all);
+        TokenDataset dataset = TokenDataset.open(folder, TokenDataset.TRAIN, 300);
+        assertThat(dataset.isChecked()).isTrue();
+        Path file = folder.resolve("train-00000.tokens");
+        byte[] bad = Files.readAllBytes(file);
+        bad[72 + 20_000] ^= 4;
+        Files.write(file, bad);
+        int[] read = new int[20_000];
+        dataset.read(0, read, 0, 8192);
+        dataset.read(16384, read, 16384, 20_000 - 16384);
+        assertThatThrownBy(() -> dataset.read(9000, read, 9000, 1))
+                .isInstanceOf(DamagedShard.class)
+                .hasMessageStartingWith(
+                        file + ": damaged: its bytes from 16456 to 32839 are not those that were written");
+        assertThat(Arrays.copyOf(read, 8192)).isEqualTo(Arrays.copyOf(all, 8192));
+        assertThat(Arrays.copyOfRange(read, 16384, 20_000)).isEqualTo(Arrays.copyOfRange(all, 16384, 20_000));
+    }
+
+    /** With mapped memory this ended the process. */
+    @Test
+    void aShardThatIsCutWhileItIsOpenIsToldOf() throws IOException {
+        TestShards.write(
+                folder,
+                new TestShards.Fake(300, (byte) 1),
+                100_000,
+                random.ints(50_000, 0, 300).toArray());
+        TokenDataset dataset = TokenDataset.open(folder, TokenDataset.TRAIN, 300);
+        Path file = folder.resolve("train-00000.tokens");
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
+            channel.truncate(5000);
         }
-        assertThatThrownBy(() -> dataset.read(50_000, new int[1000], 0, 1000))
-                .isInstanceOf(UserException.class)
-                .hasMessageContaining(shard + " cannot be read: it was cut short");
+        assertThatThrownBy(() -> dataset.read(40_000, new int[10], 0, 10))
+                .isInstanceOf(DamagedShard.class)
+                .hasMessageStartingWith(file + ": was cut to 5000 bytes while it was being read");
+    }
+
+    /** As folders were prepared before there were checksums. */
+    @Test
+    void shardsOfVersion1AreReadWithoutChecks() throws IOException {
+        int[] all = random.ints(100, 0, 300).toArray();
+        ByteBuffer shard = ByteBuffer.allocate(72 + 2 * all.length)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .put(new ShardHeader(1, 100, 300, 300, 0, new byte[32]).encode());
+        Arrays.stream(all).forEach(token -> shard.putShort((short) token));
+        Files.write(folder.resolve("train-00000.tokens"), shard.array());
+        String json = """
+                {"tokenizer": "00", "vocabulary": 300, "endOfText": 0, "heldOut": 0.0, "seed": 1, "heldOutBy": "document",
+                 "train": {"documents": 1, "bytes": 300, "tokens": 100, "shards": 1},
+                 "valid": {"documents": 0, "bytes": 0, "tokens": 0, "shards": 0}, "skippedFiles": 0, "skipped": {}}""";
+        Files.writeString(folder.resolve("dataset.json"), json);
+        TokenDataset dataset = TokenDataset.open(folder, TokenDataset.TRAIN, 300);
+        int[] read = new int[100];
+        dataset.read(0, read, 0, 100);
+        assertThat(read).isEqualTo(all);
+        assertThat(dataset.isChecked()).isFalse();
+        // A shard that has checksums is not taken for one that has none.
+        TestShards.write(folder, new TestShards.Fake(300, (byte) 0), 1000, all);
+        Files.writeString(folder.resolve("dataset.json"), json);
+        assertOpening().hasMessageContaining("train-00000.tokens: damaged");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "null",
+                "[]",
+                "{}",
+                "{\"train\": null, \"valid\": null}",
+                "{\"train\": {\"tokens\": 5, \"shards\": 0}, \"valid\": {}}",
+                "{\"train\": {\"tokens\": -5, \"shards\": 1}, \"valid\": {}}",
+                "{\"train\": {\"tokens\": 5, \"shards\": -1}, \"valid\": {}}",
+                "{\"train\": {\"tokens\": 5, \"shards\": 1, \"checksums\": []}, \"valid\": {}}",
+                "{\"train\": {\"tokens\": 5, \"shards\": 1, \"checksums\": [null]}, \"valid\": {}}",
+                "{\"train\": {\"tokens\": 5, \"shards\": 2000000000}, \"valid\": {}}",
+                "{\"train\": {\"tokens\": 1e99}}",
+                "\u0000",
+            })
+    void brokenSummariesAreRefusedInALine(String json) throws IOException {
+        Files.writeString(folder.resolve("dataset.json"), json);
+        assertOpening().hasMessageContaining(folder.toString()).hasMessageContaining("prepare the data again");
+    }
+
+    private AbstractThrowableAssert<?, ? extends Throwable> assertOpening() {
+        return assertThatThrownBy(() -> TokenDataset.open(folder, TokenDataset.TRAIN, 300))
+                .isInstanceOf(UserException.class);
     }
 }

@@ -4,9 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whirlwind.data.MixedSequences;
+import dev.whirlwind.data.Preparation;
 import dev.whirlwind.data.ShuffledSequences;
+import dev.whirlwind.data.TokenDataset;
 import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.data.TrainingSequences;
+import dev.whirlwind.data.sources.Corpus;
+import dev.whirlwind.data.tokenizers.ByteTokenizer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.FolderLock;
@@ -17,11 +21,14 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.SequencedMap;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -470,5 +477,79 @@ class ResumeTest {
         TinyRun.train(config(model, "moved"));
         TinyRun.train(config(model, "whole"));
         assertSameEnd(folder.resolve("moved"), folder.resolve("whole"));
+    }
+
+    /** No step is made of damaged text, those before it are kept, and with the text mended the run ends as it would have. */
+    @Test
+    void textThatIsDamagedAmidARunStopsItAndCostsNothing() throws IOException {
+        Path text = folder.resolve("text.txt");
+        StringBuilder words = new StringBuilder();
+        for (int i = 0; i < 3000; i++) {
+            words.append("word").append(i * 7919 % 1000).append(' ');
+        }
+        Files.writeString(text, words);
+        Path tokens = folder.resolve("tokens");
+        new Preparation(
+                        Corpus.of(List.of(text)),
+                        new ByteTokenizer(),
+                        new Preparation.Options(0.1, 1, 1 << 20, 1),
+                        (_, _, _) -> {})
+                .run(tokens);
+        Path model = model(DType.F32);
+        TrainConfig whole = TinyRun.config(model, folder.resolve("whole"), Map.of("save_every", 0));
+        TrainConfig damaged = TinyRun.config(model, folder.resolve("damaged"), Map.of("save_every", 0));
+        train(whole, tokens, _ -> {});
+
+        Path shard = tokens.resolve("train-00000.tokens");
+        byte[] good = Files.readAllBytes(shard);
+        byte[] bad = good.clone();
+        for (int i = 100; i < bad.length; i += 1000) {
+            bad[i] ^= 1;
+        }
+        assertThatThrownBy(() -> train(damaged, tokens, step -> {
+                    if (step == 5) {
+                        write(shard, bad);
+                    }
+                }))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining(shard + ": damaged");
+        assertThat(folder.resolve("damaged/checkpoints").toFile().list()).containsExactly(Checkpoints.name(5));
+        assertThat(folder.resolve("damaged/final")).doesNotExist();
+        assertThatThrownBy(() -> train(damaged, tokens, _ -> {})).hasMessageContaining(shard + ": damaged");
+        Files.write(shard, good);
+        List<Long> steps = new ArrayList<>();
+        train(damaged, tokens, steps::add);
+        assertThat(steps).startsWith(6L);
+        assertThat(folder.resolve("damaged/final/model.safetensors"))
+                .hasSameBinaryContentAs(folder.resolve("whole/final/model.safetensors"));
+    }
+
+    private static void write(Path file, byte[] bytes) {
+        try {
+            Files.write(file, bytes);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static void train(TrainConfig config, Path tokens, Consumer<Long> afterStep) {
+        SequencedMap<String, TokenSource> heldOut = new LinkedHashMap<>();
+        heldOut.put("valid", TokenDataset.open(tokens, TokenDataset.VALID, 256));
+        Trainer.Corpus corpus = new Trainer.Corpus(
+                new ShuffledSequences(TokenDataset.open(tokens, TokenDataset.TRAIN, 256), TinyRun.SEQUENCE, 3),
+                heldOut,
+                new ByteTokenizer());
+        Listener listener = new TinyRun.Recorder() {
+            @Override
+            public void on(Event event) {
+                if (event instanceof Event.Step step) {
+                    afterStep.accept(step.step());
+                }
+            }
+        };
+        try (Engine engine = TinyRun.engine();
+                Trainer trainer = TinyRun.trainer(engine, config, corpus, listener)) {
+            trainer.run();
+        }
     }
 }
