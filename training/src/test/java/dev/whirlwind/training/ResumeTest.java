@@ -492,7 +492,7 @@ class ResumeTest {
         new Preparation(
                         Corpus.of(List.of(text)),
                         new ByteTokenizer(),
-                        new Preparation.Options(0.1, 1, 1 << 20, 1),
+                        new Preparation.Options(0.1, 1, 1 << 20, 1, Preparation.OnBadText.STOP),
                         (_, _, _) -> {})
                 .run(tokens);
         Path model = model(DType.F32);
