@@ -303,9 +303,18 @@ final class FileCorpus implements Corpus {
         }
     }
 
+    private static boolean beginsTar(InputStream in) throws IOException {
+        try {
+            return TarUtils.verifyCheckSum(Arrays.copyOf(peek(in, TAR_HEADER), TAR_HEADER));
+        } catch (IllegalArgumentException e) {
+            // The checksum is no number.
+            return false;
+        }
+    }
+
     private static void plain(Item item, InputStream in, Content again, Sink sink) throws IOException {
         String name = item.plainName();
-        if (name.endsWith(".tar") && TarUtils.verifyCheckSum(Arrays.copyOf(peek(in, TAR_HEADER), TAR_HEADER))) {
+        if (name.endsWith(".tar") && beginsTar(in)) {
             if (item.packed) {
                 pass(item, "an archive inside an archive: unpack it first", sink);
             } else {
