@@ -40,7 +40,8 @@ class DataFilesFuzzTest {
 
     @BeforeEach
     void prepare() throws IOException {
-        TestShards.write(folder, new TestShards.Fake(300, (byte) 1), 100, new int[] {1, 2, 3, 0}, new int[] {4, 299, 0});
+        TestShards.write(
+                folder, new TestShards.Fake(300, (byte) 1), 100, new int[] {1, 2, 3, 0}, new int[] {4, 299, 0});
     }
 
     @Test

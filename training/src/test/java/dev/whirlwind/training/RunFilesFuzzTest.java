@@ -50,7 +50,8 @@ class RunFilesFuzzTest {
     @Test
     void metricsOfAResumedRun() throws IOException {
         checkpoint();
-        fuzz(run.resolve("metrics.jsonl"), file -> Metrics.rewind(file, null, note -> {})
-                .close());
+        fuzz(
+                run.resolve("metrics.jsonl"),
+                file -> Metrics.rewind(file, null, note -> {}).close());
     }
 }

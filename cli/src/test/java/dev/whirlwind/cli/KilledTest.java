@@ -1,0 +1,136 @@
+package dev.whirlwind.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * {@code kill -9} at random moments of the command {@code train}, while it prepares, steps, evaluates, saves and prunes:
+ * whatever was done, going on ends with the bits of a run that nobody killed. {@code -Dwhirlwind.kills=200} kills as often,
+ * {@code -Dwhirlwind.kills.engines=cpu,loops,tornado} chooses the engines, {@code -Dwhirlwind.kills.seed} the moments.
+ */
+@DisabledOnOs(OS.WINDOWS)
+class KilledTest {
+    private static final int KILLS = Integer.getInteger("whirlwind.kills", 2);
+    private static final long SEED = Long.getLong("whirlwind.kills.seed", System.nanoTime());
+    private static final List<String> ENGINES = Arrays.asList(
+            System.getProperty("whirlwind.kills.engines", "loops").split(",", -1));
+
+    @TempDir
+    Path temp;
+
+    private Path model;
+    private Path texts;
+
+    /** Steps are short, so most of the time goes to starting, preparing, evaluating, saving and pruning. */
+    private List<String> command(Path run, String engine) {
+        if (Files.exists(run.resolve("config.yaml"))) {
+            return Child.program(List.of(), "resume", run);
+        }
+        List<Object> train = new ArrayList<>(List.of("train", "--model", model, "--data", texts, "--out", run));
+        train.addAll(List.of("--steps", 30, "--batch", 2, "--sequence", 16, "--lr", "1e-2", "--dropout", "0.1"));
+        train.addAll(List.of("--replay", texts, "--replay-fraction", "0.25", "--accumulation", 2));
+        train.addAll(List.of("--save-every", 1, "--eval-every", 2, "--keep", 2, "--engine", engine));
+        return Child.program(List.of(), train.toArray());
+    }
+
+    @Test
+    void atAnyMomentTheRunEndsWithTheSameBits() throws Exception {
+        model = Cli.model(temp.resolve("model"));
+        texts = Cli.texts(temp.resolve("texts"));
+        Random random = new Random(SEED);
+        int killed = 0;
+        int finished = 0;
+        for (int round = 0; killed < KILLS || finished < ENGINES.size(); round++) {
+            String engine = ENGINES.get(round % ENGINES.size());
+            Path whole = temp.resolve("whole-" + engine);
+            if (!Files.exists(whole)) {
+                finish(command(whole, engine));
+            }
+            Path run = temp.resolve("run-" + round);
+            while (killed < KILLS && killedWithin(command(run, engine), run, random)) {
+                killed++;
+                assertThat(run.resolve("final/model.safetensors.partial")).doesNotExist();
+            }
+            // It ended before it was to be killed, or has been killed often enough.
+            finish(command(run, engine));
+            finished++;
+            assertSameBits(run, whole);
+            Models.delete(run);
+        }
+        if (KILLS > 10) {
+            System.out.printf("%d kills, %d runs, seed %d: the same bits%n", killed, finished, SEED);
+        }
+    }
+
+    private Path output() {
+        return temp.resolve("output.txt");
+    }
+
+    private void finish(List<String> command) throws IOException, InterruptedException {
+        Process process = Child.start(command, output());
+        assertThat(process.waitFor()).as("seed %d: %s", SEED, Files.readString(output())).isZero();
+    }
+
+    /** False when the process ended, well, before. */
+    private boolean killedWithin(List<String> command, Path run, Random random) throws Exception {
+        Process process = Child.start(command, output());
+        // Starting takes a while in which nothing can be lost: most kills come after the folder has changed.
+        if (random.nextInt(4) > 0) {
+            Child.awaits(process, run.resolve(random.nextBoolean() ? "config.yaml" : "metrics.jsonl"), "");
+        }
+        boolean ended = process.waitFor(random.nextInt(1200), TimeUnit.MILLISECONDS);
+        assertNoSocket(process);
+        process.destroyForcibly().waitFor();
+        if (ended) {
+            assertThat(process.exitValue())
+                    .as("seed %d: %s", SEED, Files.readString(output()))
+                    .isZero();
+        }
+        return !ended;
+    }
+
+    /** Linux shows what a process has open; none of it is a connection to anywhere. */
+    private static void assertNoSocket(Process process) throws IOException {
+        Path handles = Path.of("/proc", String.valueOf(process.pid()), "fd");
+        if (!Files.isDirectory(handles)) {
+            return;
+        }
+        try (Stream<Path> open = Files.list(handles)) {
+            for (Path handle : open.toList()) {
+                if (Files.isSymbolicLink(handle)) {
+                    assertThat(Files.readSymbolicLink(handle).toString()).doesNotStartWith("socket:");
+                }
+            }
+        } catch (UncheckedIOException | NoSuchFileException e) {
+            // The process has ended meanwhile.
+        }
+    }
+
+    private static void assertSameBits(Path run, Path whole) {
+        for (String file : List.of(
+                "final/model.safetensors",
+                "final/config.json",
+                "best/model.safetensors",
+                "checkpoints/step-00000030/model.safetensors",
+                "checkpoints/step-00000030/optimizer.safetensors",
+                "data/new/train-00000.tokens",
+                "data/new/valid-00000.tokens")) {
+            assertThat(run.resolve(file)).as("seed %d", SEED).hasSameBinaryContentAs(whole.resolve(file));
+        }
+    }
+}
