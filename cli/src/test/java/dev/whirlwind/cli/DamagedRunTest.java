@@ -60,7 +60,8 @@ class DamagedRunTest {
             }
             int place = random.nextInt(bytes.length);
             int bits = 1 + random.nextInt(255);
-            String what = "seed %d: %s, byte %d %s".formatted(SEED, file, place, i < FLIPS ? "xor " + bits : "is the end");
+            String what =
+                    "seed %d: %s, byte %d %s".formatted(SEED, file, place, i < FLIPS ? "xor " + bits : "is the end");
             if (i < FLIPS) {
                 bytes[place] ^= (byte) bits;
             } else {

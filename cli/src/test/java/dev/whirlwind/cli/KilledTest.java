@@ -27,8 +27,8 @@ import org.junit.jupiter.api.io.TempDir;
 class KilledTest {
     private static final int KILLS = Integer.getInteger("whirlwind.kills", 2);
     private static final long SEED = Long.getLong("whirlwind.kills.seed", System.nanoTime());
-    private static final List<String> ENGINES = Arrays.asList(
-            System.getProperty("whirlwind.kills.engines", "loops").split(",", -1));
+    private static final List<String> ENGINES =
+            Arrays.asList(System.getProperty("whirlwind.kills.engines", "loops").split(",", -1));
 
     @TempDir
     Path temp;
@@ -83,7 +83,9 @@ class KilledTest {
 
     private void finish(List<String> command) throws IOException, InterruptedException {
         Process process = Child.start(command, output());
-        assertThat(process.waitFor()).as("seed %d: %s", SEED, Files.readString(output())).isZero();
+        assertThat(process.waitFor())
+                .as("seed %d: %s", SEED, Files.readString(output()))
+                .isZero();
     }
 
     /** False when the process ended, well, before. */

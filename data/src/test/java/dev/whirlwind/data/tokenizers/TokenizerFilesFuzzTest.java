@@ -46,8 +46,7 @@ class TokenizerFilesFuzzTest {
 
     @Test
     void tokenizer() throws IOException {
-        new Fuzz("tokenizer", folder.resolve("tokenizer.json"), TokenizerFilesFuzzTest::load, utf8(SMALL))
-                .run();
+        new Fuzz("tokenizer", folder.resolve("tokenizer.json"), TokenizerFilesFuzzTest::load, utf8(SMALL)).run();
     }
 
     @Test
@@ -55,9 +54,8 @@ class TokenizerFilesFuzzTest {
         for (String name : new String[] {"tokenizer_config.json", "special_tokens_map.json", "config.json"}) {
             Path file = folder.resolve(name);
             byte[] whole = Files.readAllBytes(file);
-            new Fuzz(name, file, TokenizerFilesFuzzTest::load, whole)
-                    
-                    .run();
+            new Fuzz(name, file, TokenizerFilesFuzzTest::load, whole).run();
+
             Files.write(file, whole);
         }
     }
