@@ -23,8 +23,9 @@ class FullDiskTest {
             List.of(System.getProperty("whirlwind.disk.sizes", "4,12").split(",", -1));
 
     /** Mounts a file system of $2 kilobytes at $1, runs the rest there, and then lists the files that are left. */
-    private static final String IN_A_SMALL_DISK = "mount -t tmpfs -o size=$2k tmpfs \"$1\" || exit 99; disk=$1; shift 2;"
-            + " \"$@\"; code=$?; echo LEFT; find \"$disk\" -type f; exit $code";
+    private static final String IN_A_SMALL_DISK =
+            "mount -t tmpfs -o size=$2k tmpfs \"$1\" || exit 99; disk=$1; shift 2;"
+                    + " \"$@\"; code=$?; echo LEFT; find \"$disk\" -type f; exit $code";
 
     @TempDir
     Path temp;

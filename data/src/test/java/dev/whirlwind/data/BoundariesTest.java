@@ -28,9 +28,7 @@ class BoundariesTest {
     void charactersAreOneToFourBytes() {
         for (int c : new int[] {0, 0x7F, 0x80, 0x7FF, 0x800, 0xD7FF, 0xE000, 0xFFFF, 0x10000, 0x10FFFF}) {
             String text = "a" + Character.toString(c);
-            assertThat(Text.utf8Length(text))
-                    .as("U+%X", c)
-                    .isEqualTo(text.getBytes(StandardCharsets.UTF_8).length);
+            assertThat(Text.utf8Length(text)).as("U+%X", c).isEqualTo(text.getBytes(StandardCharsets.UTF_8).length);
         }
     }
 
