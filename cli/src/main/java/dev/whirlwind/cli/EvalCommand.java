@@ -10,7 +10,6 @@ import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
-import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.training.Comparison;
