@@ -19,7 +19,8 @@ import jdk.incubator.vector.FloatVector;
  *
  * <p>gated: out = f(gate) up; dup = dout f(gate); dgate = dout up f'(gate).
  *
- * <p>f and f' are computed for as many floats at a time as stay in the first-level cache ({@link ActivationFunctions}).
+ * <p>f and f' are computed for as many floats at a time as stay in the first-level cache ({@link ActivationFunctions}); whole
+ * vectors of those with a logistic function, which most models have, in one pass ({@link LogisticUnits}).
  */
 final class Activations {
     /** Floats of three arrays that together take half of an L1 cache. */
@@ -38,6 +39,9 @@ final class Activations {
 
     // The call in progress; addresses.
     private Activation f;
+    private boolean logistic;
+    private float linear;
+    private float cubic;
     private long out;
     private long x;
     private long dx;
@@ -61,16 +65,18 @@ final class Activations {
     }
 
     void forward(Activation f, long out, long x, long length) {
-        this.f = f;
         this.out = out;
-        this.x = x;
+        begin(f, x);
         this.length = length;
         workers.run(Chunks.tasks(length), forward);
     }
 
     private void forward(int task, int worker) {
+        long start = Chunks.start(task, length);
         long end = Chunks.start(task + 1, length);
-        for (long i = Chunks.start(task, length); i < end; i += BLOCK) {
+        int whole = inOnePass((int) (end - start));
+        LogisticUnits.forward(out + 4 * start, x + 4 * start, whole, linear, cubic);
+        for (long i = start + whole; i < end; i += BLOCK) {
             int count = (int) Math.min(BLOCK, end - i);
             Memory.copy(x + 4 * i, xs[worker], 0, count);
             ActivationFunctions.values(f, xs[worker], values[worker], count);
@@ -79,17 +85,19 @@ final class Activations {
     }
 
     void backward(Activation f, long dx, long dout, long x, long length) {
-        this.f = f;
         this.dx = dx;
         this.dout = dout;
-        this.x = x;
+        begin(f, x);
         this.length = length;
         workers.run(Chunks.tasks(length), backward);
     }
 
     private void backward(int task, int worker) {
+        long start = Chunks.start(task, length);
         long end = Chunks.start(task + 1, length);
-        for (long i = Chunks.start(task, length); i < end; i += BLOCK) {
+        int whole = inOnePass((int) (end - start));
+        LogisticUnits.backward(dx + 4 * start, dout + 4 * start, x + 4 * start, whole, linear, cubic);
+        for (long i = start + whole; i < end; i += BLOCK) {
             int count = (int) Math.min(BLOCK, end - i);
             Memory.copy(x + 4 * i, xs[worker], 0, count);
             ActivationFunctions.slopes(f, xs[worker], values[worker], slopes[worker], count);
@@ -110,9 +118,21 @@ final class Activations {
         workers.run(Math.ceilDiv(rows, chunk), gatedBackward);
     }
 
-    private void begin(Activation f, long x, int rows, int width) {
+    private void begin(Activation f, long x) {
         this.f = f;
         this.x = x;
+        logistic = f.isLogistic();
+        linear = logistic ? (float) f.linear() : 0;
+        cubic = (float) f.cubic();
+    }
+
+    /** How many of so many floats are done in one pass. */
+    private int inOnePass(int count) {
+        return logistic ? SPECIES.loopBound(count) : 0;
+    }
+
+    private void begin(Activation f, long x, int rows, int width) {
+        begin(f, x);
         this.rows = rows;
         this.width = width;
         chunk = Chunks.rowsPerTask(width);
@@ -120,8 +140,11 @@ final class Activations {
 
     private void gated(int task, int worker) {
         int end = Math.min(rows, (task + 1) * chunk);
+        int whole = inOnePass(width);
         for (int r = task * chunk; r < end; r++) {
-            for (int c = 0; c < width; c += BLOCK) {
+            long row = x + 8L * r * width;
+            LogisticUnits.gated(out + 4L * r * width, row, row + 4L * width, whole, linear, cubic);
+            for (int c = whole; c < width; c += BLOCK) {
                 int count = Math.min(BLOCK, width - c);
                 long gate = x + 4 * (2L * r * width + c);
                 Memory.copy(gate, xs[worker], 0, count);
@@ -133,8 +156,13 @@ final class Activations {
 
     private void gatedBackward(int task, int worker) {
         int end = Math.min(rows, (task + 1) * chunk);
+        int whole = inOnePass(width);
         for (int r = task * chunk; r < end; r++) {
-            for (int c = 0; c < width; c += BLOCK) {
+            long row = 8L * r * width;
+            long half = 4L * width;
+            LogisticUnits.gatedBackward(
+                    dx + row, dx + row + half, dout + row / 2, x + row, x + row + half, whole, linear, cubic);
+            for (int c = whole; c < width; c += BLOCK) {
                 int count = Math.min(BLOCK, width - c);
                 long gate = 4 * (2L * r * width + c);
                 long d = dout + 4 * ((long) r * width + c);

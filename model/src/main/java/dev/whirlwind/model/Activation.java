@@ -40,6 +40,11 @@ public enum Activation {
         return names;
     }
 
+    /** Whether it is x s(a x + b x^3), with the logistic function s. */
+    public boolean isLogistic() {
+        return this == SILU || this == QUICK_GELU || this == GELU_TANH;
+    }
+
     /** The factor a of x in x s(a x + b x^3), the form of those with a logistic function. */
     public double linear() {
         return switch (this) {
