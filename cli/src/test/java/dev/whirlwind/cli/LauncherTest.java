@@ -22,6 +22,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The launcher in a copy of the house that is already built, so that no test starts a build. */
 @DisabledOnOs(OS.WINDOWS)
@@ -99,6 +101,53 @@ class LauncherTest {
         }
         // The archive of the first start served the second.
         assertThat(home.resolve("cli/target/launcher/classes.aot")).exists();
+    }
+
+    /** Where the locale knows ASCII only: arguments, names of files, and what is printed. */
+    @ParameterizedTest
+    @ValueSource(strings = {"C", "xx_YY.UTF-8"})
+    void namesAndPromptsArriveWhateverTheLocale(String locale) throws Exception {
+        Map<String, String> environment = Map.of("LC_ALL", locale);
+        Path model = Cli.model(temp.resolve(locale + "/modèle"));
+        Path texts = temp.resolve("文");
+        for (String name : List.of("上", "下", "中")) {
+            Cli.write(texts.resolve(name + ".jsonl"), "{\"text\": \"" + name.repeat(20) + "\", \"id\": 1}\n{}\n");
+        }
+        String launcher = home.resolve("whirlwind").toString();
+        Cli.Result generated = start(
+                temp,
+                environment,
+                launcher,
+                "generate",
+                "--model",
+                model.toString(),
+                "--prompt",
+                "é中",
+                "--max-tokens",
+                "2",
+                "--engine",
+                "cpu",
+                "--json");
+        assertThat(generated.succeeds().json().path("prompt").stringValue()).isEqualTo("é中");
+        start(temp, environment, launcher, "prepare", "--model", model.toString(), "--data", "文", "--out", "x")
+                .fails("文/上.jsonl:2: no string field");
+    }
+
+    @Test
+    void aPipeIsReadAsText() throws Exception {
+        Path model = Cli.model(temp.resolve("piped"));
+        Cli.Result result = start(
+                temp,
+                Map.of(),
+                "sh",
+                "-c",
+                "echo some text | 'a house/whirlwind' prepare --model piped --data /dev/stdin --out piped-out --held-out 0"
+                        + " --json");
+        assertThat(result.succeeds().json().path("train").path("documents").intValue())
+                .isEqualTo(1);
+        start(temp, Map.of(), "sh", "-c", "'a house/whirlwind' prepare --model piped --data /dev/zero --out zero")
+                .fails("/dev/zero is a device");
+        assertThat(model).exists();
     }
 
     @Test
