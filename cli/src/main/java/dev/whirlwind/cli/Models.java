@@ -36,7 +36,10 @@ final class Models {
         return bytes ? new ByteTokenizer() : Tokenizer.load(folder, config.vocabularySize(), notes);
     }
 
-    /** Throws unless there is nothing yet under this name, or an empty folder, or one that is only locked. */
+    /**
+     * Throws unless there is nothing yet under this name, or an empty folder, or one that is only locked, or that a run was
+     * killed in when it had written nothing yet.
+     */
     static void requireEmpty(Path folder) {
         if (!Files.exists(folder)) {
             return;
@@ -45,7 +48,8 @@ final class Models {
             throw new UserException(folder + ": is a file; give --out a new folder");
         }
         try (Stream<Path> files = Files.list(folder)) {
-            if (files.anyMatch(file -> !file.endsWith(FolderLock.NAME))) {
+            Path halfDone = Storage.partial(folder.resolve(Run.CONFIG));
+            if (files.anyMatch(file -> !file.endsWith(FolderLock.NAME) && !file.equals(halfDone))) {
                 throw new UserException(folder
                         + (Files.exists(folder.resolve(Run.CONFIG))
                                 ? ": is not empty but holds a run; go on with it by resume, or give --out a new folder"

@@ -161,7 +161,7 @@ final class Run implements AutoCloseable {
         if (checksum == ConfigFile.Checksum.MISSING) {
             progress.note(file + ": has no checksum, as an older version wrote it; damage before the first checkpoint"
                     + " would go unnoticed");
-        } else if (checksum == ConfigFile.Checksum.DIFFERS && held.newest().isEmpty()) {
+        } else if (checksum == ConfigFile.Checksum.DIFFERS && !held.recordsOptions()) {
             throw new UserException(
                     file + ": was edited or damaged since it was written, and there is no checkpoint that"
                             + " tells what it held; see whether all is as you mean it, then resume with --accept-config");

@@ -201,6 +201,15 @@ class BadInputTest {
         assertThat(run.toFile().list()).containsExactly("precious.txt");
     }
 
+    /** Nothing of it can be resumed, so it must not be in the way. */
+    @Test
+    void aRunThatWasKilledBeforeItHadWrittenItsOptions() {
+        Cli.write(run.resolve(".lock"), "123");
+        Cli.write(run.resolve("config.yaml.partial"), "---\nmodel: ");
+        train().succeeds();
+        assertThat(run.toFile().list()).doesNotContain("config.yaml.partial", ".lock");
+    }
+
     @Test
     void sequenceLongerThanThePositions() {
         train("--sequence", "33").fails("33", "32 positions", "shorter");

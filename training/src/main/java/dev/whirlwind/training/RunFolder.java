@@ -56,6 +56,11 @@ public final class RunFolder implements AutoCloseable {
         newest.ifPresent(checkpoint -> requireAccepted(checkpoint.state().changes(config)));
     }
 
+    /** Whether there is a record for {@link #requireSameOptions} to compare with; older versions made none. */
+    public boolean recordsOptions() {
+        return newest.map(checkpoint -> checkpoint.state().options != null).orElse(false);
+    }
+
     /** Throws if there are changes, such as "lr was 1.0E-4 and is 5.0E-5", unless they are to be accepted. */
     void requireAccepted(List<String> changes) {
         if (!changes.isEmpty() && !acceptsChanges) {

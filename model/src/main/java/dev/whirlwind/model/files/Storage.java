@@ -53,7 +53,7 @@ public final class Storage {
 
     /** Writes a file such that its name stands, at every moment, for all of its old content or all of the new. */
     public static void replace(Path file, byte[] bytes) throws IOException {
-        Path partial = file.resolveSibling(file.getFileName() + PARTIAL);
+        Path partial = partial(file);
         write(partial, bytes);
         try {
             move(partial, file);
@@ -61,6 +61,11 @@ public final class Storage {
             discard(partial, e);
             throw e;
         }
+    }
+
+    /** What {@link #replace} leaves behind when the process is killed amid it. */
+    public static Path partial(Path file) {
+        return file.resolveSibling(file.getFileName() + PARTIAL);
     }
 
     /** Opens a file to write at its end, creating it if need be. */
