@@ -18,8 +18,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class DocumentPiecesTest {
-    /** Of {@code -Dlong=true}: many more texts. */
-    private static final int TEXTS = Boolean.getBoolean("long") ? 20_000 : 400;
+    /** By {@code -Dlong=true}: many more texts. */
+    private static final boolean LONG = Boolean.getBoolean("long");
+
+    private static final int TEXTS = LONG ? 20_000 : 400;
 
     private static final List<String> FRAGMENTS = List.of(
             " ",
@@ -137,14 +139,12 @@ class DocumentPiecesTest {
         Tokenizer tokenizer = tokenizer(name);
         StringBuilder wrong = new StringBuilder();
         for (char c = 0; c < Character.MIN_SURROGATE; c++) {
-            for (String white : new String[] {" ", "\n", "\r", "\t"}) {
-                String text = "a" + c + white + "\n b";
-                int at = tokenizer.boundary(text, 1, 2);
-                if (at == 2) {
-                    int[] parts = join(tokenizer.encode(text.substring(0, 2)), tokenizer.encodeNext(text.substring(2)));
-                    if (!Arrays.equals(parts, tokenizer.encode(text))) {
-                        wrong.append(String.format(" %04x", (int) c));
-                    }
+            // White space that a word of symbols may go on over; a space never.
+            String text = "a" + c + "\n\n b";
+            if (tokenizer.boundary(text, 1, 2) == 2 && (LONG || c % 7 == seed % 7)) {
+                int[] parts = join(tokenizer.encode(text.substring(0, 2)), tokenizer.encodeNext(text.substring(2)));
+                if (!Arrays.equals(parts, tokenizer.encode(text))) {
+                    wrong.append(String.format(" %04x", (int) c));
                 }
             }
         }
