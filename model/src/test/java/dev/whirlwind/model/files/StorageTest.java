@@ -25,12 +25,13 @@ class StorageTest {
             Storage.createFolders(made);
             Storage.replace(made.resolve("one"), bytes("1"));
             Storage.replace(made.resolve("one"), bytes("2"));
+            // An empty file that was opened to append has no content yet that could be lost.
             Storage.append(made.resolve("two")).close();
+            assertThat(disk.unsynced(folder)).containsExactly(made.resolve("two"));
             Storage.createFolder(made.resolve("c"));
             Storage.move(made.resolve("c"), made.resolve("d"));
             Storage.createFolder(made.resolve("c"));
             assertThat(Storage.swap(made.resolve("c"), made.resolve("d"))).isTrue();
-            // An empty file that was opened to append has no content yet that could be lost.
             assertThat(disk.unsynced(folder)).containsExactly(made.resolve("two"));
         }
         assertThat(made.resolve("one")).hasContent("2");
