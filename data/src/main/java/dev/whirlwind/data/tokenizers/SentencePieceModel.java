@@ -128,6 +128,9 @@ final class SentencePieceModel {
     }
 
     private void fields(ByteBuffer in, Field field) {
+        if (in == null) {
+            throw damaged("a field has another type");
+        }
         while (in.hasRemaining()) {
             long key = varint(in);
             int number = (int) (key >>> 3);

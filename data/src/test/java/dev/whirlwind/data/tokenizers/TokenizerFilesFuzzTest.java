@@ -59,4 +59,16 @@ class TokenizerFilesFuzzTest {
             Files.write(file, whole);
         }
     }
+
+    @Test
+    void sentencePiece() throws IOException {
+        Files.delete(folder.resolve("tokenizer.json"));
+        new Fuzz(
+                        "tokenizer.model",
+                        folder.resolve("tokenizer.model"),
+                        TokenizerFilesFuzzTest::load,
+                        Files.readAllBytes(Path.of("src/test/resources/sentencepiece/bpe/tokenizer.model")),
+                        Files.readAllBytes(Path.of("src/test/resources/sentencepiece/unigram/tokenizer.model")))
+                .run();
+    }
 }
