@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.WatchedDisk;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -147,7 +148,10 @@ class MetricsTest {
         Files.write(file, lines);
         List<Event> expected = new ArrayList<>(events.subList(0, 12));
         expected.remove(2);
-        assertThat(rewound(file)).isEqualTo(expected);
+        try (WatchedDisk disk = new WatchedDisk()) {
+            assertThat(rewound(file)).isEqualTo(expected);
+            assertThat(disk.unsynced(folder)).isEmpty();
+        }
         assertThat(notes).singleElement().asString().contains("metrics.jsonl: line 3 is damaged; set aside");
         assertThat(Files.readString(folder.resolve("metrics.damaged")))
                 .isEqualTo((text.length() > 65_536 ? text.substring(0, 65_536) : text) + "\n");
