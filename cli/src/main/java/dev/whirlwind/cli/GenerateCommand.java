@@ -110,10 +110,13 @@ final class GenerateCommand implements Callable<Integer> {
                 Map<String, Object> result = new LinkedHashMap<>();
                 result.put("model", model.toString());
                 result.put("prompt", text);
-                result.put("text", continuation.toString());
+                int last = tokens[tokens.length - 1];
+                boolean ended = tokenizer.endOfText().stops().contains(last);
+                // As transformers decodes it: the token that ends the text is a part of it.
+                result.put("text", continuation + (ended ? tokenizer.decode(new int[] {last}) : ""));
                 result.put("tokens", tokens.length);
                 result.put("ids", tokens);
-                result.put("ended", tokenizer.endOfText().stops().contains(tokens[tokens.length - 1]));
+                result.put("ended", ended);
                 result.put("tokens_per_second", tokens.length / ((System.nanoTime() - start) * 1e-9));
                 out.println(Output.json(result));
             } else {
