@@ -46,8 +46,8 @@ public final class Reason {
     }
 
     public static String withoutPlace(JacksonException e) {
-        return cited(e.getOriginalMessage()
-                .replaceFirst(" \\(start marker at .*", "")
+        return cited(String.valueOf(e.getOriginalMessage())
+                .replaceFirst(" \\((start marker|for (Array|Object|root) starting) at .*", "")
                 .replaceAll(" \\(from `[^`]*`\\)|, from `[^`]*`|: enable `[^`]*` to allow", ""));
     }
 

@@ -95,7 +95,7 @@ public final class Findings {
         if (!passed.isEmpty()) {
             boolean most = count(Unit.FILE) + count(Unit.ROW) > documents;
             lines.add((most ? "warning: " : "") + corpus + ": passed over " + passed
-                    + (most ? ", which is more than the %,d documents that were read".formatted(documents) : ""));
+                    + (most ? ", which is more than was read (%,d)".formatted(documents) : ""));
         }
         return lines;
     }

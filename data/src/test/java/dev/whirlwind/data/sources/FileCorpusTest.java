@@ -481,7 +481,7 @@ class FileCorpusTest {
         write("d/y.txt", "caf\u00e9".getBytes(StandardCharsets.ISO_8859_1));
         assertThat(read(folder.resolve("d")).findings.lines("texts"))
                 .contains("warning: texts: passed over 2 files (y.txt, not UTF-8 at byte 3; z.txt, not UTF-8 at byte 3)"
-                        + " and 50 empty rows, which is more than the 1 documents that were read");
+                        + " and 50 empty rows, which is more than was read (1)");
         write("e/a.txt", "plain");
         assertThat(read(folder.resolve("e")).findings.lines("texts")).isEmpty();
     }

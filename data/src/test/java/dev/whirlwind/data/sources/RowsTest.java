@@ -163,6 +163,7 @@ class RowsTest {
                 "{\"text\": \"a\"} {\"text\": \"b\"}; broken JSON at column",
                 "{\"text\": \"a\"; broken JSON at column",
                 "{\"text\": nan}; broken JSON at column",
+                "{\"text\": [}; Unexpected close marker '}': expected ']': mend",
                 "{\"text\": \"\\x\"}; broken JSON at column",
             })
     void wrongRowsOfAJsonlAreErrors(String rowAndMessage) throws IOException {
@@ -172,7 +173,7 @@ class RowsTest {
                 .hasMessageStartingWith(folder.resolve("a.jsonl") + ":2: ")
                 .hasMessageContaining(parts[1])
                 .message()
-                .doesNotContain("\n", "Feature", "Constraints", "VALUE_", "`");
+                .doesNotContain("\n", "Feature", "Constraints", "VALUE_", "`", "Source");
     }
 
     @Test
