@@ -24,7 +24,7 @@ import java.util.regex.Pattern;
  * <p>Inputs are seeds with changes, drawn from a seeded generator: {@code -Dwhirlwind.fuzz.seconds=3600} gives each
  * reader an hour, {@code -Dwhirlwind.fuzz.seed=N} other changes. An input that fails is kept in the folder
  * {@code target/fuzz}; put into {@code src/test/resources/fuzz/NAME/} and listed there in {@code cases}, it is tried first
- * for ever after. {@link #once} lets a coverage-guided fuzzer choose the inputs instead.
+ * for ever after. {@link GuidedFuzz} lets a coverage-guided fuzzer choose the inputs instead.
  */
 public final class Fuzz {
     /** Reads a file. */
@@ -99,6 +99,11 @@ public final class Fuzz {
         "version https://git-lfs.github.com/spec/v1\n"
     };
 
+    /** Whether to keep the reader for {@link GuidedFuzz} instead of running it. */
+    static boolean guided;
+
+    static Fuzz kept;
+
     private final String name;
     private final Path file;
     private final Reader reader;
@@ -125,6 +130,10 @@ public final class Fuzz {
 
     /** Every seed as it is, then changed ones until the time is over. */
     public void run() throws IOException {
+        if (guided) {
+            kept = name.equals(System.getProperty("whirlwind.fuzz.name", name)) ? this : kept;
+            return;
+        }
         for (byte[] seed : seeds) {
             once(seed);
         }
@@ -137,6 +146,10 @@ public final class Fuzz {
         if (SECONDS > 10) {
             System.out.printf("%s: %,d inputs%n", name, inputs);
         }
+    }
+
+    List<byte[]> seeds() {
+        return seeds;
     }
 
     /** One input, by whomever it was made. */
@@ -154,7 +167,8 @@ public final class Fuzz {
         if (wrong == null && (worked > MOST_NANOS || waited > MOST_NANOS_WAITED)) {
             wrong = "it took %.1f s, %.1f of them of computing".formatted(waited * 1e-9, worked * 1e-9);
         }
-        if (wrong == null && allocated > MOST_BYTES + input.length) {
+        // A guided fuzzer instruments classes as they are loaded, on this thread.
+        if (wrong == null && !guided && allocated > MOST_BYTES + input.length) {
             wrong = "it allocated " + (allocated >> 20) + " MB for " + input.length + " bytes";
         }
         if (wrong != null) {
