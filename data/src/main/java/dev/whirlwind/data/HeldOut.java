@@ -40,9 +40,15 @@ final class HeldOut {
             high = place;
             highest.clear();
         }
-        within.set(documents, place < fraction);
-        lowest.set(documents, place == low);
-        highest.set(documents, place == high);
+        if (place < fraction) {
+            within.set(documents);
+        }
+        if (place == low) {
+            lowest.set(documents);
+        }
+        if (place == high) {
+            highest.set(documents);
+        }
         if (++documents == Integer.MAX_VALUE) {
             throw new UserException("more than " + Integer.MAX_VALUE + " documents: prepare them in several parts");
         }

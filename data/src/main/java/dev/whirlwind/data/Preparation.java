@@ -178,10 +178,12 @@ public final class Preparation {
     private final class Scan implements Corpus.Sink {
         final HeldOut heldOut = new HeldOut(options.heldOut, options.seed);
         long hash = Hash.EMPTY;
+        long characters;
         long bytes;
 
         @Override
         public void text(String document, String piece, boolean last) {
+            characters += piece.length();
             bytes += Text.utf8Length(piece);
             hash = Hash.add(hash, piece);
             if (last) {
@@ -251,7 +253,8 @@ public final class Preparation {
         final ExecutorService workers = Executors.newFixedThreadPool(options.threads);
         final Queue<Pending> pending = new ArrayDeque<>();
         int document;
-        long read;
+        long characters;
+        long bytes;
         long written;
 
         Encoding(Scan scan, ShardWriter train, ShardWriter valid) {
@@ -264,7 +267,7 @@ public final class Preparation {
         void run() throws IOException {
             try {
                 corpus.read(this);
-                if (document != scan.heldOut.documents() || read != scan.bytes) {
+                if (document != scan.heldOut.documents() || characters != scan.characters) {
                     throw new UserException(corpus.name()
                             + " changed while it was being read: prepare it again when nothing writes to it");
                 }
@@ -280,23 +283,31 @@ public final class Preparation {
 
         @Override
         public void text(String name, String piece, boolean last) {
-            long bytes = Text.utf8Length(piece);
-            long toTrain = (long) ((1 - options.heldOut) * scan.bytes) - read;
-            read += bytes;
-            if (!byPosition) {
-                (scan.heldOut.contains(document) ? valid : train).pieces.add(name, piece, last);
-            } else if (toTrain <= 0) {
-                valid.pieces.add(name, piece, last);
-            } else if (toTrain >= bytes) {
-                train.pieces.add(name, piece, last);
+            characters += piece.length();
+            if (byPosition) {
+                split(name, piece, last);
             } else {
-                int cut = TextReader.boundary(piece, (int) (piece.length() * toTrain / bytes));
-                train.pieces.add(name, piece.substring(0, cut), false);
-                train.pieces.breakOff(name);
-                valid.pieces.add(name, piece.substring(cut), last);
+                (scan.heldOut.contains(document) ? valid : train).pieces.add(name, piece, last);
             }
             if (last) {
                 document++;
+            }
+        }
+
+        /** The end of a single document is what is held out of it. */
+        private void split(String name, String piece, boolean last) {
+            long toTrain = (long) ((1 - options.heldOut) * scan.bytes) - bytes;
+            long more = Text.utf8Length(piece);
+            bytes += more;
+            if (toTrain <= 0) {
+                valid.pieces.add(name, piece, last);
+            } else if (toTrain >= more) {
+                train.pieces.add(name, piece, last);
+            } else {
+                int cut = TextReader.boundary(piece, (int) (piece.length() * toTrain / more));
+                train.pieces.add(name, piece.substring(0, cut), false);
+                train.pieces.breakOff(name);
+                valid.pieces.add(name, piece.substring(cut), last);
             }
         }
 

@@ -12,6 +12,7 @@ import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -351,16 +352,29 @@ final class FileCorpus implements Corpus {
         }
         try {
             boolean[] blank = {true};
+            // A small text is decoded once.
+            boolean small = start.length < Content.IN_MEMORY;
+            List<String> pieces = new ArrayList<>();
             try (InputStream all = whole.open()) {
-                TextReader.read(all, TextReader.PIECE, (piece, _) -> blank[0] &= piece.isBlank());
+                TextReader.read(all, TextReader.PIECE, (piece, _) -> {
+                    blank[0] &= piece.isBlank();
+                    if (small) {
+                        pieces.add(piece);
+                    }
+                });
             }
             if (blank[0]) {
                 pass(item, PassedOver.EMPTY, sink);
                 return;
             }
             sink.found(kind, item.name);
-            try (InputStream all = whole.open()) {
-                TextReader.read(all, TextReader.PIECE, (piece, last) -> sink.text(item.name, piece, last));
+            for (int i = 0; i < pieces.size(); i++) {
+                sink.text(item.name, pieces.get(i), i == pieces.size() - 1);
+            }
+            if (!small) {
+                try (InputStream all = whole.open()) {
+                    TextReader.read(all, TextReader.PIECE, (piece, last) -> sink.text(item.name, piece, last));
+                }
             }
         } catch (TextReader.NotText e) {
             pass(

@@ -77,8 +77,8 @@ final class Rows {
                     .maxNestingDepth(DEEPEST)
                     .build())
             .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
-            // Names are not kept from row to row: there may be millions of them.
-            .disable(TokenStreamFactory.Feature.CANONICALIZE_PROPERTY_NAMES)
+            // Names whose hashes are the same are only slow.
+            .disable(TokenStreamFactory.Feature.FAIL_ON_SYMBOL_HASH_OVERFLOW)
             .build();
 
     /** A row as far as it is looked at: its text (null for JSON's null), or the fields that it has instead. */
