@@ -5,7 +5,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 
 /** Between a file's little-endian elements and the native floats in memory. */
-final class Conversion {
+public final class Conversion {
     private static final ValueLayout.OfShort SHORT =
             ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
     private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -20,7 +20,8 @@ final class Conversion {
     private Conversion() {}
 
     /** Elements {@code first} to {@code first + count} of {@code source} to floats from {@code offset} on. */
-    static void widen(DType dtype, MemorySegment source, long first, MemorySegment floats, long offset, long count) {
+    public static void widen(
+            DType dtype, MemorySegment source, long first, MemorySegment floats, long offset, long count) {
         int width = dtype.bits() / 8;
         MemorySegment from = source.asSlice(first * width, count * width);
         MemorySegment to = floats.asSlice(offset * Float.BYTES, count * Float.BYTES);

@@ -2,17 +2,12 @@ package dev.whirlwind.model.safetensors;
 
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.weights.Errors;
+import dev.whirlwind.model.weights.MappedFile;
 import dev.whirlwind.model.weights.TensorFile;
-import java.io.IOException;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -27,24 +22,20 @@ import java.util.SequencedSet;
  */
 public final class SafetensorsFile implements TensorFile {
     private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
-    private static final byte[] LFS_POINTER = "version https://git-lfs".getBytes(StandardCharsets.US_ASCII);
 
     private final Path path;
-    private final Arena arena;
+    private final MappedFile mapped;
     private final MemorySegment data;
     private final Map<String, String> metadata;
     private final SequencedMap<String, TensorInfo> tensors;
 
-    private SafetensorsFile(Path path, Arena arena, MemorySegment file) {
-        this.path = path;
-        this.arena = arena;
+    private SafetensorsFile(MappedFile mapped) {
+        this.mapped = mapped;
+        path = mapped.path();
+        MemorySegment file = mapped.bytes();
         long size = file.byteSize();
         if (size < Long.BYTES) {
             throw Errors.damaged(path, "it has only " + size + " bytes, too few for a safetensors file");
-        }
-        if (size >= LFS_POINTER.length
-                && file.asSlice(0, LFS_POINTER.length).mismatch(MemorySegment.ofArray(LFS_POINTER)) < 0) {
-            throw new UserException(path + ": is a Git LFS pointer, not the weights; run 'git lfs pull' in its folder");
         }
         long length = file.get(LENGTH, 0);
         if (length <= 0 || length > Header.LARGEST) {
@@ -70,25 +61,8 @@ public final class SafetensorsFile implements TensorFile {
      *
      * @throws UserException if it cannot be read or is not a valid safetensors file
      */
-    @SuppressWarnings("MustBeClosedChecker") // close() closes it
     public static SafetensorsFile open(Path path) {
-        if (!Files.isRegularFile(path)) {
-            throw new UserException(
-                    path + (Files.exists(path) ? ": is not a file" : ": no such file") + "; check the model's folder");
-        }
-        Arena arena = Arena.ofShared();
-        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-            MemorySegment file = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
-            SafetensorsFile opened = new SafetensorsFile(path, arena, file);
-            arena = null;
-            return opened;
-        } catch (IOException e) {
-            throw Errors.unreadable(path, e);
-        } finally {
-            if (arena != null) {
-                arena.close();
-            }
-        }
+        return MappedFile.open(path, SafetensorsFile::new);
     }
 
     @Override
@@ -129,8 +103,7 @@ public final class SafetensorsFile implements TensorFile {
     public TensorInfo tensor(String name) {
         TensorInfo tensor = tensors.get(name);
         if (tensor == null) {
-            throw new UserException(path + ": has no " + Errors.tensor(name)
-                    + "; check that it belongs to this model, or download it again");
+            throw Errors.absent(path, name);
         }
         return tensor;
     }
@@ -146,21 +119,17 @@ public final class SafetensorsFile implements TensorFile {
         TensorInfo tensor = tensor(name);
         Objects.checkFromIndexSize(first, count, tensor.elements());
         if (!tensor.dtype().convertible()) {
-            throw new UserException(path + ": " + Errors.tensor(name) + " is " + tensor.dtype()
-                    + ", which cannot be read as floats; convert it to F32, F16, BF16 or F64");
+            throw Errors.notFloats(path, name, tensor.dtype().name());
         }
         try {
             Conversion.widen(tensor.dtype(), data(name), first, floats, offset, count);
         } catch (InternalError e) { // what the JVM makes of a mapped page that cannot be read
-            throw new UserException(
-                    path + ": " + Errors.tensor(name)
-                            + " cannot be read: the file was cut short while in use, or the disk fails; check both",
-                    e);
+            throw Errors.cut(path, name, e);
         }
     }
 
     @Override
     public void close() {
-        arena.close();
+        mapped.close();
     }
 }

@@ -26,6 +26,24 @@ public final class Errors {
                 file + ": cannot be written (" + Reason.of(e) + "); free some space or choose another folder", e);
     }
 
+    public static UserException absent(Path file, String tensor) {
+        return new UserException(
+                file + ": has no " + tensor(tensor) + "; check that it belongs to this model, or download it again");
+    }
+
+    public static UserException notFloats(Path file, String tensor, String type) {
+        return new UserException(file + ": " + tensor(tensor) + " is " + type
+                + ", which cannot be read as floats; convert it to F32, F16, BF16 or F64");
+    }
+
+    /** A mapped page that cannot be read, of which the JVM makes an InternalError. */
+    public static UserException cut(Path file, String tensor, InternalError e) {
+        return new UserException(
+                file + ": " + tensor(tensor)
+                        + " cannot be read: the file was cut short while in use, or the disk fails; check both",
+                e);
+    }
+
     public static String tensor(String name) {
         return "tensor " + quote(name);
     }

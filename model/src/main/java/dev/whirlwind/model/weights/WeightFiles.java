@@ -3,6 +3,7 @@ package dev.whirlwind.model.weights;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.WholeFile;
+import dev.whirlwind.model.pytorch.PyTorchFile;
 import dev.whirlwind.model.safetensors.SafetensorsFile;
 import java.io.IOException;
 import java.lang.foreign.Arena;
@@ -37,6 +38,9 @@ public final class WeightFiles implements AutoCloseable {
 
     /** The name of the file that maps tensors to shards. */
     public static final String INDEX = "model.safetensors.index.json";
+
+    private static final String BIN = "pytorch_model.bin";
+    private static final String BIN_INDEX = "pytorch_model.bin.index.json";
 
     private static final JsonMapper JSON = JsonMapper.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -88,13 +92,13 @@ public final class WeightFiles implements AutoCloseable {
             add(SINGLE, SafetensorsFile::open);
         } else if (has(INDEX)) {
             addShards(INDEX, ".safetensors", SafetensorsFile::open);
+        } else if (has(BIN)) {
+            add(BIN, PyTorchFile::open);
+        } else if (has(BIN_INDEX)) {
+            addShards(BIN_INDEX, ".bin", PyTorchFile::open);
         } else {
-            String looked = folder + ": has neither " + SINGLE + " nor " + INDEX;
-            throw new UserException(
-                    has("pytorch_model.bin") || has("pytorch_model.bin.index.json")
-                            ? looked + ", only pytorch_model.bin; convert it with"
-                                    + " model.save_pretrained(folder, safe_serialization=True) in Python's transformers"
-                            : looked + "; check the folder, or download the model's weights again");
+            throw new UserException(folder + ": has neither " + SINGLE + " nor " + INDEX + ", " + BIN + " or "
+                    + BIN_INDEX + "; check the folder, or download the model's weights again");
         }
     }
 

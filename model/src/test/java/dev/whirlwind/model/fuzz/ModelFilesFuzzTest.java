@@ -3,9 +3,13 @@ package dev.whirlwind.model.fuzz;
 import static dev.whirlwind.model.fuzz.Fuzz.utf8;
 
 import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.pytorch.PyTorchFile;
+import dev.whirlwind.model.pytorch.Torch;
 import dev.whirlwind.model.safetensors.SafetensorsFile;
+import dev.whirlwind.model.weights.TensorFile;
 import dev.whirlwind.model.weights.WeightFiles;
 import java.io.IOException;
+import java.io.InputStream;
 import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -42,17 +46,7 @@ class ModelFilesFuzzTest {
         new Fuzz(
                         "safetensors",
                         folder.resolve("model.safetensors"),
-                        file -> {
-                            try (SafetensorsFile tensors = SafetensorsFile.open(file);
-                                    Arena arena = Arena.ofConfined()) {
-                                for (String name : tensors.names()) {
-                                    long size = tensors.shape(name).stream().reduce(1L, (a, b) -> a * b);
-                                    if (tensors.dtype(name).convertible()) {
-                                        tensors.readFloats(name, arena.allocate(4 * size, 4), 0);
-                                    }
-                                }
-                            }
-                        },
+                        file -> readAll(SafetensorsFile.open(file)),
                         ONE,
                         THREE)
                 .run();
@@ -98,5 +92,38 @@ class ModelFilesFuzzTest {
                         utf8("{\"weight_map\":{\"a\":\"other.safetensors\",\"b\":\"other.safetensors\","
                                 + "\"c\":\"other.safetensors\"}}"))
                 .run();
+    }
+
+    /** Of torch's, old and new. */
+    @Test
+    void pytorch() throws IOException {
+        new Fuzz(
+                        "pytorch",
+                        folder.resolve("pytorch_model.bin"),
+                        file -> readAll(PyTorchFile.open(file)),
+                        torch("views.bin"),
+                        torch("types.bin"),
+                        torch("statedict.bin"),
+                        torch("views-protocol4.bin"),
+                        torch("views-legacy.bin"),
+                        Torch.zip("cos\nsystem\n)R.", 16))
+                .run();
+    }
+
+    private static byte[] torch(String name) throws IOException {
+        try (InputStream in = ModelFilesFuzzTest.class.getResourceAsStream("/pytorch/" + name)) {
+            return in.readAllBytes();
+        }
+    }
+
+    private static void readAll(TensorFile opened) {
+        try (TensorFile tensors = opened;
+                Arena arena = Arena.ofConfined()) {
+            for (String name : tensors.names()) {
+                if (tensors.dtype(name).convertible()) {
+                    tensors.readFloats(name, arena.allocate(4 * tensors.elements(name), 4), 0);
+                }
+            }
+        }
     }
 }

@@ -73,11 +73,22 @@ class WeightFilesTest {
     @Test
     void saysWhatItLookedFor() throws Exception {
         assertRefused("neither model.safetensors nor model.safetensors.index.json");
-        Files.createFile(folder.resolve("pytorch_model.bin"));
-        assertRefused("only pytorch_model.bin", "save_pretrained(folder, safe_serialization=True)");
         assertThatThrownBy(() -> WeightFiles.open(folder.resolve("absent")).close())
                 .isInstanceOf(UserException.class)
                 .hasMessageContaining("no such model folder");
+    }
+
+    @Test
+    void prefersSafetensorsToWhatTorchSaved() throws Exception {
+        Files.writeString(folder.resolve("pytorch_model.bin"), "nonsense");
+        Files.writeString(
+                folder.resolve("pytorch_model.bin.index.json"), "{\"weight_map\":{\"x\":\"../pytorch_model.bin\"}}");
+        assertRefused("pytorch_model.bin: ");
+        Files.delete(folder.resolve("pytorch_model.bin"));
+        assertRefused("tensor 'x' is mapped to", "not the name of a .bin file");
+        shard(A, "x");
+        index(A, A, A);
+        WeightFiles.open(folder).close();
     }
 
     @Test
