@@ -76,7 +76,7 @@ class FullDiskTest {
                 assertThat(ended.output.substring(0, left))
                         .as(what)
                         .contains("whirlwind: ", "No space left on device")
-                        .doesNotContain("unexpected");
+                        .doesNotContain("whirlwind: unexpected");
                 assertThat(ended.output.substring(left))
                         .as(what)
                         .doesNotContain("dataset.json", ".partial")
@@ -139,7 +139,7 @@ class FullDiskTest {
                         .as(what)
                         .startsWith("whirlwind: ")
                         .contains(WatchedDisk.FULL)
-                        .doesNotContain("unexpected");
+                        .doesNotContain("whirlwind: unexpected");
                 assertThat(files(out.resolve("checkpoints"))).noneMatch(file -> file.contains(".partial"));
             }
         }

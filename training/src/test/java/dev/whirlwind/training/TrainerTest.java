@@ -19,7 +19,6 @@ import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.Storage;
-import dev.whirlwind.model.files.WatchedDisk;
 import dev.whirlwind.model.safetensors.DType;
 import java.io.IOException;
 import java.lang.foreign.ValueLayout;
@@ -419,30 +418,5 @@ class TrainerTest {
                 .hasMessageContainingAll("stopped at step 30", "the loss jumped");
         assertThat(surprised("tolerant", Map.of("on_spike", "stop", "spike_sigma", 1000)).events)
                 .noneMatch(Event.Anomaly.class::isInstance);
-    }
-
-    /** A checkpoint says how much of the metrics belongs to it; that much must be on the disk when it is. */
-    @Test
-    void metricsAreSyncedBeforeACheckpointHasItsName() throws IOException {
-        TrainConfig config = config(Map.of("steps", 3, "eval_every", 0));
-        List<WatchedDisk.Call> calls;
-        try (WatchedDisk disk = new WatchedDisk()) {
-            train(config, poisoned());
-            calls = disk.calls();
-        }
-        Path metrics = folder.resolve("run/metrics.jsonl").toAbsolutePath();
-        int checkpoints = 0;
-        boolean synced = true;
-        for (WatchedDisk.Call call : calls) {
-            if (call.path().equals(metrics)) {
-                synced = call.action() == WatchedDisk.Action.SYNC
-                        || (synced && call.action() != WatchedDisk.Action.WRITE);
-            } else if (call.action() == WatchedDisk.Action.RENAME
-                    && call.target().getFileName().toString().startsWith("step-")) {
-                checkpoints++;
-                assertThat(synced).as("metrics before %s", call.target()).isTrue();
-            }
-        }
-        assertThat(checkpoints).isEqualTo(3);
     }
 }
