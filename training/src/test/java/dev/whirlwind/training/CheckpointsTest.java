@@ -102,6 +102,9 @@ class CheckpointsTest {
         assertThat(notes).hasSize(2).allMatch(note -> note.endsWith("going on from the older step-00000002"));
         save(checkpoints, 2, 5);
         assertThat(checkpoints.list()).containsExactly(path(2), path(3), path(4), path(5));
+        // Written again, it counts again.
+        save(checkpoints, 2, 4, 5);
+        assertThat(checkpoints.list()).containsExactly(path(4), path(5));
         save(checkpoints, 1, 6);
         assertThat(checkpoints.list()).containsExactly(path(6));
     }

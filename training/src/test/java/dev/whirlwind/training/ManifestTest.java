@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.model.safetensors.DType;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -13,6 +14,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -23,16 +25,25 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** A checkpoint is read only if it is as it was written, whatever became of any of its bytes. */
 class ManifestTest {
     @TempDir
+    static Path made;
+
+    @TempDir
     Path folder;
 
     private Path checkpoint;
 
+    @BeforeAll
+    static void make() throws IOException {
+        Path model = TinyRun.gpt2(made.resolve("model"), DType.BF16);
+        TinyRun.train(TinyRun.config(model, made, Map.of("steps", 1, "eval_every", 0)));
+    }
+
     @BeforeEach
-    void make() throws IOException {
-        Path run = folder.resolve("run");
-        Path model = TinyRun.gpt2(folder.resolve("model"), DType.BF16);
-        TinyRun.train(TinyRun.config(model, run, Map.of("steps", 1, "eval_every", 0)));
-        checkpoint = run.resolve("checkpoints").resolve(Checkpoints.name(1));
+    void copy() throws IOException {
+        checkpoint = Files.createDirectory(folder.resolve(Checkpoints.name(1)));
+        for (Path file : Storage.list(made.resolve("checkpoints").resolve(Checkpoints.name(1)))) {
+            Files.copy(file, checkpoint.resolve(file.getFileName()));
+        }
         Checkpoint.read(checkpoint);
     }
 
