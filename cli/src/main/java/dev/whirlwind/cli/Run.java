@@ -209,8 +209,9 @@ final class Run implements AutoCloseable {
     private String asChanges(Map<String, Object> options) {
         return options.entrySet().stream()
                         .map(option -> "\"" + option.getKey() + ": " + option.getValue() + "\"")
-                        .collect(Collectors.joining(" and ")) + " in " + folder.resolve(CONFIG)
-                + " and resume --accept-config";
+                        .collect(Collectors.joining(" and "))
+                + " in " + folder.resolve(CONFIG)
+                + " (then resume with --accept-config)";
     }
 
     // ---------------------------------------------------------------------------------------------- data
