@@ -168,7 +168,8 @@ class MemoryCheckTest {
                 .succeeds();
         Path config = run.resolve("config.yaml");
         Files.writeString(config, Files.readString(config).replace("batch: 8", "batch: 10000000"));
-        Cli.run("resume", run, "--accept-config").fails("with \"batch: ", " in " + config, "resume with --accept-config");
+        Cli.run("resume", run, "--accept-config")
+                .fails("with \"batch: ", " in " + config, "resume with --accept-config");
     }
 
     /** Predicted and measured: {@code -Dwhirlwind.memory=gpt2}, or another preset. */
