@@ -4,6 +4,7 @@ import dev.whirlwind.cpu.MemoryBenchmark;
 import dev.whirlwind.cpu.PeakBenchmark;
 import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.Initializer;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.KeyValueCache;
@@ -14,6 +15,7 @@ import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.tornado.TornadoEngine;
 import dev.whirlwind.training.Optimizer;
+import dev.whirlwind.training.memory.MemoryNeeds;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
@@ -157,6 +159,7 @@ final class BenchCommand implements Callable<Integer> {
         ModelConfig stored = preset ? ModelConfig.preset(model) : ModelConfig.read(Path.of(model));
         // Continued pre-training seldom drops out, and the peers are timed without.
         ModelConfig config = stored.withDropout(0);
+        requireMemory(preset ? config : HuggingFace.check(Path.of(model), config));
         try (Engine engine = engines.open()) {
             engines.announce(engine, err);
             if (generation) {
@@ -171,6 +174,23 @@ final class BenchCommand implements Callable<Integer> {
             }
         }
         return 0;
+    }
+
+    /** For the steps or tokens and, while their tensors are there, for the measurement of the machine's memory. */
+    private void requireMemory(ModelConfig config) {
+        MemoryCheck check = MemoryCheck.now();
+        if (!generation) {
+            check.require(
+                    new MemoryCheck.Training(config, batch, sequence, 0, recompute, MemoryBenchmark.BYTES),
+                    MemoryCheck::asOptions);
+            return;
+        }
+        config.requirePositions((long) sequence + GENERATION_WARM_UP + steps + PROFILED);
+        check.requireGeneration(
+                "sequence",
+                sequence,
+                before -> MemoryBenchmark.BYTES
+                        + MemoryNeeds.generation(config, before + GENERATION_WARM_UP + steps + PROFILED, 1));
     }
 
     private Result measure(Engine opened, ModelConfig config, boolean preset) {
@@ -242,7 +262,6 @@ final class BenchCommand implements Callable<Integer> {
 
     private void generate(Engine opened, ModelConfig config, boolean preset) {
         TimedEngine engine = new TimedEngine(opened);
-        config.requirePositions((long) sequence + GENERATION_WARM_UP + steps + PROFILED);
         int all = sequence + GENERATION_WARM_UP + steps;
         Parameters weights = weights(engine, config, preset);
         KeyValueCache cache = new KeyValueCache(engine, config, all + PROFILED);

@@ -2,6 +2,7 @@ package dev.whirlwind.cli;
 
 import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.Initializer;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.ModelConfig;
@@ -102,6 +103,7 @@ final class CompareCommand implements Callable<Integer> {
             throw new UsageException(
                     "compare takes two engines (--engines cpu,loops), and sizes of 1 or more, of steps 1000000 at most");
         }
+        requireMemory();
         Trained a = train(names[0]);
         Trained b = train(names[1]);
         if (output.isJson()) {
@@ -112,10 +114,27 @@ final class CompareCommand implements Callable<Integer> {
         return 0;
     }
 
+    private boolean isPreset() {
+        return ModelConfig.PRESETS.contains(model);
+    }
+
+    private ModelConfig config() {
+        return (isPreset() ? ModelConfig.preset(model) : ModelConfig.read(Path.of(model))).withDropout(dropout);
+    }
+
+    /** For one engine at a time, and what both make of the weights. */
+    private void requireMemory() {
+        ModelConfig config = isPreset() ? config() : HuggingFace.check(Path.of(model), config());
+        long trained = 2 * Float.BYTES * new ParameterLayout(config).length();
+        MemoryCheck.now()
+                .require(
+                        new MemoryCheck.Training(config, batch, sequence, accumulation, null, trained),
+                        MemoryCheck::asOptions);
+    }
+
     private Trained train(String name) {
-        boolean preset = ModelConfig.PRESETS.contains(model);
-        ModelConfig config =
-                (preset ? ModelConfig.preset(model) : ModelConfig.read(Path.of(model))).withDropout(dropout);
+        boolean preset = isPreset();
+        ModelConfig config = config();
         try (Engine engine = Engines.open(name, device, threads)) {
             Parameters weights;
             if (preset) {

@@ -174,7 +174,10 @@ final class EvalCommand implements Callable<Integer> {
         for (Path model : models) {
             ModelConfig config = ModelConfig.read(model);
             Models.tokenizer(model, config, note -> {});
-            HuggingFace.check(model, config);
+            ModelConfig stored = HuggingFace.check(model, config);
+            int length = length(config);
+            config.requirePositions(length);
+            MemoryCheck.now().requireEvaluation(stored, batch, length);
         }
         List<Measured> measured = models.stream().map(this::measure).toList();
         List<Result> results =
@@ -188,11 +191,15 @@ final class EvalCommand implements Callable<Integer> {
         return 0;
     }
 
+    private int length(ModelConfig config) {
+        return sequence == 0 ? Math.min(config.maxPositions(), 1024) : sequence;
+    }
+
     private Measured measure(Path model) {
         PrintWriter err = spec.commandLine().getErr();
         ModelConfig config = ModelConfig.read(model);
         Tokenizer tokenizer = Models.tokenizer(model, config, err::println);
-        int length = sequence == 0 ? Math.min(config.maxPositions(), 1024) : sequence;
+        int length = length(config);
         List<TokenSource> sources = data.stream()
                 .map(path -> Texts.open(path, split, tokenizer, config.vocabularySize(), err::println))
                 .toList();

@@ -4,12 +4,14 @@ import dev.whirlwind.data.tokenizers.BadText;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Generator;
+import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.Sampler;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.training.memory.MemoryNeeds;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
@@ -92,7 +94,12 @@ final class GenerateCommand implements Callable<Integer> {
         ModelConfig config = ModelConfig.read(model);
         Tokenizer tokenizer = Models.tokenizer(model, config, spec.commandLine().getErr()::println);
         String text = prompt == null ? standardInput() : prompt;
-        prompt(tokenizer, config, text);
+        int length = prompt(tokenizer, config, text).length;
+        ModelConfig stored = HuggingFace.check(model, config);
+        MemoryCheck.now().requireGeneration("max_tokens", maxTokens, tokens -> {
+            int capacity = capacity(config, length, tokens);
+            return MemoryNeeds.generation(stored, capacity, chunk(capacity));
+        });
         try (Engine engine = engines.open()) {
             Parameters weights =
                     Models.load(engine, model, config, spec.commandLine().getErr());
@@ -140,9 +147,8 @@ final class GenerateCommand implements Callable<Integer> {
             Sampler sampler,
             Consumer<String> out) {
         int[] prompt = prompt(tokenizer, weights.config(), text);
-        int positions = weights.config().longestText();
-        int capacity = (int) Math.min(positions, (long) prompt.length + maxTokens);
-        Generator generator = new Generator(engine, weights, capacity, Math.min(CHUNK, capacity));
+        int capacity = capacity(weights.config(), prompt.length, maxTokens);
+        Generator generator = new Generator(engine, weights, capacity, chunk(capacity));
         TextStream stream = new TextStream(tokenizer, prompt, out);
         Set<Integer> stops = tokenizer.endOfText().stops();
         int[] tokens = generator.generate(prompt, maxTokens, sampler, stops, token -> {
@@ -152,6 +158,14 @@ final class GenerateCommand implements Callable<Integer> {
         });
         stream.end();
         return tokens;
+    }
+
+    private static int capacity(ModelConfig config, int prompt, int maxTokens) {
+        return (int) Math.min(config.longestText(), (long) prompt + maxTokens);
+    }
+
+    private static int chunk(int capacity) {
+        return Math.min(CHUNK, capacity);
     }
 
     /** A text's tokens, at least one, with room for more after them. */

@@ -96,6 +96,7 @@ final class InitCommand implements Callable<Integer> {
 
     /** Writes a fresh model folder and gives its number of parameters. */
     static long write(Path folder, ModelConfig model, Optional<Tokenizer> tokenizer, long seed, DType dtype) {
+        MemoryCheck.now().requireWeights(model);
         try (Engine engine = Engines.open("cpu", null, 1)) {
             Parameters weights = new Parameters(engine, new ParameterLayout(model), "weights");
             Initializer.initialize(weights, seed);

@@ -25,6 +25,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import picocli.CommandLine;
 
 /**
@@ -134,6 +136,7 @@ final class Run implements AutoCloseable {
             // The original model may be gone.
             Run run = new Run(config, held.newest().orElse(Path.of(config.model())), progress, true);
             run.held = held;
+            run.checkMemory(run.model, run::asChanges);
             if (run.prepare(err)) {
                 progress.note(PrepareCommand.ends(run.tokenizer));
             }
@@ -174,7 +177,7 @@ final class Run implements AutoCloseable {
 
     private void check() {
         Engines.require(config.engine());
-        HuggingFace.check(Path.of(config.model()), model);
+        ModelConfig stored = HuggingFace.check(Path.of(config.model()), model);
         int sequence = config.sequenceLength(model.maxPositions());
         if (sequence > model.longestText()) {
             throw new UserException("sequence is " + sequence + ", but the model in " + config.model() + " has "
@@ -184,6 +187,31 @@ final class Run implements AutoCloseable {
             throw new UsageException("replay and replay_fraction belong together; give both (such as --replay TEXTS"
                     + " --replay-fraction 0.25) or neither");
         }
+        checkMemory(stored, MemoryCheck::asOptions);
+    }
+
+    private void checkMemory(ModelConfig stored, Function<Map<String, Object>, String> words) {
+        MemoryCheck.now()
+                .require(
+                        new MemoryCheck.Training(
+                                config.dropout() == null
+                                        ? stored
+                                        : stored.withDropout(config.dropout().floatValue()),
+                                config.batch(),
+                                config.sequenceLength(model.maxPositions()),
+                                config.accumulation(),
+                                config.recompute(),
+                                0),
+                        words);
+    }
+
+    /** How a run that is under way is given other options, none of which changes what a step reads. */
+    private String asChanges(Map<String, Object> options) {
+        return options.entrySet().stream()
+                        .map(option -> "\"" + option.getKey() + ": " + option.getValue() + "\"")
+                        .collect(Collectors.joining(" and "))
+                + " in " + folder.resolve(CONFIG)
+                + " (then resume with --accept-config)";
     }
 
     // ---------------------------------------------------------------------------------------------- data

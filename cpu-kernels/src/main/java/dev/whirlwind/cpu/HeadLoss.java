@@ -6,6 +6,7 @@ import static dev.whirlwind.cpu.Memory.ORDER;
 import static dev.whirlwind.cpu.Memory.SPECIES;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
+import dev.whirlwind.model.Ops;
 import java.lang.foreign.Arena;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorOperators;
@@ -13,12 +14,9 @@ import jdk.incubator.vector.VectorOperators;
 /**
  * The output head and its loss: with logits = x * W^T and p = softmax(logits) by row, nll = -log p[target], and the
  * gradient of the logits is (p - onehot(target)) * lossScale. Logits are held for a chunk of rows only: as many as fit
- * into {@link #LOGITS_BYTES}, because every chunk reads all weights, and fewer rows would make that the cost.
+ * into {@link Ops#LOGITS_BYTES}, because every chunk reads all weights, and fewer rows would make that the cost.
  */
 final class HeadLoss implements Workers.Task {
-    /** Most memory for logits. */
-    static final long LOGITS_BYTES = 64L << 20;
-
     private static final int LEAST_ROWS = 16;
 
     /** Floats whose exponentials are summed in float before the sum goes on in double. */
@@ -88,7 +86,7 @@ final class HeadLoss implements Workers.Task {
         this.vocabulary = vocabulary;
         // Rows start on cache lines, not all in the same set of the cache, and have room for a last whole vector.
         step = Math.ceilDiv(vocabulary, 16) * 16 + 16;
-        int most = (int) Math.max(LEAST_ROWS, LOGITS_BYTES / 4 / step / LEAST_ROWS * LEAST_ROWS);
+        int most = (int) Math.max(LEAST_ROWS, Ops.LOGITS_BYTES / 4 / step / LEAST_ROWS * LEAST_ROWS);
         int chunk = Math.ceilDiv(Math.ceilDiv(rows, Math.ceilDiv(rows, most)), LEAST_ROWS) * LEAST_ROWS;
         reserve((long) Math.min(rows, chunk) * step);
         for (firstRow = 0; firstRow < rows; firstRow += chunk) {

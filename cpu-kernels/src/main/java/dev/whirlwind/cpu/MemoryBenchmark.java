@@ -8,8 +8,10 @@ import java.lang.foreign.Arena;
  * are measured against.
  */
 public final class MemoryBenchmark {
-    /** Two arrays of 256 MiB. */
     private static final long FLOATS = 64L << 20;
+
+    /** What it takes: two arrays. */
+    public static final long BYTES = 2 * Float.BYTES * FLOATS;
 
     /**
      * In 10^9 bytes per second.

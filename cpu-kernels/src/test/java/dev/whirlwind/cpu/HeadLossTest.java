@@ -3,6 +3,7 @@ package dev.whirlwind.cpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.data.Offset.offset;
 
+import dev.whirlwind.model.Ops;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -32,7 +33,7 @@ class HeadLossTest {
     void chunksOfRowsAddUp() {
         int rows = 90;
         int vocabulary = 300_001;
-        assertThat(4L * rows * vocabulary).isGreaterThan(HeadLoss.LOGITS_BYTES);
+        assertThat(4L * rows * vocabulary).isGreaterThan(Ops.LOGITS_BYTES);
         check(rows, 2, vocabulary, new Random());
     }
 

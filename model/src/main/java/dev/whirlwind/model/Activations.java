@@ -112,7 +112,7 @@ final class Activations {
 
     private Tensor slices(String name, int count, long size) {
         long stride = ParameterLayout.align(size);
-        return new Tensor(engine.allocate(name, count * stride), 0, stride);
+        return new Tensor(engine.allocate(name, Math.multiplyExact(count, stride)), 0, stride);
     }
 
     private Tensor shared(String name, long size) {

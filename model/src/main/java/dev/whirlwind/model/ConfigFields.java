@@ -45,10 +45,11 @@ record ConfigFields(ObjectNode json, String source) {
             throw error(key, "is missing");
         }
         JsonNode node = json.path(key);
-        if (!node.isNumber() || !(node.doubleValue() > 0) || !Double.isFinite(node.doubleValue())) {
+        double value = node.doubleValue(Double.NaN);
+        if (!(value > 0 && value <= Double.MAX_VALUE)) {
             throw wrong(key, "a number above 0");
         }
-        return node.doubleValue();
+        return value;
     }
 
     double positive(String key, double byDefault) {
@@ -59,7 +60,7 @@ record ConfigFields(ObjectNode json, String source) {
     List<Double> positives(String key, int count) {
         JsonNode node = json.path(key);
         List<Double> values = new ArrayList<>();
-        node.forEach(value -> values.add(value.isNumber() ? value.doubleValue() : Double.NaN));
+        node.forEach(value -> values.add(value.doubleValue(Double.NaN)));
         if (!node.isArray() || values.size() != count || !values.stream().allMatch(v -> v > 0 && Double.isFinite(v))) {
             throw error(key, "is not a list of " + count + " numbers above 0, one for each pair of a head");
         }
@@ -72,10 +73,11 @@ record ConfigFields(ObjectNode json, String source) {
             return (float) byDefault;
         }
         JsonNode node = json.path(key);
-        if (!node.isNumber() || !(node.doubleValue() >= 0)) {
+        double value = node.doubleValue(Double.NaN);
+        if (!(value >= 0 && value <= Float.MAX_VALUE)) {
             throw wrong(key, "a number of 0 or more");
         }
-        return (float) node.doubleValue();
+        return (float) value;
     }
 
     /** A probability below 1. */

@@ -13,6 +13,11 @@ public interface Engine extends AutoCloseable {
     /** New memory of {@code length} floats, all zero; it lives until the engine is closed. */
     Buffer allocate(String name, long length);
 
+    /** What programs are told at each run, with room for so many tokens; the host's memory, on any device. */
+    default Inputs inputs(int places) {
+        return new Inputs(places);
+    }
+
     /** Runs a program for one layer. Programs are told apart by identity, so keep them. */
     void run(Program program, Inputs inputs, int layer);
 

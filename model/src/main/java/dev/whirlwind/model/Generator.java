@@ -19,6 +19,7 @@ public final class Generator {
         cache = new KeyValueCache(engine, weights.config(), capacity);
         prefill = Transformer.forGeneration(engine, weights, chunk, cache);
         decode = Transformer.forGeneration(engine, weights, 1, cache);
+        decode.needLogits();
         vocabulary = weights.config().vocabularySize();
     }
 

@@ -10,6 +10,9 @@ public interface Ops {
     /** How many partial sums {@link #sumOfSquares} leaves to be added up by the host. */
     int PARTIALS = 256;
 
+    /** Most bytes of logits that engines hold at once for a loss; of wide rows a few are more. */
+    long LOGITS_BYTES = 64L << 20;
+
     /**
      * Token plus learned position: out[r] = wte[token[r]] + wpe[position + r % sequence].
      *

@@ -14,7 +14,7 @@ final class RopeTable {
     private final int pairs;
     private int length;
 
-    /** Filled for texts of as many tokens as it has positions. */
+    /** Takes memory only; {@link #ready} or {@link #use} fills it. */
     RopeTable(Engine engine, Rope rope, int positions, int pairs) {
         this.engine = engine;
         this.rope = rope;
@@ -22,7 +22,13 @@ final class RopeTable {
         this.pairs = pairs;
         cos = new Tensor(engine.allocate("rope.cos", (long) positions * pairs), 0, 0);
         sin = new Tensor(engine.allocate("rope.sin", (long) positions * pairs), 0, 0);
-        fill(positions);
+    }
+
+    /** Filled, where it is not yet, for texts of as many tokens as it has positions. */
+    void ready() {
+        if (length == 0) {
+            fill(positions);
+        }
     }
 
     /**
@@ -30,7 +36,7 @@ final class RopeTable {
      * token after them by itself, with the rotation of a text that ends there: so {@code transformers} generates.
      */
     void use(int length) {
-        if (length != this.length && rope.dependsOnLength()) {
+        if (this.length == 0 || (length != this.length && rope.dependsOnLength())) {
             fill(length);
         }
     }

@@ -60,7 +60,7 @@ public final class Transformer {
         rows = shape.rows();
         hidden = config.hiddenSize();
         intermediate = config.intermediateSize();
-        inputs = new Inputs(rows);
+        inputs = engine.inputs(rows);
         embeddingDropout = new Dropout(config.embeddingDropout(), Dropout.EMBEDDING);
         attentionDropout = new Dropout(config.attentionDropout(), Dropout.ATTENTION);
         attentionResidualDropout = new Dropout(config.residualDropout(), Dropout.ATTENTION_RESIDUAL);
@@ -163,9 +163,14 @@ public final class Transformer {
     /** Forward only: the logits, [batch * sequence, vocabulary] native floats, valid until the next pass. */
     public MemorySegment logits() {
         forward(embed, block);
-        a.needLogits(engine, (long) rows * config.vocabularySize());
+        needLogits();
         engine.run(headLogits, inputs, 0);
         return engine.host(a.logits, (long) rows * config.vocabularySize());
+    }
+
+    /** Takes the memory that {@link #logits} will need. */
+    void needLogits() {
+        a.needLogits(engine, (long) rows * config.vocabularySize());
     }
 
     /** Forward only, for what it leaves in the cache. */
@@ -185,6 +190,9 @@ public final class Transformer {
 
     private void forward(Program embedding, Program oneBlock) {
         inputs.require(config.vocabularySize(), positions - shape.sequence());
+        if (a.rope != null) {
+            a.rope.ready();
+        }
         engine.run(embedding, inputs, 0);
         for (int layer = 0; layer < config.layers(); layer++) {
             engine.run(oneBlock, inputs, layer);

@@ -38,6 +38,7 @@ class RopeTableTest {
         Rope rope = new Rope(10_000, new RopeScaling.LongRope(two, three, 2.5, 16, 1.5));
         try (Engine engine = new ReferenceEngine()) {
             RopeTable table = new RopeTable(engine, rope, POSITIONS, PAIRS);
+            table.ready();
             assertThat(cosine(table, 3, 0)).isCloseTo(1.5 * Math.cos(3 / 3.0), within(1e-6));
             table.use(16);
             assertThat(cosine(table, 3, 0)).isCloseTo(1.5 * Math.cos(3 / 2.0), within(1e-6));

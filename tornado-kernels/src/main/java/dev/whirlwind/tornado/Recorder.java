@@ -16,8 +16,7 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
  * argument only: TornadoVM's scheduler never ends when an argument comes again after it was written.
  */
 final class Recorder implements Ops {
-    /** Bound of the logits that are held at once. */
-    private static final long LOGITS = 64 << 20 >> 2;
+    private static final long LOGITS = LOGITS_BYTES / Float.BYTES;
 
     /** Depth of a product at which a panel takes 256 KiB, so that it stays in an L2 cache beside the other operand. */
     private static final int DEPTH = 4096;

@@ -162,4 +162,57 @@ class TrainConfigTest {
         assertThatThrownBy(() -> TrainConfig.of(Map.of("eval_batches", Integer.MAX_VALUE), "test"))
                 .isInstanceOf(UserException.class);
     }
+
+    /** The last values that are allowed, and the first that are not. */
+    @ParameterizedTest
+    @CsvSource({
+        "held_out, 0, -0.001",
+        "held_out, 0.999, 1",
+        "replay_fraction, 0, -0.001",
+        "replay_fraction, 0.999, 1",
+        "steps, 1, 0",
+        "epochs, 0.001, 0",
+        "tokens, 1, 0",
+        "batch, 1, 0",
+        "sequence, 2, 1",
+        "sequence, 0, -1",
+        "accumulation, 1, 0",
+        "lr, 9.99, 10",
+        "lr, 1e-30, 0",
+        "min_lr, 0, -1e-9",
+        "min_lr, 1e-4, 1.1e-4",
+        "warmup, 0, -0.1",
+        "decay, 0, -0.1",
+        "weight_decay, 0, -0.1",
+        "weight_decay, 9.99, 10",
+        "beta1, 0, -0.1",
+        "beta1, 0.999, 1",
+        "beta2, 0, -0.1",
+        "beta2, 0.999, 1",
+        "eps, 1e-30, 0",
+        "clip, 0, -0.1",
+        "dropout, 0, -0.1",
+        "dropout, 0.999, 1",
+        "eval_every, 0, -1",
+        "eval_windows, 0, -1",
+        "patience, 0, -1",
+        "save_every, 0, -1",
+        "keep, 0, -1",
+        "spike_sigma, 0.1, 0",
+        "shard_bytes, 1, 0",
+        "threads, 0, -1"
+    })
+    void everyNumberHasItsRange(String option, String good, String bad) {
+        assertThat(TrainConfig.of(Map.of(option, number(good)), "test")).isNotNull();
+        assertThatThrownBy(() -> TrainConfig.of(Map.of(option, number(bad)), "test"))
+                .isInstanceOf(UserException.class)
+                .hasMessageStartingWith("test: " + option + " is ");
+    }
+
+    private static Object number(String text) {
+        if (text.matches("-?\\d+")) {
+            return Integer.valueOf(text);
+        }
+        return Double.valueOf(text);
+    }
 }

@@ -97,7 +97,8 @@ final class TokenizerFiles {
         } else if (files.containsKey(VOCABULARY) && files.containsKey(MERGES)) {
             path = folder.resolve(VOCABULARY);
             String merges = new String(files.get(MERGES), StandardCharsets.UTF_8);
-            json = new Gpt2Converter(path, json(VOCABULARY), merges, settings).convert();
+            // Its numbers may be larger than any id.
+            json = parse(path, () -> new Gpt2Converter(path, json(VOCABULARY), merges, settings).convert());
         } else {
             throw new UserException(path + " is missing, and so are tokenizer.model, and vocab.json with merges.txt:"
                     + " make it with AutoTokenizer.from_pretrained(MODEL).save_pretrained(FOLDER)");

@@ -6,6 +6,7 @@ import dev.whirlwind.model.fuzz.Fuzz;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -70,5 +71,20 @@ class TokenizerFilesFuzzTest {
                         Files.readAllBytes(Path.of("src/test/resources/sentencepiece/bpe/tokenizer.model")),
                         Files.readAllBytes(Path.of("src/test/resources/sentencepiece/unigram/tokenizer.model")))
                 .run();
+    }
+
+    @Test
+    void gpt2Files() throws IOException {
+        Path gpt2 = Cases.TOKENIZERS.resolve("gpt2");
+        Files.delete(folder.resolve("tokenizer.json"));
+        for (String name : new String[] {"vocab.json", "merges.txt", "tokenizer_config.json"}) {
+            Files.copy(gpt2.resolve(name), folder.resolve(name), StandardCopyOption.REPLACE_EXISTING);
+        }
+        for (String name : new String[] {"vocab.json", "merges.txt"}) {
+            Path file = folder.resolve(name);
+            byte[] whole = Files.readAllBytes(file);
+            new Fuzz(name, file, TokenizerFilesFuzzTest::load, whole).run();
+            Files.write(file, whole);
+        }
     }
 }

@@ -124,6 +124,10 @@ public final class PyTorchFile implements TensorFile {
         if (!dtype.convertible()) {
             throw Errors.notFloats(path(), name, dtype.name());
         }
+        if (count == 0) {
+            // An empty view may begin anywhere, also beyond its storage.
+            return;
+        }
         MemorySegment storage = data.get(tensor.storage().key());
         try {
             if (tensor.contiguous()) {

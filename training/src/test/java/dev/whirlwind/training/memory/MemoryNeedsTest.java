@@ -1,0 +1,173 @@
+package dev.whirlwind.training.memory;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.whirlwind.cpu.CpuEngine;
+import dev.whirlwind.model.AdamW;
+import dev.whirlwind.model.Buffer;
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Generator;
+import dev.whirlwind.model.Initializer;
+import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.ParameterLayout;
+import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Program;
+import dev.whirlwind.model.Sampler;
+import dev.whirlwind.model.Transformer;
+import dev.whirlwind.model.UserException;
+import dev.whirlwind.training.Optimizer;
+import java.nio.charset.StandardCharsets;
+import java.util.Set;
+import java.util.function.BiConsumer;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What is counted is what is taken. */
+class MemoryNeedsTest {
+    private static final int BATCH = 3;
+    private static final int SEQUENCE = 10;
+    private static final String GPT2 = """
+            {"model_type": "gpt2", "vocab_size": 61, "n_embd": 12, "n_layer": 2, "n_head": 3, "n_positions": 16,
+             "embd_pdrop": 0.1, "attn_pdrop": 0.2, "resid_pdrop": 0.15}""";
+    private static final String LLAMA = """
+            {"model_type": "llama", "vocab_size": 67, "hidden_size": 24, "intermediate_size": 40,
+             "num_hidden_layers": 3, "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 32,
+             "tie_word_embeddings": true}""";
+    private static final String QWEN3 = LLAMA.replace("llama", "qwen3").replace("true", "false");
+
+    /** Adds up what the CPU engine's buffers really have. */
+    private static final class Taking implements Engine {
+        private final Engine engine = new CpuEngine(1);
+        private long bytes;
+
+        @Override
+        public Buffer allocate(String name, long length) {
+            Buffer buffer = engine.allocate(name, length);
+            bytes += buffer.segment().byteSize();
+            return buffer;
+        }
+
+        @Override
+        public Inputs inputs(int places) {
+            Inputs inputs = engine.inputs(places);
+            bytes += 4L * (inputs.tokens.length + inputs.targets.length);
+            return inputs;
+        }
+
+        @Override
+        public void run(Program program, Inputs inputs, int layer) {
+            engine.run(program, inputs, layer);
+        }
+
+        @Override
+        public void download(Buffer buffer, long offset, long length) {
+            engine.download(buffer, offset, length);
+        }
+
+        @Override
+        public void upload(Buffer buffer, long offset, long length) {
+            engine.upload(buffer, offset, length);
+        }
+
+        @Override
+        public String name() {
+            return engine.name();
+        }
+
+        @Override
+        public String description() {
+            return engine.description();
+        }
+
+        @Override
+        public void close() {
+            engine.close();
+        }
+    }
+
+    private static ModelConfig model(String json) {
+        return ModelConfig.parse(json.getBytes(StandardCharsets.UTF_8), "test");
+    }
+
+    /** Tensors that were taken, and for GPT-2 the largest that its files hold transposed. */
+    private static long taken(ModelConfig config, BiConsumer<Engine, Parameters> use) {
+        try (Taking engine = new Taking()) {
+            Parameters weights = new Parameters(engine, new ParameterLayout(config), "weights");
+            Initializer.initialize(weights, 1);
+            use.accept(engine, weights);
+            return engine.bytes + (config.isGpt2() ? 4 * 12 * 48 : 0);
+        }
+    }
+
+    private static long logits(int rows, ModelConfig config) {
+        return 4L * rows * config.vocabularySize();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {GPT2, LLAMA})
+    void training(String json) {
+        ModelConfig config = model(json);
+        for (boolean recompute : new boolean[] {false, true}) {
+            long taken = taken(config, (engine, weights) -> {
+                Transformer model = Transformer.forTraining(engine, weights, BATCH, SEQUENCE, recompute);
+                Optimizer optimizer = new Optimizer(engine, model, new AdamW(0.9f, 0.95f, 1e-8f, 0.1f), 1);
+                model.forwardBackward();
+                optimizer.update(1e-3, optimizer.gradientNorm());
+                model.evaluate();
+            });
+            assertThat(MemoryNeeds.training(config, BATCH, SEQUENCE, recompute))
+                    .isEqualTo(MemoryNeeds.OVERHEAD + logits(BATCH * SEQUENCE, config) + taken);
+        }
+        assertThat(MemoryNeeds.training(config, BATCH, SEQUENCE, true))
+                .isLessThan(MemoryNeeds.training(config, BATCH, SEQUENCE, false));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {GPT2, LLAMA})
+    void evaluation(String json) {
+        ModelConfig config = model(json);
+        long taken = taken(
+                config,
+                (engine, weights) -> Transformer.forEvaluation(engine, weights, BATCH, SEQUENCE)
+                        .evaluate());
+        assertThat(MemoryNeeds.evaluation(config, BATCH, SEQUENCE))
+                .isEqualTo(MemoryNeeds.OVERHEAD + logits(BATCH * SEQUENCE, config) + taken);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {GPT2, LLAMA})
+    void generation(String json) {
+        ModelConfig config = model(json);
+        long taken = taken(
+                config,
+                (engine, weights) -> new Generator(engine, weights, 16, 4)
+                        .generate(new int[] {1, 2, 3, 4, 5, 6}, 5, new Sampler(0, 0, 1, 1), Set.of(), _ -> {}));
+        assertThat(MemoryNeeds.generation(config, 16, 4)).isEqualTo(MemoryNeeds.OVERHEAD + taken);
+    }
+
+    @Test
+    void headsOfTheirOwnAndHeadNormsCount() {
+        long tied = MemoryNeeds.weights(model(LLAMA.replace("llama", "qwen3")));
+        assertThat(MemoryNeeds.weights(model(QWEN3)) - tied).isEqualTo(4L * 67 * 24 + padding(67 * 24));
+    }
+
+    private static long padding(long floats) {
+        return 4 * (Math.ceilDiv(floats, 16) * 16 - floats);
+    }
+
+    /** Sums that no long has, and counting of what no machine has, end at once. */
+    @Test
+    void sizesWithoutNumber() {
+        ModelConfig huge = model(LLAMA.replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 10000")
+                .replace("\"intermediate_size\": 40", "\"intermediate_size\": 50000000")
+                .replace("\"max_position_embeddings\": 32", "\"max_position_embeddings\": 1000000"));
+        assertThat(MemoryNeeds.training(huge, 500, 1_000_000, false)).isGreaterThan(Long.MAX_VALUE / 4);
+        assertThat(MemoryNeeds.training(model(LLAMA), 10_000_000, 32, false)).isGreaterThan(1L << 40);
+        assertThatThrownBy(() -> MemoryNeeds.evaluation(model(LLAMA), 1 << 30, 32))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("choose a smaller batch");
+    }
+}
