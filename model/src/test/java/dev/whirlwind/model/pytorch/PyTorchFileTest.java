@@ -157,6 +157,14 @@ class PyTorchFileTest {
         }
     }
 
+    @Test
+    void readsEmptyTensorsThatBeginBeyondTheirStorage() throws Exception {
+        String pickle = dict("w", tensor("0", 4, Long.MAX_VALUE, new long[] {0}, ONE));
+        try (TensorFile file = PyTorchFile.open(written(Torch.zip(pickle, 16)))) {
+            assertThat(read(file, "w")).isEmpty();
+        }
+    }
+
     private static int start(byte[] zip) {
         String text = new String(zip, StandardCharsets.ISO_8859_1);
         return text.indexOf("archive/data/0") + "archive/data/0".length();
