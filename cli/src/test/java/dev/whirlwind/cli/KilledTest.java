@@ -7,6 +7,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -44,7 +45,8 @@ class KilledTest {
         List<Object> train = new ArrayList<>(List.of("train", "--model", model, "--data", texts, "--out", run));
         train.addAll(List.of("--steps", 30, "--batch", 2, "--sequence", 16, "--lr", "1e-2", "--dropout", "0.1"));
         train.addAll(List.of("--replay", texts, "--replay-fraction", "0.25", "--accumulation", 2));
-        train.addAll(List.of("--save-every", 1, "--eval-every", 2, "--keep", 2, "--engine", engine));
+        train.addAll(List.of("--save-every", 1, "--eval-every", 2, "--eval-windows", 4, "--keep", 2));
+        train.addAll(List.of("--engine", engine));
         return Child.program(List.of(), train.toArray());
     }
 
@@ -90,12 +92,14 @@ class KilledTest {
 
     /** False when the process ended, well, before. */
     private boolean killedWithin(List<String> command, Path run, Random random) throws Exception {
+        // Some kills come while it starts or prepares; most when it has begun to train, and then soon or late.
+        boolean training = random.nextInt(4) > 0;
+        FileTime before = changed(run);
         Process process = Child.start(command, output());
-        // Starting takes a while in which nothing can be lost: most kills come after the folder has changed.
-        if (random.nextInt(4) > 0) {
-            Child.awaits(process, run.resolve(random.nextBoolean() ? "config.yaml" : "metrics.jsonl"), "");
+        while (training && process.isAlive() && changed(run).equals(before)) {
+            Thread.sleep(2);
         }
-        boolean ended = process.waitFor(random.nextInt(1200), TimeUnit.MILLISECONDS);
+        boolean ended = process.waitFor(random.nextInt(training ? 500 : 1500), TimeUnit.MILLISECONDS);
         assertNoSocket(process);
         process.destroyForcibly().waitFor();
         if (ended) {
@@ -104,6 +108,11 @@ class KilledTest {
                     .isZero();
         }
         return !ended;
+    }
+
+    private static FileTime changed(Path run) throws IOException {
+        Path metrics = run.resolve("metrics.jsonl");
+        return Files.exists(metrics) ? Files.getLastModifiedTime(metrics) : FileTime.fromMillis(0);
     }
 
     /** Linux shows what a process has open; none of it is a connection to anywhere. */
