@@ -78,7 +78,8 @@ final class ConfigReader {
                 Architecture.GPT2,
                 fields.size("vocab_size", 50257),
                 hidden,
-                fields.size("n_inner", Math.multiplyExact(4, hidden)),
+                // Of a hidden size whose fourfold is no int, refuseExcess tells.
+                fields.size("n_inner", (int) Math.min(4L * hidden, Integer.MAX_VALUE)),
                 layers,
                 heads,
                 heads,

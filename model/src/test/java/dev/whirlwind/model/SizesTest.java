@@ -8,6 +8,7 @@ import java.util.Set;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** No product of sizes wraps around: what is too much is an error before anything is computed. */
 class SizesTest {
@@ -53,10 +54,13 @@ class SizesTest {
                 .hasMessageContaining("larger than any machine");
     }
 
-    @Test
-    void aWidthThatFollowsFromAnother() {
-        assertThatThrownBy(() -> parse("{\"model_type\": \"gpt2\", \"n_embd\": 536870924}"))
-                .isInstanceOf(UserException.class);
+    /** Multiples of the twelve heads, or it would be that which is refused. */
+    @ParameterizedTest
+    @ValueSource(ints = {536870916, 2147483640})
+    void aWidthThatFollowsFromAnother(int width) {
+        assertThatThrownBy(() -> parse("{\"model_type\": \"gpt2\", \"n_embd\": " + width + "}"))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("larger than any machine");
     }
 
     private static ModelConfig parse(String json) {

@@ -19,6 +19,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
 import java.util.stream.Collectors;
 
 /**
@@ -40,6 +41,9 @@ final class ChildTokenizer implements NativeTokenizer, AutoCloseable {
 
     private static final int MILLIS_BETWEEN_LOOKS = 200;
 
+    /** Without a request for so long, its memory is worth more than the third of a second that a new one takes to start. */
+    static final Duration IDLE = Duration.ofSeconds(5);
+
     /** More of it for long texts: a slow tokenizer reads a hundred thousand characters a second. */
     private static final int CHARACTERS_PER_SECOND = 20_000;
 
@@ -54,12 +58,18 @@ final class ChildTokenizer implements NativeTokenizer, AutoCloseable {
     /** When it was asked for what it is busy with; null while it is idle. */
     private volatile Instant asked;
 
+    private volatile Instant answered = Instant.now();
+    private final Predicate<ChildTokenizer> maySpare;
     private volatile Duration usedBefore;
     private volatile Duration allowed;
     private volatile boolean late;
 
-    /** @throws NativeTokenizer.Failure when this is not a tokenizer that the library reads */
-    ChildTokenizer(String json) {
+    /**
+     * @param maySpare asked after {@link #IDLE} without a request; true gives the child up
+     * @throws NativeTokenizer.Failure when this is not a tokenizer that the library reads
+     */
+    ChildTokenizer(String json, Predicate<ChildTokenizer> maySpare) {
+        this.maySpare = maySpare;
         try {
             process = command().start();
         } catch (IOException e) {
@@ -151,6 +161,7 @@ final class ChildTokenizer implements NativeTokenizer, AutoCloseable {
         } catch (IOException e) {
             throw new Failure(late ? "no answer within " + seconds + " seconds" : causeOfEnd());
         } finally {
+            answered = Instant.now();
             asked = null;
         }
     }
@@ -168,6 +179,10 @@ final class ChildTokenizer implements NativeTokenizer, AutoCloseable {
                             || since.plus(allowed.multipliedBy(PATIENCE)).isBefore(Instant.now()))) {
                 late = true;
                 process.destroyForcibly();
+                return;
+            }
+            if (since == null && answered.plus(IDLE).isBefore(Instant.now()) && maySpare.test(this)) {
+                close();
                 return;
             }
             try {

@@ -3,7 +3,10 @@ package dev.whirlwind.data.tokenizers;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Function;
 
-/** As many child processes as threads ask at once. One that ends over a text is replaced by the next request. */
+/**
+ * As many child processes as threads ask at once. One that ends over a text is replaced by the next request, and so is one
+ * that nobody has asked for a while: it ends itself, as nothing else tells when a tokenizer is no longer of use.
+ */
 final class ChildTokenizers implements NativeTokenizer {
     private final String json;
     private final ConcurrentLinkedQueue<ChildTokenizer> idle = new ConcurrentLinkedQueue<>();
@@ -25,13 +28,14 @@ final class ChildTokenizers implements NativeTokenizer {
     private <T> T ask(Function<ChildTokenizer, T> request) {
         ChildTokenizer child = idle.poll();
         if (child == null) {
-            child = new ChildTokenizer(json);
+            // Whoever takes a child out of the queue owns it, so one that is being asked never ends for idleness.
+            child = new ChildTokenizer(json, idle::remove);
         }
         try {
             T answer = request.apply(child);
             idle.add(child);
             return answer;
-        } catch (Failure e) {
+        } catch (RuntimeException | Error e) {
             child.close();
             throw e;
         }

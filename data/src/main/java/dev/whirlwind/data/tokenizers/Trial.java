@@ -57,7 +57,7 @@ final class Trial {
         if (Files.exists(kept)) {
             return;
         }
-        try (ChildTokenizer child = new ChildTokenizer(json)) {
+        try (ChildTokenizer child = new ChildTokenizer(json, _ -> false)) {
             run(child, parsed);
         }
         try {

@@ -7,7 +7,10 @@ import dev.whirlwind.model.UserException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -78,5 +81,23 @@ class TrialTest {
         // Would fail if it were read.
         Trial.require("no JSON", TokenizerJson.read(new byte[0]), fingerprint);
         assertThat(System.nanoTime() - start).isLessThan(5_000_000_000L);
+    }
+
+    /** As when many tokenizers are read one after another, of which nothing tells that they are done with. */
+    @Test
+    void aChildThatNobodyAsksEnds() throws IOException, InterruptedException {
+        Tokenizer tokenizer = load(Map.of("pre_tokenizer", "{'type':'Punctuation','behavior':'Isolated'}"));
+        int[] ids = tokenizer.encode("ab");
+        assertThat(children()).isNotEmpty();
+        Instant late = Instant.now().plus(ChildTokenizer.IDLE.multipliedBy(6));
+        while (!children().isEmpty() && Instant.now().isBefore(late)) {
+            Thread.sleep(100);
+        }
+        assertThat(children()).isEmpty();
+        assertThat(tokenizer.encode("ab")).isEqualTo(ids);
+    }
+
+    private static Set<ProcessHandle> children() {
+        return ProcessHandle.current().children().filter(ProcessHandle::isAlive).collect(Collectors.toSet());
     }
 }
