@@ -21,7 +21,7 @@ final class Attention {
             FloatArray qkv,
             FloatArray lse,
             FloatArray out,
-            int batch,
+            int batchHeads,
             int sequence,
             int heads,
             int kvHeads,
@@ -36,7 +36,7 @@ final class Attention {
         float divisor = c.get(at + 5);
         int width = (heads + 2 * kvHeads) * headDim;
         float scale = 1f / TornadoMath.sqrt(divisor);
-        for (@Parallel int bh = 0; bh < batch * heads; bh++) {
+        for (@Parallel int bh = 0; bh < batchHeads; bh++) {
             for (@Parallel int t = 0; t < sequence; t++) {
                 int b = bh / heads;
                 int h = bh % heads;
@@ -87,14 +87,14 @@ final class Attention {
             FloatArray dout,
             FloatArray out,
             FloatArray delta,
-            int batch,
+            int batchHeads,
             int sequence,
             int heads,
             int headDim) {
         int dout0 = c.get(at);
         int out0 = c.get(at + 1);
         int delta0 = c.get(at + 2);
-        for (@Parallel int bh = 0; bh < batch * heads; bh++) {
+        for (@Parallel int bh = 0; bh < batchHeads; bh++) {
             for (@Parallel int t = 0; t < sequence; t++) {
                 int row = ((bh / heads * sequence + t) * heads + bh % heads) * headDim;
                 delta.set(delta0 + bh * sequence + t, wDot(dout, dout0 + row, out, out0 + row, headDim));
@@ -111,7 +111,7 @@ final class Attention {
             FloatArray lse,
             FloatArray delta,
             FloatArray dqkv,
-            int batch,
+            int batchHeads,
             int sequence,
             int heads,
             int kvHeads,
@@ -128,7 +128,7 @@ final class Attention {
         float divisor = c.get(at + 7);
         int width = (heads + 2 * kvHeads) * headDim;
         float scale = 1f / TornadoMath.sqrt(divisor);
-        for (@Parallel int bh = 0; bh < batch * heads; bh++) {
+        for (@Parallel int bh = 0; bh < batchHeads; bh++) {
             for (@Parallel int t = 0; t < sequence; t++) {
                 int b = bh / heads;
                 int h = bh % heads;
@@ -177,7 +177,7 @@ final class Attention {
             FloatArray lse,
             FloatArray delta,
             FloatArray dqkv,
-            int batch,
+            int batchKvHeads,
             int sequence,
             int heads,
             int kvHeads,
@@ -195,7 +195,7 @@ final class Attention {
         int width = (heads + 2 * kvHeads) * headDim;
         float scale = 1f / TornadoMath.sqrt(divisor);
         int group = heads / kvHeads;
-        for (@Parallel int bg = 0; bg < batch * kvHeads; bg++) {
+        for (@Parallel int bg = 0; bg < batchKvHeads; bg++) {
             for (@Parallel int s = 0; s < sequence; s++) {
                 int b = bg / kvHeads;
                 int g = bg % kvHeads;
@@ -270,8 +270,8 @@ final class Attention {
         float divisor = c.get(at + 4);
         int position = c.get(Cursor.POSITION);
         float scale = 1f / TornadoMath.sqrt(divisor);
-        for (@Parallel int h = 0; h < heads; h++) {
-            for (@Parallel int r = 0; r < rows; r++) {
+        for (@Parallel int r = 0; r < rows; r++) {
+            for (@Parallel int h = 0; h < heads; h++) {
                 int query = qkv0 + (r * (heads + 2 * kvHeads) + h) * headDim;
                 int keys = cache0 + h / (heads / kvHeads) * headDim;
                 float[] sum = new float[headDim];

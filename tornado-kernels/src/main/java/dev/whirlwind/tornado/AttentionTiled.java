@@ -8,15 +8,22 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 /**
  * {@link Attention} for GPUs (FlashAttention-2, arXiv 2307.08691): a group of 16 x 16 work items owns 64 queries (forward,
  * dq) or 64 keys (dk, dv) of a head, and meets the other side in tiles of 64. A tile's scores are one matrix product, what
- * they weigh another, and both go through local memory as in {@link GemmTiled}. Nothing is added to by two groups.
+ * they weigh another, and both go through local memory as in {@link GemmBlocked}. Nothing is added to by two groups.
  *
  * <p>Work item (x, z) computes the scores of rows 4 z to 4 z + 3 and columns 4 x to 4 x + 3, so that dropout's random bits,
  * four elements a block, are mostly used by the one who draws them; of the weighted sums it has columns x, x + 16, ...
  * Operands of the first product lie in {@code tile} in transposed slices of 16 by 64, row 4 n + m at place 16 m + n so that
  * neighbours read neighbours, in strides of 65 so that they write to different banks; the weights follow in their place.
- * The loops are written out in each kernel since TornadoVM addresses local memory wrongly in a helper.
+ * The loops are written out in each kernel since TornadoVM addresses local memory wrongly in a helper, and nested, of at
+ * most eight rounds where they count through registers, as it does not unroll longer ones.
  */
 final class AttentionTiled {
+    /** Queries or keys of a group. */
+    static final int TILE = 64;
+
+    /** Work items of a group in each direction. */
+    static final int SIDE = 16;
+
     /** A work item keeps the sums of 4 rows and headDim / 16 columns in registers; wider heads take the plain form. */
     static final int MAX_HEAD_DIM = 128;
 
@@ -55,17 +62,19 @@ final class AttentionTiled {
         float[] max = new float[4];
         float[] denominator = new float[4];
         int[] bits = new int[4];
-        for (int i = 0; i < 32; i++) {
-            sums[i] = 0f;
-        }
         for (int row = 0; row < 4; row++) {
             max[row] = -1e30f;
             denominator[row] = 0f;
+            for (int j = 0; j < 8; j++) {
+                sums[row * 8 + j] = 0f;
+            }
         }
         for (int firstKey = wFirstKey(firstQuery, window); firstKey <= firstQuery; firstKey += 64) {
             int keys = c.get(at) + (b * sequence + firstKey) * width + (heads + h / (heads / kvHeads)) * headDim;
-            for (int i = 0; i < 16; i++) {
-                scores[i] = 0f;
+            for (int row = 0; row < 4; row++) {
+                for (int column = 0; column < 4; column++) {
+                    scores[row * 4 + column] = 0f;
+                }
             }
             for (int depth = 0; depth < headDim; depth += 16) {
                 for (int i = 0; i < 4; i++) {
@@ -205,16 +214,20 @@ final class AttentionTiled {
         float[] dp = new float[16];
         float[] sums = new float[32];
         int[] bits = new int[4];
-        for (int i = 0; i < 32; i++) {
-            sums[i] = 0f;
+        for (int row = 0; row < 4; row++) {
+            for (int j = 0; j < 8; j++) {
+                sums[row * 8 + j] = 0f;
+            }
         }
         for (int firstKey = wFirstKey(firstQuery, window); firstKey <= firstQuery; firstKey += 64) {
             int keys = c.get(at) + (b * sequence + firstKey) * width + (heads + h / (heads / kvHeads)) * headDim;
             int values = keys + kvHeads * headDim;
             int keysLeft = sequence - firstKey;
-            for (int i = 0; i < 16; i++) {
-                scores[i] = 0f;
-                dp[i] = 0f;
+            for (int row = 0; row < 4; row++) {
+                for (int column = 0; column < 4; column++) {
+                    scores[row * 4 + column] = 0f;
+                    dp[row * 4 + column] = 0f;
+                }
             }
             for (int depth = 0; depth < headDim; depth += 16) {
                 for (int i = 0; i < 4; i++) {
@@ -326,9 +339,11 @@ final class AttentionTiled {
         float[] dk = new float[32];
         float[] dv = new float[32];
         int[] bits = new int[4];
-        for (int i = 0; i < 32; i++) {
-            dk[i] = 0f;
-            dv[i] = 0f;
+        for (int row = 0; row < 4; row++) {
+            for (int j = 0; j < 8; j++) {
+                dk[row * 8 + j] = 0f;
+                dv[row * 8 + j] = 0f;
+            }
         }
         int end = TornadoMath.min(sequence, firstKey + 63 + window);
         for (int h = g * (heads / kvHeads); h < (g + 1) * (heads / kvHeads); h++) {
@@ -337,9 +352,11 @@ final class AttentionTiled {
                 int queries = c.get(at) + (b * sequence + firstQuery) * width + h * headDim;
                 int gradients = c.get(at + 1) + ((b * sequence + firstQuery) * heads + h) * headDim;
                 int queriesLeft = sequence - firstQuery;
-                for (int i = 0; i < 16; i++) {
-                    scores[i] = 0f;
-                    dp[i] = 0f;
+                for (int row = 0; row < 4; row++) {
+                    for (int column = 0; column < 4; column++) {
+                        scores[row * 4 + column] = 0f;
+                        dp[row * 4 + column] = 0f;
+                    }
                 }
                 for (int depth = 0; depth < headDim; depth += 16) {
                     for (int i = 0; i < 4; i++) {
@@ -406,8 +423,10 @@ final class AttentionTiled {
                     }
                     context.localBarrier();
                 }
-                for (int i = 0; i < 16; i++) {
-                    tile[(4 * z + i / 4) * 65 + 4 * x + i % 4] = scores[i];
+                for (int row = 0; row < 4; row++) {
+                    for (int column = 0; column < 4; column++) {
+                        tile[(4 * z + row) * 65 + 4 * x + column] = scores[row * 4 + column];
+                    }
                 }
                 context.localBarrier();
                 for (int first = 0; first < 64; first += 16) {

@@ -7,11 +7,11 @@ import uk.ac.manchester.tornado.api.TaskGraph;
  *
  * @param loops calls the kernel method on the JVM
  * @param task adds it to a task graph
- * @param grid work items in both directions, in groups of {@link GemmTiled#ITEMS} each way; null lets TornadoVM choose
+ * @param grid null lets TornadoVM choose
  */
 record Call(String name, Runnable loops, Task task, Grid grid) {
-    /** Work items of a kernel that places itself by KernelContext. */
-    record Grid(int x, int y) {}
+    /** Work items in both directions, and those of a group. */
+    record Grid(int x, int y, int groupX, int groupY) {}
 
     /** Adds a call to a graph under a name. */
     @FunctionalInterface

@@ -7,7 +7,8 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /**
  * Operations on single elements. c.get(at), c.get(at + 1), ... are where the tensors start, in argument order. A work item
- * has a share of neighbours: many on CPUs, whose compilers make vectors of them, and one on GPUs.
+ * has a share of neighbours: many on CPUs, whose compilers make vectors of them, and one on GPUs. The bound of such a loop is no plain argument, which
+ * TornadoVM would take for the number of work items that we give it.
  */
 final class Elementwise {
     private Elementwise() {}
@@ -26,19 +27,25 @@ final class Elementwise {
     }
 
     /** out = x. */
-    static void wCopy(IntArray c, int at, FloatArray x, FloatArray out, int n) {
+    static void wCopy(IntArray c, int at, FloatArray x, FloatArray out, int n, int share) {
         int x0 = c.get(at);
         int out0 = c.get(at + 1);
-        for (@Parallel int i = 0; i < n; i++) {
-            out.set(out0 + i, x.get(x0 + i));
+        for (@Parallel int block = 0; block < (n + share - 1) / share; block++) {
+            int end = TornadoMath.min(n, (block + 1) * share);
+            for (int i = block * share; i < end; i++) {
+                out.set(out0 + i, x.get(x0 + i));
+            }
         }
     }
 
     /** x = 0. */
-    static void wZero(IntArray c, int at, FloatArray x, int n) {
+    static void wZero(IntArray c, int at, FloatArray x, int n, int share) {
         int x0 = c.get(at);
-        for (@Parallel int i = 0; i < n; i++) {
-            x.set(x0 + i, 0f);
+        for (@Parallel int block = 0; block < (n + share - 1) / share; block++) {
+            int end = TornadoMath.min(n, (block + 1) * share);
+            for (int i = block * share; i < end; i++) {
+                x.set(x0 + i, 0f);
+            }
         }
     }
 

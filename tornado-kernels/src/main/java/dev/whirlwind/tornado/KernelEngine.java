@@ -21,7 +21,7 @@ abstract class KernelEngine implements Engine {
     public final void run(Program program, Inputs inputs, int layer) {
         List<Stage> stages = recordings.get(program);
         if (stages == null) {
-            Recorder recorder = new Recorder(this);
+            Recorder recorder = recorder();
             program.run(recorder);
             stages = recorder.stages();
             recordings.put(program, stages);
@@ -34,8 +34,10 @@ abstract class KernelEngine implements Engine {
         }
     }
 
-    /** Whether to record the forms of kernels that suit GPUs. */
-    abstract boolean isGpu();
+    /** Translates one program. */
+    Recorder recorder() {
+        return new Recorder(this);
+    }
 
     /** Runs the calls of a stage whose cursor is filled. */
     abstract void run(Stage stage);

@@ -18,11 +18,6 @@ public final class LoopsEngine extends KernelEngine {
     }
 
     @Override
-    boolean isGpu() {
-        return false;
-    }
-
-    @Override
     void run(Stage stage) {
         for (Call call : stage.calls()) {
             call.loops().run();

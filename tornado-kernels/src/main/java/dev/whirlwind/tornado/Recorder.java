@@ -8,22 +8,20 @@ import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.Tensor;
 import java.util.ArrayList;
 import java.util.List;
-import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
 /**
- * Translates operations into kernel calls. Kernels take what they read before what they write, and write an array by one
- * argument only: TornadoVM's scheduler never ends when an argument comes again after it was written.
+ * Translates operations into kernel calls, in the forms for CPU devices. Kernels take what they read before what they
+ * write, and write an array by one argument only: TornadoVM's scheduler never ends when an argument comes again after it
+ * was written.
  */
-final class Recorder implements Ops {
-    private static final long LOGITS = LOGITS_BYTES / Float.BYTES;
-
+class Recorder implements Ops {
     /** Depth of a product at which a panel takes 256 KiB, so that it stays in an L2 cache beside the other operand. */
     private static final int DEPTH = 4096;
 
-    private final KernelEngine engine;
+    final KernelEngine engine;
     private final List<Stage> stages = new ArrayList<>();
-    private Stage stage = new Stage();
+    Stage stage = new Stage();
 
     Recorder(KernelEngine engine) {
         this.engine = engine;
@@ -39,7 +37,7 @@ final class Recorder implements Ops {
         stages.add(next);
     }
 
-    private int at(Tensor... tensors) {
+    final int at(Tensor... tensors) {
         if (stage.isFull()) {
             begin(new Stage());
         }
@@ -47,28 +45,38 @@ final class Recorder implements Ops {
     }
 
     /** In a repeated stage the head's tensors move; it has few calls, and never becomes full. */
-    private int moving(Tensor tensor, long perRepeat) {
+    final int moving(Tensor tensor, long perRepeat) {
         if (perRepeat == 0) {
             return at(tensor);
         }
         return stage.moving(tensor, perRepeat);
     }
 
-    private static FloatArray array(Tensor tensor) {
+    static FloatArray array(Tensor tensor) {
         return ((Memory) tensor.buffer()).array();
     }
 
-    /** Neighbouring elements that a work item has: vectors for CPUs, while neighbours on GPUs read neighbours. */
-    private int share() {
-        return engine.isGpu() ? 1 : 1024;
+    /** Neighbouring elements that a work item has, for vectors of them. */
+    int share() {
+        return 1024;
     }
 
-    private static int size(int rows, int width) {
+    final int shares(int elements) {
+        return (int) ((elements + (long) share() - 1) / share());
+    }
+
+    /** How many work items the last call's parallel loop has; CPU devices leave their division to TornadoVM. */
+    void over(int items) {}
+
+    /** The same for two nested loops. */
+    void over(int outer, int inner) {}
+
+    static int size(int rows, int width) {
         return Math.multiplyExact(rows, width);
     }
 
     /** Scratch in place of a tensor whose array the same kernel writes already, to be copied by {@link #copy}. */
-    private Tensor apart(Tensor tensor, long length, Tensor... written) {
+    final Tensor apart(Tensor tensor, long length, Tensor... written) {
         for (Tensor other : written) {
             if (array(other) == array(tensor)) {
                 return engine.scratch("what shares a buffer " + written.length, length);
@@ -77,9 +85,11 @@ final class Recorder implements Ops {
         return tensor;
     }
 
-    private void copy(Tensor from, Tensor to, long length) {
+    final void copy(Tensor from, Tensor to, long length) {
         if (!from.equals(to)) {
-            stage.call("copy", Elementwise::wCopy, at(from, to), array(from), array(to), Math.toIntExact(length));
+            stage.call(
+                    "copy", Elementwise::wCopy, at(from, to), array(from), array(to), Math.toIntExact(length), share());
+            over(shares(Math.toIntExact(length)));
         }
     }
 
@@ -98,6 +108,7 @@ final class Recorder implements Ops {
                     array(out),
                     rows,
                     width);
+            over(rows, width);
         } else {
             stage.call(
                     "embed",
@@ -110,6 +121,7 @@ final class Recorder implements Ops {
                     rows,
                     sequence,
                     width);
+            over(rows, width);
         }
     }
 
@@ -117,15 +129,7 @@ final class Recorder implements Ops {
     public void embedBackward(Tensor dwte, Tensor dwpe, Tensor dout, int batch, int sequence, int width) {
         int rows = size(batch, sequence);
         if (dwte != null) {
-            stage.call(
-                    "embedTokensBackward",
-                    Embedding::wEmbedTokensBackward,
-                    at(dout, dwte),
-                    stage.tokens(rows),
-                    array(dout),
-                    array(dwte),
-                    rows,
-                    width);
+            embedTokensBackward(dwte, dout, rows, width);
         }
         if (dwpe != null) {
             stage.call(
@@ -137,7 +141,20 @@ final class Recorder implements Ops {
                     batch,
                     sequence,
                     width);
+            over(sequence, width);
         }
+    }
+
+    void embedTokensBackward(Tensor dwte, Tensor dout, int rows, int width) {
+        stage.call(
+                "embedTokensBackward",
+                Embedding::wEmbedTokensBackward,
+                at(dout, dwte),
+                stage.tokens(rows),
+                array(dout),
+                array(dwte),
+                rows,
+                width);
     }
 
     // ---------------------------------------------------------------------------------------------- norms
@@ -210,7 +227,7 @@ final class Recorder implements Ops {
         biasBackward(dbias, dout, rows, width);
     }
 
-    private void biasBackward(Tensor dbias, Tensor dout, int rows, int width) {
+    void biasBackward(Tensor dbias, Tensor dout, int rows, int width) {
         stage.call("biasBackward", Norm::wBiasBackward, at(dout, dbias), array(dout), array(dbias), rows, width);
     }
 
@@ -335,30 +352,8 @@ final class Recorder implements Ops {
     }
 
     /** Lanes are rows, whose elements are not neighbours: packed. */
-    private void linear(
+    void linear(
             Tensor out, Tensor x, long xPerRepeat, Tensor weight, Tensor bias, int rows, int inWidth, int outWidth) {
-        if (engine.isGpu()) {
-            int flags = bias == null ? 0 : Gemm.BIAS;
-            Tensor columns = bias == null ? weight : bias;
-            tiled(
-                    "linear",
-                    out,
-                    0,
-                    x,
-                    xPerRepeat,
-                    weight,
-                    0,
-                    columns,
-                    rows,
-                    outWidth,
-                    inWidth,
-                    inWidth,
-                    1,
-                    inWidth,
-                    1,
-                    flags);
-            return;
-        }
         Tensor panels = pack(x, xPerRepeat, rows, inWidth, inWidth, 1);
         int lanes = padded(rows);
         Tensor y = lanes == rows ? out : engine.scratch("padded rows", (long) lanes * outWidth);
@@ -372,28 +367,8 @@ final class Recorder implements Ops {
         linearBackwardInput(dx, 0, dout, weight, rows, inWidth, outWidth);
     }
 
-    private void linearBackwardInput(
+    void linearBackwardInput(
             Tensor dx, long dxPerRepeat, Tensor dout, Tensor weight, int rows, int inWidth, int outWidth) {
-        if (engine.isGpu()) {
-            tiled(
-                    "linearBackwardInput",
-                    dx,
-                    dxPerRepeat,
-                    dout,
-                    0,
-                    weight,
-                    0,
-                    weight,
-                    rows,
-                    inWidth,
-                    outWidth,
-                    outWidth,
-                    1,
-                    1,
-                    inWidth,
-                    0);
-            return;
-        }
         byColumns(
                 "linearBackwardInput",
                 dx,
@@ -418,28 +393,8 @@ final class Recorder implements Ops {
         }
     }
 
-    private void linearBackwardWeight(
+    void linearBackwardWeight(
             Tensor dweight, Tensor dout, Tensor x, long xPerRepeat, int rows, int inWidth, int outWidth) {
-        if (engine.isGpu()) {
-            tiled(
-                    "linearBackwardWeight",
-                    dweight,
-                    0,
-                    dout,
-                    0,
-                    x,
-                    xPerRepeat,
-                    x,
-                    outWidth,
-                    inWidth,
-                    rows,
-                    1,
-                    outWidth,
-                    1,
-                    inWidth,
-                    Gemm.ACCUMULATE);
-            return;
-        }
         byColumns(
                 "linearBackwardWeight",
                 dweight,
@@ -453,52 +408,6 @@ final class Recorder implements Ops {
                 1,
                 outWidth,
                 Gemm.LANES_ARE_COLUMNS | Gemm.ACCUMULATE);
-    }
-
-    /** The same for GPUs; see {@link GemmTiled}. */
-    private void tiled(
-            String name,
-            Tensor y,
-            long yPerRepeat,
-            Tensor a,
-            long aPerRepeat,
-            Tensor b,
-            long bPerRepeat,
-            Tensor bias,
-            int rows,
-            int columns,
-            int k,
-            int ar,
-            int ak,
-            int bc,
-            int bk,
-            int flags) {
-        int at = moving(a, aPerRepeat);
-        stage.moving(b, bPerRepeat);
-        stage.moving(bias, 0);
-        stage.moving(y, yPerRepeat);
-        stage.call(
-                name,
-                GemmTiled::wGemmTiled,
-                at,
-                new KernelContext(),
-                array(a),
-                array(b),
-                array(bias),
-                array(y),
-                rows,
-                columns,
-                k,
-                ar,
-                ak,
-                bc,
-                bk,
-                flags);
-        stage.grid(groups(columns), groups(rows));
-    }
-
-    private static int groups(int length) {
-        return (length + GemmTiled.TILE - 1) / GemmTiled.TILE * GemmTiled.ITEMS;
     }
 
     /** y[js, columns] of a[k, columns] and b. Lanes are neighbours, but a panel's rows lie on other pages: packed, too. */
@@ -604,11 +513,7 @@ final class Recorder implements Ops {
                 shape.headDim(),
                 shape.qkvWidth(),
                 direction);
-    }
-
-    /** GPUs share keys and values among neighbouring queries, as far as a head fits their registers. */
-    private boolean isTiled(AttentionShape shape) {
-        return engine.isGpu() && shape.headDim() <= AttentionTiled.MAX_HEAD_DIM;
+        over(shape.rows(), (shape.heads() + shape.kvHeads()) * shape.headDim() / 2);
     }
 
     @Override
@@ -618,38 +523,21 @@ final class Recorder implements Ops {
         int at = at(qkv, apartLse, out);
         stage.constant(dropout.site());
         stage.attention(shape);
-        if (isTiled(shape)) {
-            stage.call(
-                    "attention",
-                    AttentionTiled::wAttentionTiled,
-                    at,
-                    new KernelContext(),
-                    array(qkv),
-                    array(apartLse),
-                    array(out),
-                    shape.sequence(),
-                    shape.heads(),
-                    shape.kvHeads(),
-                    shape.headDim(),
-                    dropout.threshold(),
-                    dropout.keptScale());
-            stage.grid(groups(shape.sequence()), size(shape.batch() * shape.heads(), GemmTiled.ITEMS));
-        } else {
-            stage.call(
-                    "attention",
-                    Attention::wAttention,
-                    at,
-                    array(qkv),
-                    array(apartLse),
-                    array(out),
-                    shape.batch(),
-                    shape.sequence(),
-                    shape.heads(),
-                    shape.kvHeads(),
-                    shape.headDim(),
-                    dropout.threshold(),
-                    dropout.keptScale());
-        }
+        stage.call(
+                "attention",
+                Attention::wAttention,
+                at,
+                array(qkv),
+                array(apartLse),
+                array(out),
+                shape.batch() * shape.heads(),
+                shape.sequence(),
+                shape.heads(),
+                shape.kvHeads(),
+                shape.headDim(),
+                dropout.threshold(),
+                dropout.keptScale());
+        over(shape.batch() * shape.heads(), shape.sequence());
         copy(apartLse, lse, lses);
     }
 
@@ -663,57 +551,10 @@ final class Recorder implements Ops {
             Tensor delta,
             AttentionShape shape,
             Dropout dropout) {
-        stage.call(
-                "attentionDelta",
-                Attention::wAttentionDelta,
-                at(dout, out, delta),
-                array(dout),
-                array(out),
-                array(delta),
-                shape.batch(),
-                shape.sequence(),
-                shape.heads(),
-                shape.headDim());
+        attentionDelta(delta, dout, out, shape);
         int at = at(qkv, dout, lse, delta, dqkv);
         stage.constant(dropout.site());
         stage.attention(shape);
-        if (isTiled(shape)) {
-            stage.call(
-                    "attentionQueryBackward",
-                    AttentionTiled::wAttentionQueryBackwardTiled,
-                    at,
-                    new KernelContext(),
-                    array(qkv),
-                    array(dout),
-                    array(lse),
-                    array(delta),
-                    array(dqkv),
-                    shape.sequence(),
-                    shape.heads(),
-                    shape.kvHeads(),
-                    shape.headDim(),
-                    dropout.threshold(),
-                    dropout.keptScale());
-            stage.grid(groups(shape.sequence()), size(shape.batch() * shape.heads(), GemmTiled.ITEMS));
-            stage.call(
-                    "attentionKeyValueBackward",
-                    AttentionTiled::wAttentionKeyValueBackwardTiled,
-                    at,
-                    new KernelContext(),
-                    array(qkv),
-                    array(dout),
-                    array(lse),
-                    array(delta),
-                    array(dqkv),
-                    shape.sequence(),
-                    shape.heads(),
-                    shape.kvHeads(),
-                    shape.headDim(),
-                    dropout.threshold(),
-                    dropout.keptScale());
-            stage.grid(groups(shape.sequence()), size(shape.batch() * shape.kvHeads(), GemmTiled.ITEMS));
-            return;
-        }
         stage.call(
                 "attentionQueryBackward",
                 Attention::wAttentionQueryBackward,
@@ -723,13 +564,14 @@ final class Recorder implements Ops {
                 array(lse),
                 array(delta),
                 array(dqkv),
-                shape.batch(),
+                shape.batch() * shape.heads(),
                 shape.sequence(),
                 shape.heads(),
                 shape.kvHeads(),
                 shape.headDim(),
                 dropout.threshold(),
                 dropout.keptScale());
+        over(shape.batch() * shape.heads(), shape.sequence());
         stage.call(
                 "attentionKeyValueBackward",
                 Attention::wAttentionKeyValueBackward,
@@ -739,13 +581,29 @@ final class Recorder implements Ops {
                 array(lse),
                 array(delta),
                 array(dqkv),
-                shape.batch(),
+                shape.batch() * shape.kvHeads(),
                 shape.sequence(),
                 shape.heads(),
                 shape.kvHeads(),
                 shape.headDim(),
                 dropout.threshold(),
                 dropout.keptScale());
+        over(shape.batch() * shape.kvHeads(), shape.sequence());
+    }
+
+    final void attentionDelta(Tensor delta, Tensor dout, Tensor out, AttentionShape shape) {
+        stage.call(
+                "attentionDelta",
+                Attention::wAttentionDelta,
+                at(dout, out, delta),
+                array(dout),
+                array(out),
+                array(delta),
+                shape.batch() * shape.heads(),
+                shape.sequence(),
+                shape.heads(),
+                shape.headDim());
+        over(shape.batch() * shape.heads(), shape.sequence());
     }
 
     @Override
@@ -759,6 +617,12 @@ final class Recorder implements Ops {
                 shape.rows(),
                 shape.keyOffset(),
                 2 * shape.kvHeads() * shape.headDim());
+        over(shape.rows(), 2 * shape.kvHeads() * shape.headDim());
+        attend(out, cache, qkv, shape);
+    }
+
+    /** The rows' attention to the cache. */
+    void attend(Tensor out, Tensor cache, Tensor qkv, AttentionShape shape) {
         int at = at(qkv, cache, out);
         stage.attention(shape);
         stage.call(
@@ -772,6 +636,7 @@ final class Recorder implements Ops {
                 shape.heads(),
                 shape.kvHeads(),
                 shape.headDim());
+        over(shape.rows(), shape.heads());
     }
 
     // ---------------------------------------------------------------------------------------------- elementwise
@@ -789,6 +654,7 @@ final class Recorder implements Ops {
                 Activations.form(f),
                 Activations.linear(f),
                 (float) f.cubic());
+        over(shares(size(rows, width)));
     }
 
     @Override
@@ -805,6 +671,7 @@ final class Recorder implements Ops {
                 Activations.form(f),
                 Activations.linear(f),
                 (float) f.cubic());
+        over(shares(size(rows, width)));
     }
 
     @Override
@@ -820,6 +687,7 @@ final class Recorder implements Ops {
                 Activations.form(f),
                 Activations.linear(f),
                 (float) f.cubic());
+        over(rows, width);
     }
 
     @Override
@@ -836,11 +704,13 @@ final class Recorder implements Ops {
                 Activations.form(f),
                 Activations.linear(f),
                 (float) f.cubic());
+        over(rows, width);
     }
 
     @Override
     public void add(Tensor out, Tensor a, Tensor b, int rows, int width) {
         stage.call("add", Elementwise::wAdd, at(a, b, out), array(a), array(b), array(out), size(rows, width), share());
+        over(shares(size(rows, width)));
     }
 
     @Override
@@ -855,11 +725,13 @@ final class Recorder implements Ops {
                 dropout.site(),
                 dropout.threshold(),
                 dropout.keptScale());
+        over(size(rows, width) / 4 + 1);
     }
 
     @Override
     public void zero(Tensor x, long length) {
-        stage.call("zero", Elementwise::wZero, at(x), array(x), Math.toIntExact(length));
+        stage.call("zero", Elementwise::wZero, at(x), array(x), Math.toIntExact(length), share());
+        over(shares(Math.toIntExact(length)));
     }
 
     // ---------------------------------------------------------------------------------------------- head
@@ -870,9 +742,13 @@ final class Recorder implements Ops {
         void record(int rows, int firstRow);
     }
 
+    long logitsBytes() {
+        return LOGITS_BYTES;
+    }
+
     /** Works through rows in chunks whose logits fit the bound; what is left over becomes a stage of its own. */
     private void inChunks(int rows, int vocabulary, Chunk chunk) {
-        int most = Math.clamp(LOGITS / vocabulary, 1, rows);
+        int most = Math.clamp(logitsBytes() / Float.BYTES / vocabulary, 1, rows);
         int count = (rows + most - 1) / most;
         int size = rows / count;
         begin(new Stage(count, size, 0));
@@ -889,9 +765,7 @@ final class Recorder implements Ops {
     public void headLoss(Tensor nll, Tensor x, Tensor weight, int rows, int width, int vocabulary) {
         inChunks(rows, vocabulary, (count, first) -> {
             Tensor logits = logits(x.skip((long) first * width), weight, count, width, vocabulary);
-            int at = at(logits);
-            stage.moving(nll.skip(first), count);
-            stage.call("headLoss", Head::wNll, at, stage.targets(rows), array(logits), array(nll), count, vocabulary);
+            nll(nll.skip(first), logits, rows, count, vocabulary);
         });
     }
 
@@ -902,21 +776,32 @@ final class Recorder implements Ops {
             Tensor xs = x.skip((long) first * width);
             long perRepeat = (long) count * width;
             Tensor logits = logits(xs, weight, count, width, vocabulary);
-            int at = moving(nll.skip(first), count);
-            stage.at(logits);
-            stage.call(
-                    "headLossBackward",
-                    Head::wNllBackward,
-                    at,
-                    stage.targets(rows),
-                    stage.floats(),
-                    array(nll),
-                    array(logits),
-                    count,
-                    vocabulary);
+            nllBackward(nll.skip(first), logits, rows, count, vocabulary);
             linearBackwardInput(dx.skip((long) first * width), perRepeat, logits, weight, count, width, vocabulary);
             linearBackwardWeight(dweight, logits, xs, perRepeat, count, width, vocabulary);
         });
+    }
+
+    /** For {@code count} of the {@code rows} that have targets. */
+    void nll(Tensor nll, Tensor logits, int rows, int count, int vocabulary) {
+        int at = at(logits);
+        stage.moving(nll, count);
+        stage.call("headLoss", Head::wNll, at, stage.targets(rows), array(logits), array(nll), count, vocabulary);
+    }
+
+    void nllBackward(Tensor nll, Tensor logits, int rows, int count, int vocabulary) {
+        int at = moving(nll, count);
+        stage.at(logits);
+        stage.call(
+                "headLossBackward",
+                Head::wNllBackward,
+                at,
+                stage.targets(rows),
+                stage.floats(),
+                array(nll),
+                array(logits),
+                count,
+                vocabulary);
     }
 
     private Tensor logits(Tensor x, Tensor weight, int rows, int width, int vocabulary) {
@@ -938,7 +823,7 @@ final class Recorder implements Ops {
                 array(partials),
                 (int) length,
                 PARTIALS,
-                engine.isGpu() ? 1 : share);
+                share);
     }
 
     @Override
@@ -964,6 +849,7 @@ final class Recorder implements Ops {
                 settings.beta2(),
                 settings.eps(),
                 settings.weightDecay());
+        over(shares(Math.toIntExact(length)));
         copy(apartGradient, gradient, length);
         copy(apartM, m, length);
         copy(apartV, v, length);

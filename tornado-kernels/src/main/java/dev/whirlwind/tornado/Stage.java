@@ -4,6 +4,7 @@ import dev.whirlwind.model.AttentionShape;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Tensor;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task10;
 import uk.ac.manchester.tornado.api.common.TornadoFunctions.Task11;
@@ -46,6 +47,7 @@ final class Stage {
     private final FloatArray floats = new FloatArray(Cursor.FLOATS);
     private IntArray tokens;
     private IntArray targets;
+    private IntArray tokenOrder;
 
     Stage() {
         this(1, 0, 0);
@@ -79,6 +81,9 @@ final class Stage {
         if (targets != null) {
             inputs.add(targets);
         }
+        if (tokenOrder != null) {
+            inputs.add(tokenOrder);
+        }
         return inputs;
     }
 
@@ -91,6 +96,28 @@ final class Stage {
         Cursor.fill(floats, inputs);
         copy(inputs.tokens, tokens);
         copy(inputs.targets, targets);
+        if (tokenOrder != null) {
+            order(inputs.tokens);
+        }
+    }
+
+    /** As {@link Sums#wTokenRows} wants it. */
+    private void order(int[] tokens) {
+        int rows = this.tokens.getSize();
+        long[] byToken = new long[rows];
+        for (int row = 0; row < rows; row++) {
+            byToken[row] = (long) tokens[row] << 32 | row;
+        }
+        Arrays.sort(byToken);
+        int distinct = 0;
+        for (int i = 0; i < rows; i++) {
+            if (i == 0 || byToken[i] >> 32 != byToken[i - 1] >> 32) {
+                tokenOrder.set(1 + distinct++, i);
+            }
+            tokenOrder.set(2 + rows + i, (int) byToken[i]);
+        }
+        tokenOrder.set(0, distinct);
+        tokenOrder.set(1 + distinct, rows);
     }
 
     private static void copy(int[] from, IntArray to) {
@@ -108,6 +135,12 @@ final class Stage {
             tokens = new IntArray(rows);
         }
         return tokens;
+    }
+
+    /** The rows in the order of their tokens. */
+    IntArray tokenOrder(int rows) {
+        tokenOrder = new IntArray(2 + 2 * rows);
+        return tokenOrder;
     }
 
     IntArray targets(int rows) {
@@ -133,9 +166,9 @@ final class Stage {
     }
 
     /** The last call's work items. */
-    void grid(int x, int y) {
+    void grid(int x, int y, int groupX, int groupY) {
         Call call = calls.removeLast();
-        calls.add(new Call(call.name(), call.loops(), call.task(), new Call.Grid(x, y)));
+        calls.add(new Call(call.name(), call.loops(), call.task(), new Call.Grid(x, y, groupX, groupY)));
     }
 
     /** Adds an int that a kernel finds beside its tensors. */

@@ -21,6 +21,7 @@ public final class TornadoEngine extends KernelEngine {
     private final Residency residency;
     private final IdentityHashMap<Stage, TornadoExecutionPlan> plans = new IdentityHashMap<>();
     private final boolean gpu;
+    private final int computeUnits;
     private final long memory;
     private final long largest;
     private long allocated;
@@ -32,14 +33,16 @@ public final class TornadoEngine extends KernelEngine {
                 info,
                 info.memory(),
                 System.getProperty("whirlwind.kernels", info.isGpu() ? "gpu" : "cpu")
-                        .equals("gpu"));
+                        .equals("gpu"),
+                Devices.device(info).getPhysicalDevice().getDeviceMaxComputeUnits());
     }
 
     /** Some memory only, or kernels for another kind of device. */
-    TornadoEngine(DeviceInfo info, long memory, boolean gpu) {
+    TornadoEngine(DeviceInfo info, long memory, boolean gpu, int computeUnits) {
         this.info = info;
         this.memory = memory;
         this.gpu = gpu;
+        this.computeUnits = computeUnits;
         TornadoDevice device = Devices.device(info);
         largest = device.getPhysicalDevice().getDeviceMaxAllocationSize();
         residency = new Residency(device);
@@ -57,8 +60,8 @@ public final class TornadoEngine extends KernelEngine {
     }
 
     @Override
-    boolean isGpu() {
-        return gpu;
+    Recorder recorder() {
+        return gpu ? new GpuRecorder(this, computeUnits) : super.recorder();
     }
 
     @Override
@@ -133,7 +136,7 @@ public final class TornadoEngine extends KernelEngine {
             if (call.grid() != null) {
                 WorkerGrid2D grid =
                         new WorkerGrid2D(call.grid().x(), call.grid().y());
-                grid.setLocalWork(GemmTiled.ITEMS, GemmTiled.ITEMS, 1);
+                grid.setLocalWork(call.grid().groupX(), call.grid().groupY(), 1);
                 grids.addWorkerGrid(name + "." + task, grid);
             }
         }

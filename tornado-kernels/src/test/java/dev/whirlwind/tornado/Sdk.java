@@ -18,7 +18,7 @@ final class Sdk {
     static Engine engineForGpus() {
         assumeDevice();
         DeviceInfo info = Devices.find(null);
-        return new TornadoEngine(info, info.memory(), true);
+        return new TornadoEngine(info, info.memory(), true, 16);
     }
 
     static void assumeDevice() {

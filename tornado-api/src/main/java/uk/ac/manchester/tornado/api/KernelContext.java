@@ -11,6 +11,10 @@ public class KernelContext {
 
     public KernelContext() {}
 
+    public void globalBarrier() {
+        throw NoRuntime.error();
+    }
+
     public void localBarrier() {
         throw NoRuntime.error();
     }

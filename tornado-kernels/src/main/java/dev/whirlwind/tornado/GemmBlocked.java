@@ -1,0 +1,234 @@
+package dev.whirlwind.tornado;
+
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/**
+ * Matrix products for GPUs: a group of 256 work items shares a 128 x 128 tile of the result, and a work item keeps 8 x 8
+ * sums in registers (Volkov and Demmel, "Benchmarking GPUs to tune dense linear algebra", SC 2008). Slices of both operands
+ * go through local memory, two in turn, so that one is computed while the next is on its way; their rows are {@link
+ * #STRIDE} apart, by which stores of either orientation and loads meet different banks. Where a result has few tiles, its
+ * depth is split among groups, whose partial results {@link #wAddParts} adds up.
+ */
+final class GemmBlocked {
+    /** Rows and columns of a group's tile. */
+    static final int TILE = 128;
+
+    /** Work items of a group. */
+    static final int ITEMS = 256;
+
+    /** Depth of a slice. */
+    static final int DEPTH = 8;
+
+    /** Floats between a slice's rows in local memory. */
+    static final int STRIDE = 132;
+
+    /** a's neighbours in memory follow each other in depth, not in rows; the same for b and columns. */
+    static final int A_BY_DEPTH = 8;
+
+    static final int B_BY_DEPTH = 16;
+
+    private GemmBlocked() {}
+
+    /**
+     * y[rows, columns] (+)= the sum over k of a(row, k) b(column, k), plus bias[column]. a's element (row, k) lies at row *
+     * aStride + k where A_BY_DEPTH, else at row + k * aStride; b's likewise. Other flags are {@link Gemm}'s. Groups with
+     * the same tile and another part of the depth, {@code part} long each, write to y one result after the other.
+     */
+    static void wGemmBlocked(
+            IntArray c,
+            int at,
+            KernelContext context,
+            FloatArray a,
+            FloatArray b,
+            FloatArray bias,
+            FloatArray y,
+            int rows,
+            int columns,
+            int k,
+            int part,
+            int aStride,
+            int bStride,
+            int flags) {
+        float[] slicesA = context.allocateFloatLocalArray(2112);
+        float[] slicesB = context.allocateFloatLocalArray(2112);
+        int item = context.localIdx;
+        int x = item % 16;
+        int z = item / 16;
+        int rowTiles = (rows + 127) / 128;
+        int split = context.groupIdy / rowTiles;
+        int firstRow = context.groupIdy % rowTiles * 128;
+        int firstColumn = context.groupIdx * 128;
+        boolean aByDepth = (flags & A_BY_DEPTH) != 0;
+        boolean bByDepth = (flags & B_BY_DEPTH) != 0;
+        int kA = aByDepth ? item % 8 : item / 32;
+        int rowA = aByDepth ? item / 8 : item % 32;
+        int kB = bByDepth ? item % 8 : item / 32;
+        int columnB = bByDepth ? item / 8 : item % 32;
+        int aDown = aByDepth ? aStride : 1;
+        int aDeep = aByDepth ? 1 : aStride;
+        int bDown = bByDepth ? bStride : 1;
+        int bDeep = bByDepth ? 1 : bStride;
+        int from = split * part;
+        int end = from + part < k ? from + part : k;
+        int a0 = c.get(at) + (firstRow + rowA) * aDown + (from + kA) * aDeep;
+        int b0 = c.get(at + 1) + (firstColumn + columnB) * bDown + (from + kB) * bDeep;
+        int rowsLeft = rows - firstRow - rowA;
+        int columnsLeft = columns - firstColumn - columnB;
+        float[] nextA = new float[4];
+        float[] nextB = new float[4];
+        float[] valueA = new float[8];
+        float[] valueB = new float[8];
+        float[] sum = new float[64];
+        for (int i = 0; i < 8; i++) {
+            for (int j = 0; j < 8; j++) {
+                sum[i * 8 + j] = 0f;
+            }
+        }
+        for (int i = 0; i < 4; i++) {
+            float v = 0f;
+            float w = 0f;
+            if (32 * i < rowsLeft && from + kA < end) {
+                v = a.get(a0 + 32 * i * aDown);
+            }
+            if (32 * i < columnsLeft && from + kB < end) {
+                w = b.get(b0 + 32 * i * bDown);
+            }
+            slicesA[kA * 132 + rowA + 32 * i] = v;
+            slicesB[kB * 132 + columnB + 32 * i] = w;
+        }
+        context.localBarrier();
+        int slice = 0;
+        for (int depth = from; depth < end; depth += 8) {
+            a0 += 8 * aDeep;
+            b0 += 8 * bDeep;
+            for (int i = 0; i < 4; i++) {
+                nextA[i] = 0f;
+                nextB[i] = 0f;
+                if (32 * i < rowsLeft && depth + 8 + kA < end) {
+                    nextA[i] = a.get(a0 + 32 * i * aDown);
+                }
+                if (32 * i < columnsLeft && depth + 8 + kB < end) {
+                    nextB[i] = b.get(b0 + 32 * i * bDown);
+                }
+            }
+            for (int i = 0; i < 8; i++) {
+                for (int j = 0; j < 8; j++) {
+                    valueA[j] = slicesA[slice + i * 132 + z * 8 + j];
+                    valueB[j] = slicesB[slice + i * 132 + x + 16 * j];
+                }
+                for (int row = 0; row < 8; row++) {
+                    for (int column = 0; column < 8; column++) {
+                        sum[row * 8 + column] += valueA[row] * valueB[column];
+                    }
+                }
+            }
+            slice = 1056 - slice;
+            for (int i = 0; i < 4; i++) {
+                slicesA[slice + kA * 132 + rowA + 32 * i] = nextA[i];
+                slicesB[slice + kB * 132 + columnB + 32 * i] = nextB[i];
+            }
+            context.localBarrier();
+        }
+        int y0 = c.get(at + 3) + split * rows * columns;
+        for (int i = 0; i < 8; i++) {
+            for (int j = 0; j < 8; j++) {
+                int row = firstRow + z * 8 + i;
+                int column = firstColumn + j * 16 + x;
+                if (row < rows && column < columns) {
+                    float value = sum[i * 8 + j];
+                    if ((flags & Gemm.BIAS) != 0) {
+                        value += bias.get(c.get(at + 2) + column);
+                    }
+                    if ((flags & Gemm.ACCUMULATE) != 0) {
+                        value += y.get(y0 + row * columns + column);
+                    }
+                    y.set(y0 + row * columns + column, value);
+                }
+            }
+        }
+    }
+
+    /** y (+)= the sum of so many partial results of n elements each, plus bias[column]. */
+    static void wAddParts(
+            IntArray c,
+            int at,
+            KernelContext context,
+            FloatArray partial,
+            FloatArray bias,
+            FloatArray y,
+            int n,
+            int parts,
+            int columns,
+            int flags) {
+        int i = context.globalIdx;
+        if (i < n) {
+            float sum = 0f;
+            for (int part = 0; part < parts; part++) {
+                sum += partial.get(c.get(at) + part * n + i);
+            }
+            if ((flags & Gemm.BIAS) != 0) {
+                sum += bias.get(c.get(at + 1) + i % columns);
+            }
+            if ((flags & Gemm.ACCUMULATE) != 0) {
+                sum += y.get(c.get(at + 2) + i);
+            }
+            y.set(c.get(at + 2) + i, sum);
+        }
+    }
+
+    /**
+     * The same for few rows, where reading b is all the work: a group of 256 work items owns eight columns, 32 a column,
+     * which read neighbours and add up through local memory. b's columns are contiguous in depth.
+     */
+    static void wGemv(
+            IntArray c,
+            int at,
+            KernelContext context,
+            FloatArray a,
+            FloatArray b,
+            FloatArray bias,
+            FloatArray y,
+            int columns,
+            int k,
+            int flags) {
+        float[] sums = context.allocateFloatLocalArray(256);
+        int item = context.localIdx;
+        int lane = item % 32;
+        int column = context.groupIdx * 8 + item / 32;
+        int row = context.groupIdy;
+        int a0 = c.get(at) + row * k;
+        int b0 = c.get(at + 1) + column * k;
+        float sum0 = 0f;
+        float sum1 = 0f;
+        float sum2 = 0f;
+        float sum3 = 0f;
+        if (column < columns) {
+            int i = lane;
+            for (; i + 96 < k; i += 128) {
+                sum0 += a.get(a0 + i) * b.get(b0 + i);
+                sum1 += a.get(a0 + i + 32) * b.get(b0 + i + 32);
+                sum2 += a.get(a0 + i + 64) * b.get(b0 + i + 64);
+                sum3 += a.get(a0 + i + 96) * b.get(b0 + i + 96);
+            }
+            for (; i < k; i += 32) {
+                sum0 += a.get(a0 + i) * b.get(b0 + i);
+            }
+        }
+        sums[item] = sum0 + sum1 + (sum2 + sum3);
+        for (int half = 16; half > 0; half = half / 2) {
+            context.localBarrier();
+            if (lane < half) {
+                sums[item] += sums[item + half];
+            }
+        }
+        if (lane == 0 && column < columns) {
+            float value = sums[item];
+            if ((flags & Gemm.BIAS) != 0) {
+                value += bias.get(c.get(at + 2) + column);
+            }
+            y.set(c.get(at + 3) + row * columns + column, value);
+        }
+    }
+}

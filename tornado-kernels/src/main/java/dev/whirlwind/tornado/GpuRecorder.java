@@ -1,0 +1,633 @@
+package dev.whirlwind.tornado;
+
+import dev.whirlwind.model.AttentionShape;
+import dev.whirlwind.model.Dropout;
+import dev.whirlwind.model.Tensor;
+import uk.ac.manchester.tornado.api.KernelContext;
+
+/**
+ * The forms for GPUs: every kernel is divided into groups by us, since TornadoVM takes the largest divisor of a loop's
+ * length, up to groups of 1024 that need more registers than there are, and a single group where a loop is short.
+ */
+final class GpuRecorder extends Recorder {
+    /** Work items of a group where none needs another. */
+    private static final int GROUP = 256;
+
+    /** Groups for each compute unit below which products are split in depth, and sums into parts. */
+    private static final int GROUPS_PER_UNIT = 2;
+
+    /** Depth below which a part of a product is not worth its result's way through memory. */
+    private static final int LEAST_DEPTH = 256;
+
+    private static final int MOST_PARTS = 32;
+
+    /** Rows up to which a product's work is to read the weights. */
+    private static final int FEW_ROWS = 4;
+
+    private static final long LOGITS_BYTES = 1L << 30;
+
+    private final int groups;
+
+    GpuRecorder(KernelEngine engine, int computeUnits) {
+        super(engine);
+        groups = GROUPS_PER_UNIT * computeUnits;
+    }
+
+    @Override
+    int share() {
+        return 1;
+    }
+
+    @Override
+    void over(int items) {
+        stage.grid(ceil(items, GROUP) * GROUP, 1, GROUP, 1);
+    }
+
+    /**
+     * TornadoVM counts the outer loop in the first dimension; neighbours in the inner one read neighbours. It takes the
+     * numbers of work items for the loops' bounds, so they are exact.
+     */
+    @Override
+    void over(int outer, int inner) {
+        int group = Math.min(GROUP, inner);
+        while (inner % group != 0) {
+            group--;
+        }
+        stage.grid(outer, inner, 1, group);
+    }
+
+    private static int ceil(int length, int by) {
+        return Math.ceilDiv(length, by);
+    }
+
+    /** A group of so many items for each row. */
+    private void rows(int rows) {
+        stage.grid(size(rows, Rows.ITEMS), 1, Rows.ITEMS, 1);
+    }
+
+    // ---------------------------------------------------------------------------------------------- embedding
+
+    @Override
+    void embedTokensBackward(Tensor dwte, Tensor dout, int rows, int width) {
+        stage.call(
+                "embedTokensBackward",
+                Sums::wTokenRows,
+                at(dout, dwte),
+                new KernelContext(),
+                stage.tokens(rows),
+                stage.tokenOrder(rows),
+                array(dout),
+                array(dwte),
+                rows,
+                width);
+        rows(rows);
+    }
+
+    // ---------------------------------------------------------------------------------------------- norms
+
+    @Override
+    public void layerNorm(
+            Tensor out,
+            Tensor mean,
+            Tensor rstd,
+            Tensor x,
+            Tensor weight,
+            Tensor bias,
+            int rows,
+            int width,
+            float eps) {
+        Tensor apartRstd = apart(rstd, rows, mean);
+        Tensor apartOut = apart(out, size(rows, width), mean, apartRstd);
+        stage.call(
+                "layerNorm",
+                Rows::wLayerNormRows,
+                at(x, weight, bias, mean, apartRstd, apartOut),
+                new KernelContext(),
+                array(x),
+                array(weight),
+                array(bias),
+                array(mean),
+                array(apartRstd),
+                array(apartOut),
+                width,
+                eps);
+        rows(rows);
+        copy(apartRstd, rstd, rows);
+        copy(apartOut, out, size(rows, width));
+    }
+
+    @Override
+    public void layerNormBackward(
+            Tensor dx,
+            Tensor dweight,
+            Tensor dbias,
+            Tensor dout,
+            Tensor x,
+            Tensor mean,
+            Tensor rstd,
+            Tensor weight,
+            int rows,
+            int width) {
+        stage.call(
+                "layerNormBackward",
+                Rows::wLayerNormBackwardRows,
+                at(dout, x, mean, rstd, weight, dx),
+                new KernelContext(),
+                array(dout),
+                array(x),
+                array(mean),
+                array(rstd),
+                array(weight),
+                array(dx),
+                width);
+        rows(rows);
+        columnSums("layerNormWeightBackward", dweight, dout, x, mean, rstd, Sums.CENTRED, rows, width, width, 0, 1, 1);
+        biasBackward(dbias, dout, rows, width);
+    }
+
+    @Override
+    public void rmsNorm(Tensor out, Tensor rstd, Tensor x, Tensor weight, int rows, int width, float eps) {
+        Tensor apartOut = apart(out, size(rows, width), rstd);
+        stage.call(
+                "rmsNorm",
+                Rows::wRmsNormRows,
+                at(x, weight, rstd, apartOut),
+                new KernelContext(),
+                array(x),
+                array(weight),
+                array(rstd),
+                array(apartOut),
+                width,
+                eps);
+        rows(rows);
+        copy(apartOut, out, size(rows, width));
+    }
+
+    @Override
+    public void rmsNormBackward(
+            Tensor dx, Tensor dweight, Tensor dout, Tensor x, Tensor rstd, Tensor weight, int rows, int width) {
+        stage.call(
+                "rmsNormBackward",
+                Rows::wRmsNormBackwardRows,
+                at(dout, x, rstd, weight, dx),
+                new KernelContext(),
+                array(dout),
+                array(x),
+                array(rstd),
+                array(weight),
+                array(dx),
+                width);
+        rows(rows);
+        columnSums("rmsNormWeightBackward", dweight, dout, x, rstd, rstd, Sums.SCALED, rows, width, width, 0, 1, 1);
+    }
+
+    @Override
+    public void headNorm(
+            Tensor out, Tensor rstd, Tensor x, Tensor queryWeight, Tensor keyWeight, AttentionShape shape, float eps) {
+        int rstds = size(shape.rows(), shape.heads() + shape.kvHeads());
+        Tensor apartRstd = apart(rstd, rstds, out);
+        stage.call(
+                "headNorm",
+                Rows::wHeadNormRows,
+                at(x, queryWeight, keyWeight, apartRstd, out),
+                new KernelContext(),
+                array(x),
+                array(queryWeight),
+                array(keyWeight),
+                array(apartRstd),
+                array(out),
+                shape.heads(),
+                shape.kvHeads(),
+                shape.headDim(),
+                eps);
+        heads(shape);
+        copy(apartRstd, rstd, rstds);
+    }
+
+    private void heads(AttentionShape shape) {
+        stage.grid((shape.heads() + 2 * shape.kvHeads()) * Rows.HEAD_ITEMS, shape.rows(), Rows.HEAD_ITEMS, 1);
+    }
+
+    @Override
+    public void headNormBackward(
+            Tensor dx,
+            Tensor dqueryWeight,
+            Tensor dkeyWeight,
+            Tensor dout,
+            Tensor x,
+            Tensor rstd,
+            Tensor queryWeight,
+            Tensor keyWeight,
+            AttentionShape shape) {
+        // The weights first: dx may overwrite dout.
+        headNormWeightBackward(dqueryWeight, dout, x, rstd, 0, shape.heads(), shape);
+        headNormWeightBackward(dkeyWeight, dout, x, rstd, shape.heads(), shape.kvHeads(), shape);
+        stage.call(
+                "headNormBackward",
+                Rows::wHeadNormBackwardRows,
+                at(dout, x, rstd, queryWeight, keyWeight, dx),
+                new KernelContext(),
+                array(dout),
+                array(x),
+                array(rstd),
+                array(queryWeight),
+                array(keyWeight),
+                array(dx),
+                shape.heads(),
+                shape.kvHeads(),
+                shape.headDim());
+        heads(shape);
+    }
+
+    private void headNormWeightBackward(
+            Tensor dweight, Tensor dout, Tensor x, Tensor rstd, int first, int count, AttentionShape shape) {
+        columnSums(
+                "headNormWeightBackward",
+                dweight,
+                dout,
+                x,
+                rstd,
+                rstd,
+                Sums.SCALED,
+                size(shape.rows(), count),
+                shape.headDim(),
+                shape.qkvWidth(),
+                first,
+                count,
+                shape.heads() + shape.kvHeads());
+    }
+
+    @Override
+    void biasBackward(Tensor dbias, Tensor dout, int rows, int width) {
+        columnSums("biasBackward", dbias, dout, dout, dout, dout, Sums.PLAIN, rows, width, width, 0, 1, 1);
+    }
+
+    /** sum += the columns' sums; see {@link Sums#wColumnSums}. */
+    private void columnSums(
+            String name,
+            Tensor sum,
+            Tensor dout,
+            Tensor x,
+            Tensor mean,
+            Tensor rstd,
+            int form,
+            int rows,
+            int width,
+            int stride,
+            int first,
+            int count,
+            int heads) {
+        int columns = ceil(width, Sums.COLUMNS);
+        int parts = Math.clamp(ceil(2 * groups, columns), 1, ceil(rows, Sums.ROWS));
+        int rowsOfPart = ceil(rows, parts);
+        parts = ceil(rows, rowsOfPart);
+        Tensor partial = engine.scratch("sums", size(parts, width));
+        stage.call(
+                name,
+                Sums::wColumnSums,
+                at(dout, x, mean, rstd, partial),
+                new KernelContext(),
+                array(dout),
+                array(x),
+                array(mean),
+                array(rstd),
+                array(partial),
+                rows,
+                rowsOfPart,
+                width,
+                stride,
+                first,
+                count,
+                4 * heads + form);
+        stage.grid(columns * Sums.COLUMNS * Sums.ROWS, parts, Sums.COLUMNS * Sums.ROWS, 1);
+        addParts(name, partial, sum, 0, sum, width, parts, width, Gemm.ACCUMULATE);
+    }
+
+    private void addParts(
+            String name,
+            Tensor partial,
+            Tensor y,
+            long yPerRepeat,
+            Tensor bias,
+            int n,
+            int parts,
+            int columns,
+            int flags) {
+        int at = at(partial, bias);
+        moving(y, yPerRepeat);
+        stage.call(
+                name + "Parts",
+                GemmBlocked::wAddParts,
+                at,
+                new KernelContext(),
+                array(partial),
+                array(bias),
+                array(y),
+                n,
+                parts,
+                columns,
+                flags);
+        over(n);
+    }
+
+    // ---------------------------------------------------------------------------------------------- linear
+
+    @Override
+    void linear(
+            Tensor out, Tensor x, long xPerRepeat, Tensor weight, Tensor bias, int rows, int inWidth, int outWidth) {
+        int flags = bias == null ? 0 : Gemm.BIAS;
+        Tensor columns = bias == null ? weight : bias;
+        if (rows <= FEW_ROWS) {
+            int at = moving(x, xPerRepeat);
+            at(weight, columns, out);
+            stage.call(
+                    "linear",
+                    GemmBlocked::wGemv,
+                    at,
+                    new KernelContext(),
+                    array(x),
+                    array(weight),
+                    array(columns),
+                    array(out),
+                    outWidth,
+                    inWidth,
+                    flags);
+            stage.grid(ceil(outWidth, 8) * GROUP, rows, GROUP, 1);
+            return;
+        }
+        product(
+                "linear",
+                out,
+                0,
+                x,
+                xPerRepeat,
+                weight,
+                0,
+                columns,
+                rows,
+                outWidth,
+                inWidth,
+                inWidth,
+                inWidth,
+                flags | GemmBlocked.A_BY_DEPTH | GemmBlocked.B_BY_DEPTH);
+    }
+
+    @Override
+    void linearBackwardInput(
+            Tensor dx, long dxPerRepeat, Tensor dout, Tensor weight, int rows, int inWidth, int outWidth) {
+        product(
+                "linearBackwardInput",
+                dx,
+                dxPerRepeat,
+                dout,
+                0,
+                weight,
+                0,
+                weight,
+                rows,
+                inWidth,
+                outWidth,
+                outWidth,
+                inWidth,
+                GemmBlocked.A_BY_DEPTH);
+    }
+
+    @Override
+    void linearBackwardWeight(
+            Tensor dweight, Tensor dout, Tensor x, long xPerRepeat, int rows, int inWidth, int outWidth) {
+        product(
+                "linearBackwardWeight",
+                dweight,
+                0,
+                dout,
+                0,
+                x,
+                xPerRepeat,
+                x,
+                outWidth,
+                inWidth,
+                rows,
+                outWidth,
+                inWidth,
+                Gemm.ACCUMULATE);
+    }
+
+    private void product(
+            String name,
+            Tensor y,
+            long yPerRepeat,
+            Tensor a,
+            long aPerRepeat,
+            Tensor b,
+            long bPerRepeat,
+            Tensor bias,
+            int rows,
+            int columns,
+            int k,
+            int aStride,
+            int bStride,
+            int flags) {
+        int rowTiles = ceil(rows, GemmBlocked.TILE);
+        int tiles = size(rowTiles, ceil(columns, GemmBlocked.TILE));
+        int parts = Math.clamp(Math.min(ceil(groups, tiles), k / LEAST_DEPTH), 1, MOST_PARTS);
+        int depth = ceil(ceil(k, parts), GemmBlocked.DEPTH) * GemmBlocked.DEPTH;
+        parts = ceil(k, depth);
+        int forms = GemmBlocked.A_BY_DEPTH | GemmBlocked.B_BY_DEPTH;
+        Tensor to = parts == 1 ? y : engine.scratch("parts of a product", (long) parts * rows * columns);
+        int at = moving(a, aPerRepeat);
+        moving(b, bPerRepeat);
+        moving(bias, 0);
+        moving(to, parts == 1 ? yPerRepeat : 0);
+        stage.call(
+                name,
+                GemmBlocked::wGemmBlocked,
+                at,
+                new KernelContext(),
+                array(a),
+                array(b),
+                array(bias),
+                array(to),
+                rows,
+                columns,
+                k,
+                depth,
+                aStride,
+                bStride,
+                parts == 1 ? flags : flags & forms);
+        stage.grid(ceil(columns, GemmBlocked.TILE) * GemmBlocked.ITEMS, rowTiles * parts, GemmBlocked.ITEMS, 1);
+        if (parts > 1) {
+            addParts(name, to, y, yPerRepeat, bias, size(rows, columns), parts, columns, flags);
+        }
+    }
+
+    // ---------------------------------------------------------------------------------------------- attention
+
+    @Override
+    public void attention(Tensor out, Tensor lse, Tensor qkv, AttentionShape shape, Dropout dropout) {
+        if (shape.headDim() > AttentionTiled.MAX_HEAD_DIM) {
+            super.attention(out, lse, qkv, shape, dropout);
+            return;
+        }
+        int lses = size(shape.rows(), shape.heads());
+        Tensor apartLse = apart(lse, lses, out);
+        int at = at(qkv, apartLse, out);
+        stage.constant(dropout.site());
+        stage.attention(shape);
+        stage.call(
+                "attention",
+                AttentionTiled::wAttentionTiled,
+                at,
+                new KernelContext(),
+                array(qkv),
+                array(apartLse),
+                array(out),
+                shape.sequence(),
+                shape.heads(),
+                shape.kvHeads(),
+                shape.headDim(),
+                dropout.threshold(),
+                dropout.keptScale());
+        tiles(shape, shape.heads());
+        copy(apartLse, lse, lses);
+    }
+
+    private void tiles(AttentionShape shape, int heads) {
+        stage.grid(
+                ceil(shape.sequence(), AttentionTiled.TILE) * AttentionTiled.SIDE,
+                size(shape.batch() * heads, AttentionTiled.SIDE),
+                AttentionTiled.SIDE,
+                AttentionTiled.SIDE);
+    }
+
+    @Override
+    public void attentionBackward(
+            Tensor dqkv,
+            Tensor dout,
+            Tensor out,
+            Tensor lse,
+            Tensor qkv,
+            Tensor delta,
+            AttentionShape shape,
+            Dropout dropout) {
+        if (shape.headDim() > AttentionTiled.MAX_HEAD_DIM) {
+            super.attentionBackward(dqkv, dout, out, lse, qkv, delta, shape, dropout);
+            return;
+        }
+        attentionDelta(delta, dout, out, shape);
+        int at = at(qkv, dout, lse, delta, dqkv);
+        stage.constant(dropout.site());
+        stage.attention(shape);
+        stage.call(
+                "attentionQueryBackward",
+                AttentionTiled::wAttentionQueryBackwardTiled,
+                at,
+                new KernelContext(),
+                array(qkv),
+                array(dout),
+                array(lse),
+                array(delta),
+                array(dqkv),
+                shape.sequence(),
+                shape.heads(),
+                shape.kvHeads(),
+                shape.headDim(),
+                dropout.threshold(),
+                dropout.keptScale());
+        tiles(shape, shape.heads());
+        stage.call(
+                "attentionKeyValueBackward",
+                AttentionTiled::wAttentionKeyValueBackwardTiled,
+                at,
+                new KernelContext(),
+                array(qkv),
+                array(dout),
+                array(lse),
+                array(delta),
+                array(dqkv),
+                shape.sequence(),
+                shape.heads(),
+                shape.kvHeads(),
+                shape.headDim(),
+                dropout.threshold(),
+                dropout.keptScale());
+        tiles(shape, shape.kvHeads());
+    }
+
+    @Override
+    void attend(Tensor out, Tensor cache, Tensor qkv, AttentionShape shape) {
+        if (shape.headDim() > AttentionCached.MAX_HEAD_DIM) {
+            super.attend(out, cache, qkv, shape);
+            return;
+        }
+        int at = at(qkv, cache, out);
+        stage.attention(shape);
+        stage.call(
+                "cachedAttention",
+                AttentionCached::wCachedAttentionRows,
+                at,
+                new KernelContext(),
+                array(qkv),
+                array(cache),
+                array(out),
+                shape.heads(),
+                shape.kvHeads(),
+                shape.headDim());
+        stage.grid(shape.heads() * AttentionCached.ITEMS, shape.rows(), AttentionCached.ITEMS, 1);
+    }
+
+    // ---------------------------------------------------------------------------------------------- head
+
+    @Override
+    long logitsBytes() {
+        return LOGITS_BYTES;
+    }
+
+    @Override
+    void nll(Tensor nll, Tensor logits, int rows, int count, int vocabulary) {
+        int at = at(logits);
+        moving(nll, count);
+        stage.call(
+                "headLoss",
+                Rows::wNllRows,
+                at,
+                new KernelContext(),
+                stage.targets(rows),
+                array(logits),
+                array(nll),
+                vocabulary);
+        rows(count);
+    }
+
+    @Override
+    void nllBackward(Tensor nll, Tensor logits, int rows, int count, int vocabulary) {
+        int at = moving(nll, count);
+        at(logits);
+        stage.call(
+                "headLossBackward",
+                Rows::wNllBackwardRows,
+                at,
+                new KernelContext(),
+                stage.targets(rows),
+                stage.floats(),
+                array(nll),
+                array(logits),
+                vocabulary);
+        rows(count);
+    }
+
+    // ---------------------------------------------------------------------------------------------- optimizer
+
+    @Override
+    public void sumOfSquares(Tensor partials, Tensor x, long length) {
+        stage.call(
+                "sumOfSquares",
+                Sums::wSquares,
+                at(x, partials),
+                new KernelContext(),
+                array(x),
+                array(partials),
+                Math.toIntExact(length),
+                PARTIALS);
+        stage.grid(PARTIALS * GROUP, 1, GROUP, 1);
+    }
+}

@@ -1,0 +1,146 @@
+package dev.whirlwind.tornado;
+
+import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/**
+ * Sums over many rows or elements for GPUs, in two stages with a fixed order, so that they are the same each time: groups
+ * add up parts, and {@link GemmBlocked#wAddParts} or the host the rest.
+ */
+final class Sums {
+    /** Columns of a group, and the rows that it reads at once. */
+    static final int COLUMNS = 32;
+
+    static final int ROWS = 8;
+
+    /** What is summed: dout, dout x rstd (an RMS norm's weight), or dout (x - mean) rstd (a layer norm's). */
+    static final int PLAIN = 0;
+
+    static final int SCALED = 1;
+    static final int CENTRED = 2;
+
+    private Sums() {}
+
+    /**
+     * partial[part][i] = the sum of form(r, i) over the part's rows r. A row is one of {@code count} heads, the first at
+     * place {@code first}, of a line of {@code stride} floats with {@code heads} values of rstd; or a line of its own.
+     */
+    static void wColumnSums(
+            IntArray c,
+            int at,
+            KernelContext context,
+            FloatArray dout,
+            FloatArray x,
+            FloatArray mean,
+            FloatArray rstd,
+            FloatArray partial,
+            int rows,
+            int rowsOfPart,
+            int width,
+            int stride,
+            int first,
+            int count,
+            int headsAndForm) {
+        float[] sums = context.allocateFloatLocalArray(256);
+        int column = context.localIdx % 32;
+        int line = context.localIdx / 32;
+        int i = context.groupIdx * 32 + column;
+        int part = context.groupIdy;
+        int form = headsAndForm % 4;
+        int heads = headsAndForm / 4;
+        int end = (part + 1) * rowsOfPart < rows ? (part + 1) * rowsOfPart : rows;
+        float sum = 0f;
+        if (i < width) {
+            for (int r = part * rowsOfPart + line; r < end; r += 8) {
+                int place = r / count * stride + (first + r % count) * width + i;
+                float value = dout.get(c.get(at) + place);
+                if (form != PLAIN) {
+                    float n = x.get(c.get(at + 1) + place);
+                    if (form == CENTRED) {
+                        n -= mean.get(c.get(at + 2) + r);
+                    }
+                    value *= n * rstd.get(c.get(at + 3) + r / count * heads + first + r % count);
+                }
+                sum += value;
+            }
+        }
+        sums[context.localIdx] = sum;
+        for (int half = 4; half > 0; half = half / 2) {
+            context.localBarrier();
+            if (line < half) {
+                sums[context.localIdx] += sums[context.localIdx + half * 32];
+            }
+        }
+        if (line == 0 && i < width) {
+            partial.set(c.get(at + 4) + part * width + i, sums[column]);
+        }
+    }
+
+    /** partials[p] = the sum of squares of group p's share of x, by neighbours reading neighbours. */
+    static void wSquares(
+            IntArray c, int at, KernelContext context, FloatArray x, FloatArray partials, int n, int parts) {
+        float[] sums = context.allocateFloatLocalArray(256);
+        int item = context.localIdx;
+        int x0 = c.get(at);
+        int step = parts * 256;
+        float sum0 = 0f;
+        float sum1 = 0f;
+        float sum2 = 0f;
+        float sum3 = 0f;
+        int i = context.groupIdx * 256 + item;
+        for (; i < n - 3 * step; i += 4 * step) {
+            float value0 = x.get(x0 + i);
+            float value1 = x.get(x0 + i + step);
+            float value2 = x.get(x0 + i + 2 * step);
+            float value3 = x.get(x0 + i + 3 * step);
+            sum0 += value0 * value0;
+            sum1 += value1 * value1;
+            sum2 += value2 * value2;
+            sum3 += value3 * value3;
+        }
+        for (; i < n; i += step) {
+            float value = x.get(x0 + i);
+            sum0 += value * value;
+        }
+        sums[item] = sum0 + sum1 + (sum2 + sum3);
+        for (int half = 128; half > 0; half = half / 2) {
+            context.localBarrier();
+            if (item < half) {
+                sums[item] += sums[item + half];
+            }
+        }
+        if (item == 0) {
+            partials.set(c.get(at + 1) + context.groupIdx, sums[0]);
+        }
+    }
+
+    /**
+     * dwte[token] += the sum of dout over the rows with the token: a group owns a token. {@code order} has the number of
+     * different tokens, then for each where its rows begin, then the rows by token.
+     */
+    static void wTokenRows(
+            IntArray c,
+            int at,
+            KernelContext context,
+            IntArray tokens,
+            IntArray order,
+            FloatArray dout,
+            FloatArray dwte,
+            int rows,
+            int width) {
+        int token = context.groupIdx;
+        if (token < order.get(0)) {
+            int first = order.get(1 + token);
+            int end = order.get(2 + token);
+            int to = c.get(at + 1) + tokens.get(order.get(2 + rows + first)) * width;
+            for (int i = context.localIdx; i < width; i += 256) {
+                float sum = 0f;
+                for (int j = first; j < end; j++) {
+                    sum += dout.get(c.get(at) + order.get(2 + rows + j) * width + i);
+                }
+                dwte.set(to + i, dwte.get(to + i) + sum);
+            }
+        }
+    }
+}
