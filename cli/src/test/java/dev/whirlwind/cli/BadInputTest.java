@@ -359,6 +359,26 @@ class BadInputTest {
         Cli.run("eval", "--model", "a\0b", "--data", texts).isWrongUsage("a b");
     }
 
+    /** As of a shell's variable that is not set: not the working folder. */
+    @Test
+    void anEmptyPathIsNone() {
+        Cli.run("eval", "--model", model, "--data", "").isWrongUsage("--data", "empty");
+        Cli.run("init", "--config", "byte-tiny", "--out", "").isWrongUsage("--out", "empty");
+        Cli.run("resume", "").isWrongUsage("RUN", "empty");
+        Cli.run("train", "--model", model, "--data", "", "--out", run).isWrongUsage("data", "a path");
+        Cli.run("train", "--model", "", "--data", texts, "--out", run).isWrongUsage("model", "a path");
+    }
+
+    /** Prepared folders are read as such one at a time, and never as if their files were texts. */
+    @Test
+    void preparedFoldersAreNoTexts() {
+        Path prepared = temp.resolve("prepared");
+        Cli.run("prepare", "--model", model, "--data", texts, "--out", prepared).succeeds();
+        train("--data", prepared, texts).fails(prepared.toString(), "prepared data");
+        Cli.run("prepare", "--model", model, "--data", prepared, "--out", run).fails("prepared data");
+        assertThat(run).doesNotExist();
+    }
+
     @Test
     void pointersOfGitLfs() {
         for (String file :

@@ -396,6 +396,8 @@ public record TrainConfig(
     }
 
     private static void requirePath(String option, String path) {
+        // An empty path would be the working folder; it comes of a shell's variable that is not set.
+        require(path == null || !path.isEmpty(), option, "\"\"", "a path");
         try {
             Path _ = path == null ? null : Path.of(path);
         } catch (InvalidPathException e) {
