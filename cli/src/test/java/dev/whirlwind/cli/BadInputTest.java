@@ -243,6 +243,12 @@ class BadInputTest {
         train("--config", yaml).isWrongUsage("options.yaml", "line", "YAML");
         Cli.write(yaml, "batch: 2\nbatch: 3\n");
         train("--config", yaml).isWrongUsage("options.yaml", "line 2", "Duplicate", "batch");
+        Cli.write(yaml, "save-every: 2\nsave_every: 3\n");
+        train("--config", yaml).isWrongUsage("options.yaml", "save_every twice");
+        Cli.write(yaml, "batch: &two 2\ndevice: *two\n");
+        train("--config", yaml).isWrongUsage("options.yaml", "line 2", "alias *two");
+        Cli.write(yaml, "batch: 2\n---\nbatch: 3\n");
+        train("--config", yaml).isWrongUsage("options.yaml", "(something follows after its end)");
         Cli.write(yaml, "just words");
         train("--config", yaml).isWrongUsage("options.yaml", "no options");
         train("--config", temp.resolve("none.yaml")).isWrongUsage("none.yaml", "no such file");
@@ -377,6 +383,20 @@ class BadInputTest {
         train("--data", prepared, texts).fails(prepared.toString(), "prepared data");
         Cli.run("prepare", "--model", model, "--data", prepared, "--out", run).fails("prepared data");
         assertThat(run).doesNotExist();
+    }
+
+    /** As of a download's cache of which a part was deleted: not taken for a file that is not there. */
+    @Test
+    @DisabledOnOs(OS.WINDOWS)
+    void linksThatLeadNowhere() throws IOException {
+        for (String name : new String[] {"tokenizer_config.json", "generation_config.json", "tokenizer.json"}) {
+            Path link = model.resolve(name);
+            Files.deleteIfExists(link);
+            Files.createSymbolicLink(link, temp.resolve("gone"));
+            train().fails(link.toString(), "no such file");
+            assertThat(run).doesNotExist();
+            Files.delete(link);
+        }
     }
 
     @Test
