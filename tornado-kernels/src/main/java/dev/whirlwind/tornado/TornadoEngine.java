@@ -17,9 +17,12 @@ import uk.ac.manchester.tornado.api.enums.DataTransferMode;
  * replayed after that; buffers stay on the device.
  */
 public final class TornadoEngine extends KernelEngine {
+    /** A launch that a device refuses once, it refuses always; what breaks later shows when a result is fetched. */
+    private static final int CHECKED_RUNS = 2;
+
     private final DeviceInfo info;
     private final Residency residency;
-    private final IdentityHashMap<Stage, TornadoExecutionPlan> plans = new IdentityHashMap<>();
+    private final IdentityHashMap<Stage, Compiled> plans = new IdentityHashMap<>();
     private final boolean gpu;
     private final long memory;
     private final long largest;
@@ -84,22 +87,41 @@ public final class TornadoEngine extends KernelEngine {
 
     @Override
     void run(Stage stage) {
-        try {
-            TornadoExecutionPlan plan = plans.get(stage);
-            if (plan != null) {
-                plan.withGraph(1).execute();
-                return;
-            }
+        Compiled compiled = plans.get(stage);
+        if (compiled != null && compiled.runs >= CHECKED_RUNS) {
+            guarded(stage, compiled::run);
+        } else if (compiled != null) {
+            guarded(stage, () -> checked(stage, compiled::run));
+        } else {
             long start = System.nanoTime();
-            residency.settle();
-            plan = plan(stage.calls(), stage);
-            plans.put(stage, plan);
-            plan.withGraph(1).execute();
+            guarded(
+                    stage,
+                    () -> checked(stage, () -> {
+                        residency.settle();
+                        Compiled fresh = new Compiled(plan(stage.calls(), stage));
+                        plans.put(stage, fresh);
+                        fresh.run();
+                    }));
             compileNanos += System.nanoTime() - start;
+        }
+    }
+
+    /** Runs, and says what failed and where. */
+    private void guarded(Stage stage, Runnable action) {
+        try {
+            action.run();
         } catch (UserException e) {
             throw e;
         } catch (RuntimeException | Error e) {
             throw Failures.on(info.name(), culprit(stage), e);
+        }
+    }
+
+    /** Runs, and does not take a kernel for done that the driver refused: TornadoVM only prints that, and goes on. */
+    private void checked(Stage stage, Runnable action) {
+        List<String> failures = NativeOutput.failures(action);
+        if (!failures.isEmpty()) {
+            throw Failures.ofDriver(info.name(), culprit(stage), failures);
         }
     }
 
@@ -108,16 +130,47 @@ public final class TornadoEngine extends KernelEngine {
         return compileNanos * 1e-9;
     }
 
-    /** Not all of TornadoVM's errors name the kernel: the first that fails alone, too. */
+    /**
+     * Neither all of TornadoVM's errors nor those of drivers name the kernel: the first that fails alone, too. After some
+     * errors nothing runs on a device any more, so that the first would always be blamed.
+     */
     private String culprit(Stage stage) {
+        try {
+            residency.check(info.name());
+        } catch (UserException e) {
+            return "in one of the kernels "
+                    + String.join(", ", stage.calls().stream().map(Call::name).toList())
+                    + ", after which nothing runs ";
+        }
         for (Call call : stage.calls()) {
+            boolean fails;
             try {
-                plan(List.of(call), stage).withGraph(1).execute();
+                fails = !NativeOutput.failures(
+                                () -> plan(List.of(call), stage).withGraph(1).execute())
+                        .isEmpty();
             } catch (RuntimeException | Error e) {
+                fails = true;
+            }
+            if (fails) {
                 return "in kernel " + call.name() + " ";
             }
         }
         return "";
+    }
+
+    /** A stage's plan, and how often it ran. */
+    private static final class Compiled {
+        private final TornadoExecutionPlan plan;
+        private int runs;
+
+        Compiled(TornadoExecutionPlan plan) {
+            this.plan = plan;
+        }
+
+        void run() {
+            runs = Math.min(runs + 1, CHECKED_RUNS);
+            plan.withGraph(1).execute();
+        }
     }
 
     private TornadoExecutionPlan plan(List<Call> calls, Stage stage) {
@@ -142,12 +195,28 @@ public final class TornadoEngine extends KernelEngine {
 
     @Override
     public void download(Buffer buffer, long offset, long length) {
-        residency.download(((Memory) buffer).array(), offset, length);
+        guardedTransfer(
+                "while fetching " + ((Memory) buffer).name(),
+                () -> residency.download(((Memory) buffer).array(), offset, length));
     }
 
     @Override
     public void upload(Buffer buffer, long offset, long length) {
-        residency.upload(((Memory) buffer).array(), offset, length);
+        guardedTransfer(
+                "while sending " + ((Memory) buffer).name(),
+                () -> residency.upload(((Memory) buffer).array(), offset, length));
+    }
+
+    private void guardedTransfer(String where, Runnable transfer) {
+        List<String> failures;
+        try {
+            failures = NativeOutput.failures(transfer);
+        } catch (RuntimeException | Error e) {
+            throw Failures.on(info.name(), where + " ", e);
+        }
+        if (!failures.isEmpty()) {
+            throw Failures.ofDriver(info.name(), where + " ", failures);
+        }
     }
 
     @Override
