@@ -140,8 +140,7 @@ class TrainerStateTest {
     void otherTextHasAnotherChecksum() {
         Set<Long> checksums = new HashSet<>();
         for (int text = 0; text < 10; text++) {
-            ShuffledSequences data =
-                    new ShuffledSequences(TinyRun.text("domain", text / 2, 400), TinyRun.SEQUENCE, 3);
+            ShuffledSequences data = new ShuffledSequences(TinyRun.text("domain", text / 2, 400), TinyRun.SEQUENCE, 3);
             checksums.add(TrainerState.start(config(), data).dataChecksum);
         }
         assertThat(checksums).hasSize(5);
