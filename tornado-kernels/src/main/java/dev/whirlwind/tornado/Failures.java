@@ -67,14 +67,24 @@ final class Failures {
                 && !(root instanceof ExceptionInInitializerError || root instanceof UnsatisfiedLinkError);
         if (misfit) {
             return new UserException(
-                    "the TornadoVM SDK does not fit Java " + Runtime.version().feature() + " (" + root
-                            + "); install one whose name has jdk"
-                            + Runtime.version().feature(),
+                    "the TornadoVM SDK does not fit Java " + Runtime.version().feature()
+                            + ", or its flags do not fit it (" + root
+                            + "); start with ./whirlwind, or take another SDK (docs/tornadovm.md says which)",
                     e);
         }
-        String reason = root.getMessage() == null ? "" : " (" + plain(root.getMessage()) + ")";
+        String reason = root.getMessage() == null ? "" : plain(root.getMessage());
+        Matcher backend = Pattern.compile("(CUDA|OpenCL|Metal)\\w* (JNI Library not found|platform is not correct)")
+                .matcher(reason);
+        if (backend.find()) {
+            return new UserException(
+                    "TornadoVM does not start, as its back end " + backend.group(1)
+                            + " does not (" + reason
+                            + "): its driver or a library in the SDK's lib is missing; install that, or"
+                            + " an SDK without this back end",
+                    e);
+        }
         return new UserException(
-                "TornadoVM finds no device" + reason
+                "TornadoVM finds no device" + (reason.isEmpty() ? "" : " (" + reason + ")")
                         + "; install a driver (on Debian pocl-opencl-icd makes the CPU an OpenCL device)",
                 e);
     }

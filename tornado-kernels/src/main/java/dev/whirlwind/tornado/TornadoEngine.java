@@ -1,6 +1,7 @@
 package dev.whirlwind.tornado;
 
 import dev.whirlwind.model.Buffer;
+import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -23,24 +24,53 @@ public final class TornadoEngine extends KernelEngine {
     private final DeviceInfo info;
     private final Residency residency;
     private final IdentityHashMap<Stage, Compiled> plans = new IdentityHashMap<>();
+    private final Compiling compiling;
     private final boolean gpu;
     private final long memory;
     private final long largest;
     private long allocated;
+    private int kernelsCompiled;
     private long compileNanos;
 
-    /** On a device that {@link Devices} found; {@code -Dwhirlwind.kernels=cpu} or {@code gpu} overrules its kind. */
+    /** Is told how compiling goes on, before and after each part of it. */
+    @FunctionalInterface
+    public interface Compiling {
+        /**
+         * So many kernels are compiled.
+         *
+         * @param known kernels of all that was to be computed so far
+         * @param seconds that compiling took so far, with each kernel's first run
+         */
+        void at(int done, int known, double seconds);
+    }
+
+    /** On a device that {@link Devices} found. */
     public TornadoEngine(DeviceInfo info) {
-        this(
-                info,
-                info.memory(),
-                System.getProperty("whirlwind.kernels", info.isGpu() ? "gpu" : "cpu")
-                        .equals("gpu"));
+        this(info, (done, known, seconds) -> {});
+    }
+
+    /** The same; {@code -Dwhirlwind.kernels=cpu} or {@code gpu} overrules the device's kind. */
+    public TornadoEngine(DeviceInfo info, Compiling compiling) {
+        this(info, info.memory(), forGpus(info), compiling);
+    }
+
+    private static boolean forGpus(DeviceInfo info) {
+        String kind = System.getProperty("whirlwind.kernels", info.isGpu() ? "gpu" : "cpu");
+        return switch (kind) {
+            case "gpu" -> true;
+            case "cpu" -> false;
+            default -> throw new UsageException("-Dwhirlwind.kernels is " + kind + "; it must be cpu or gpu");
+        };
     }
 
     /** Some memory only, or kernels for another kind of device. */
     TornadoEngine(DeviceInfo info, long memory, boolean gpu) {
+        this(info, memory, gpu, (done, known, seconds) -> {});
+    }
+
+    private TornadoEngine(DeviceInfo info, long memory, boolean gpu, Compiling compiling) {
         this.info = info;
+        this.compiling = compiling;
         this.memory = memory;
         this.gpu = gpu;
         TornadoDevice device = Devices.device(info);
@@ -94,6 +124,7 @@ public final class TornadoEngine extends KernelEngine {
             guarded(stage, () -> checked(stage, compiled::run));
         } else {
             long start = System.nanoTime();
+            compiling.at(kernelsCompiled, kernels(), compileSeconds());
             guarded(
                     stage,
                     () -> checked(stage, () -> {
@@ -103,6 +134,8 @@ public final class TornadoEngine extends KernelEngine {
                         fresh.run();
                     }));
             compileNanos += System.nanoTime() - start;
+            kernelsCompiled += stage.calls().size();
+            compiling.at(kernelsCompiled, kernels(), compileSeconds());
         }
     }
 
