@@ -59,7 +59,7 @@ class SamplerTest {
         for (int i = 0; i < 4; i++) {
             logits.setAtIndex(ValueLayout.JAVA_FLOAT, i, logits.getAtIndex(ValueLayout.JAVA_FLOAT, i) + shift);
         }
-        drawsInProportion();
+        assertThat(shares(1, 0, 1)).containsExactly(new double[] {0.25, 0.1, 0.5, 0.15}, within(0.015));
     }
 
     @Test
