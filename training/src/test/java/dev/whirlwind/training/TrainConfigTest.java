@@ -122,9 +122,11 @@ class TrainConfigTest {
     @Test
     void pathsAreNamesThatFilesCanHave() {
         for (String option : List.of("model", "out", "data", "valid", "replay")) {
-            assertThatThrownBy(() -> TrainConfig.of(Map.of(option, "a\0b"), "test"))
+            boolean one = option.equals("model") || option.equals("out");
+            assertThatThrownBy(() -> TrainConfig.of(Map.of(option, one ? "a\0b" : List.of("a", "a\0b")), "test"))
                     .isInstanceOf(UserException.class)
-                    .hasMessageStartingWith("test: " + option);
+                    .hasMessageStartingWith("test: " + option)
+                    .hasMessageContaining("no file can be called");
         }
         for (String option : List.of("data", "valid", "replay")) {
             assertThatThrownBy(() -> TrainConfig.of(Map.of(option, Arrays.asList("a", null)), "test"))
