@@ -8,6 +8,7 @@ import dev.whirlwind.tornado.DeviceInfo;
 import dev.whirlwind.tornado.Devices;
 import dev.whirlwind.tornado.LoopsEngine;
 import dev.whirlwind.tornado.TornadoEngine;
+import dev.whirlwind.training.TrainConfig;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -114,8 +115,9 @@ final class Engines {
 
     /** The number that {@code threads} means: 0 is one per core. */
     static int threads(int threads) {
-        if (threads < 0) {
-            throw new UsageException("--threads is " + threads + "; it must be 0 (one per core) or more");
+        if (threads < 0 || threads > TrainConfig.MOST_THREADS) {
+            throw new UsageException(
+                    "--threads is " + threads + "; it must be from 0 (one per core) to " + TrainConfig.MOST_THREADS);
         }
         return threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
     }

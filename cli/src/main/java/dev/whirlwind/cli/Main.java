@@ -65,6 +65,13 @@ public final class Main implements Runnable {
         PrintWriter err = utf8(System.err);
         int code = run(args, out, err);
         out.flush();
+        // Print streams keep failures to themselves: a result that nobody got is none.
+        if (System.out.checkError() && code == 0) {
+            err.println(
+                    "whirlwind: standard output cannot be written to (its disk is full, or what reads it has ended);"
+                            + " the result, or a part of it, is lost");
+            code = CommandLine.ExitCode.SOFTWARE;
+        }
         err.flush();
         System.exit(code);
     }

@@ -258,6 +258,9 @@ class BadInputTest {
     void replayNeedsItsFraction() {
         train("--replay", texts).isWrongUsage("replay_fraction");
         train("--replay-fraction", "0.5").isWrongUsage("replay");
+        train("--threads", "100000").isWrongUsage("threads", "1024");
+        Cli.run("generate", "--model", model, "--prompt", "x", "--threads", "1025", "--engine", "cpu")
+                .isWrongUsage("threads", "1024");
     }
 
     @Test

@@ -168,6 +168,25 @@ class LauncherTest {
                         .out());
     }
 
+    /** Or else the first file that Java opens would be the prompt. */
+    @Test
+    void whatIsClosedIsEmpty() throws Exception {
+        Cli.model(temp.resolve("closed"));
+        String generate = "'a house/whirlwind' generate --model closed --max-tokens 2 --engine cpu --json";
+        Cli.Result result = start(temp, Map.of(), "sh", "-c", generate + " <&-");
+        assertThat(result.succeeds().json().path("prompt").stringValue()).isEmpty();
+        assertThat(start(temp, Map.of(), "sh", "-c", generate + " --prompt x 2>&-")
+                        .code())
+                .isZero();
+    }
+
+    @Test
+    void aResultThatCannotBeWrittenIsTold() throws Exception {
+        // Open for reading only.
+        start(temp, Map.of(), "sh", "-c", "'a house/whirlwind' devices --json 1</dev/null")
+                .fails("standard output cannot be written to");
+    }
+
     /** What an SDK consists of, with nothing in it. */
     private static Path sdk(String name, String... backends) throws IOException {
         Path sdk = temp.resolve(name);

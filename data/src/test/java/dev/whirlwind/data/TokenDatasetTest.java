@@ -159,7 +159,10 @@ class TokenDatasetTest {
             assertOpening().hasMessageContaining("train-00001.tokens");
         }
         Files.delete(shard);
-        assertOpening().hasMessageContaining("train-00001.tokens is missing");
+        // As for all damage, with what resume makes good.
+        assertOpening()
+                .isInstanceOf(DamagedShard.class)
+                .hasMessageContainingAll("train-00001.tokens: is missing", "remove " + folder.toAbsolutePath());
 
         Files.write(shard, whole);
         Path summary = folder.resolve("dataset.json");
