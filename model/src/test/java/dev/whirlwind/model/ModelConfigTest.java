@@ -2,6 +2,7 @@ package dev.whirlwind.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -100,5 +101,20 @@ class ModelConfigTest {
         assertThat(config.bosToken()).isEqualTo(3);
         assertThat(config.eosToken()).isEqualTo(5);
         assertThat(parse("llama", "\"eos_token_id\": null").eosToken()).isEqualTo(-1);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"64, 1.224744871391589", "16, 1"})
+    void longRope(int positions, double attentionFactor) {
+        String rope =
+                "\"max_position_embeddings\": " + positions + ", \"rope_parameters\": {\"rope_type\": \"longrope\","
+                        + " \"original_max_position_embeddings\": 16, \"short_factor\": [1, 1], \"long_factor\": [2, 2]}";
+        // sqrt(1 + ln 4 / ln 16) for four times as many positions.
+        assertThat(parse("llama", rope).rope().scaling().attentionFactor()).isCloseTo(attentionFactor, within(1e-12));
+        for (String bad : new String[] {"0", "-1"}) {
+            assertThatThrownBy(() -> parse("llama", rope.replace("[2, 2]", "[2, " + bad + "]")))
+                    .isInstanceOf(UserException.class)
+                    .hasMessageContaining("long_factor");
+        }
     }
 }
