@@ -19,6 +19,7 @@ import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.dataformat.yaml.YAMLMapper;
+import tools.jackson.dataformat.yaml.YAMLParser;
 
 /** Options of a run in a YAML file, by the names they have on the command line; dashes may be underscores. */
 final class ConfigFile {
@@ -35,7 +36,9 @@ final class ConfigFile {
     static Map<String, Object> read(Path file) {
         JsonNode tree;
         try {
-            tree = YAML.readTree(WholeFile.read(file, WholeFile.SETTINGS));
+            byte[] bytes = WholeFile.read(file, WholeFile.SETTINGS);
+            refuseAliases(file, bytes);
+            tree = YAML.readTree(bytes);
         } catch (NoSuchFileException e) {
             throw new UserException(file + ": no such file; name a YAML file of options", e);
         } catch (IOException e) {
@@ -56,9 +59,27 @@ final class ConfigFile {
         tree.properties().forEach(property -> {
             String name = property.getKey().replace('-', '_');
             JsonNode value = property.getValue();
-            options.put(name, LISTS.contains(name) && value.isString() ? List.of(value.stringValue()) : value);
+            Object before =
+                    options.put(name, LISTS.contains(name) && value.isString() ? List.of(value.stringValue()) : value);
+            if (before != null) {
+                throw new UserException(file + ": gives " + name + " twice; keep one of them");
+            }
         });
         return options;
+    }
+
+    /** Jackson reads them as texts, so that {@code out: *name} would be the folder "name". */
+    private static void refuseAliases(Path file, byte[] bytes) {
+        try (YAMLParser parser = (YAMLParser) YAML.createParser(bytes)) {
+            while (parser.nextToken() != null) {
+                if (parser.isCurrentAlias()) {
+                    throw new UserException(file + ": line "
+                            + parser.currentTokenLocation().getLineNr() + " has the alias *"
+                            + Reason.cited(parser.getString())
+                            + ", and YAML's aliases are not read; write the value itself");
+                }
+            }
+        }
     }
 
     /** Whether the text of a run's file is as the program wrote it. */

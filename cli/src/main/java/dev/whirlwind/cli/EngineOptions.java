@@ -31,6 +31,7 @@ final class EngineOptions {
     private boolean announced;
 
     Engine open() {
+        Engines.requireUse(engine, device);
         return Engines.open(engine, device, threads);
     }
 

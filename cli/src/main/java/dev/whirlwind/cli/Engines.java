@@ -8,6 +8,7 @@ import dev.whirlwind.tornado.DeviceInfo;
 import dev.whirlwind.tornado.Devices;
 import dev.whirlwind.tornado.LoopsEngine;
 import dev.whirlwind.tornado.TornadoEngine;
+import dev.whirlwind.training.TrainConfig;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -39,7 +40,7 @@ final class Engines {
     static Engine open(String name, String device, int threads) {
         return switch (name) {
             case "cpu" -> cpu(threads);
-            case "tornado" -> new TornadoEngine(Devices.find(device));
+            case "tornado" -> tornado(Devices.find(device));
             case "loops" -> new LoopsEngine();
             case AUTO -> automatic(device, threads);
             default -> throw unknown(name);
@@ -50,9 +51,13 @@ final class Engines {
     private static Engine automatic(String device, int threads) {
         Optional<DeviceInfo> gpu = gpu(device);
         if (gpu.isPresent()) {
-            return new TornadoEngine(gpu.get());
+            return tornado(gpu.get());
         }
         return hasVectors() ? cpu(threads) : new LoopsEngine();
+    }
+
+    private static Engine tornado(DeviceInfo device) {
+        return new TornadoEngine(device, new CompileProgress(System.err, Terminal.interactive()));
     }
 
     private static Optional<DeviceInfo> gpu(String device) {
@@ -78,6 +83,14 @@ final class Engines {
         return ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
     }
 
+    /** Throws if a device is named for an engine that has none. */
+    static void requireUse(String name, String device) {
+        if (device != null && (name.equals("cpu") || name.equals("loops"))) {
+            throw new UsageException("--device " + device + " names a device of the tornado engine, but the engine is "
+                    + name + "; leave --device out, or take --engine tornado");
+        }
+    }
+
     /** Throws unless there is such an engine, whether it works here or not. */
     static void require(String name) {
         if (!NAMES.contains(name) && !name.equals(AUTO)) {
@@ -94,7 +107,7 @@ final class Engines {
     static String choice(Engine engine) {
         String why = switch (engine.name()) {
             case "tornado" -> "TornadoVM has a GPU";
-            case "cpu" -> "no GPU through TornadoVM; see devices";
+            case "cpu" -> Devices.problem().orElse("no GPU through TornadoVM; see devices");
             default -> "this Java was started without the Vector API, so it is slow";
         };
         return "engine " + engine.name() + " (" + why + "): " + engine.description();
@@ -102,8 +115,9 @@ final class Engines {
 
     /** The number that {@code threads} means: 0 is one per core. */
     static int threads(int threads) {
-        if (threads < 0) {
-            throw new UsageException("--threads is " + threads + "; it must be 0 (one per core) or more");
+        if (threads < 0 || threads > TrainConfig.MOST_THREADS) {
+            throw new UsageException(
+                    "--threads is " + threads + "; it must be from 0 (one per core) to " + TrainConfig.MOST_THREADS);
         }
         return threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
     }
@@ -119,6 +133,7 @@ final class Engines {
                         String.format(Locale.ROOT, ", %.1f GiB, %s", device.memory() / 0x1p30, device.platform());
                 found.add(tried("tornado", device.id(), memory, () -> new TornadoEngine(device)));
             }
+            Devices.leftOut().ifPresent(why -> found.add(new Found("tornado", null, false, why)));
         } catch (UserException e) {
             found.add(new Found("tornado", null, false, e.getMessage()));
         }

@@ -8,6 +8,7 @@ import java.io.OutputStreamWriter;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.util.Optional;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -64,6 +65,13 @@ public final class Main implements Runnable {
         PrintWriter err = utf8(System.err);
         int code = run(args, out, err);
         out.flush();
+        // Print streams keep failures to themselves: a result that nobody got is none.
+        if (System.out.checkError() && code == 0) {
+            err.println(
+                    "whirlwind: standard output cannot be written to (its disk is full, or what reads it has ended);"
+                            + " the result, or a part of it, is lost");
+            code = CommandLine.ExitCode.SOFTWARE;
+        }
         err.flush();
         System.exit(code);
     }
@@ -81,6 +89,7 @@ public final class Main implements Runnable {
                 .setErr(err)
                 .setCaseInsensitiveEnumValuesAllowed(true)
                 .setUsageHelpAutoWidth(true)
+                .registerConverter(Path.class, Main::path)
                 .setParameterExceptionHandler(Main::usage)
                 .setExecutionExceptionHandler((e, command, parsed) -> main.failure(e, err));
         TrainOptions.addTo(commandLine.getSubcommands().get("train").getCommandSpec());
@@ -97,6 +106,14 @@ public final class Main implements Runnable {
         } catch (Throwable e) {
             return main.failure(e, err);
         }
+    }
+
+    /** An empty path would be the working folder; it comes of a shell's variable that is not set. */
+    private static Path path(String value) {
+        if (value.isEmpty()) {
+            throw new CommandLine.TypeConversionException("it is empty; give a path");
+        }
+        return Path.of(value);
     }
 
     /** Without a command there is only help to give. */

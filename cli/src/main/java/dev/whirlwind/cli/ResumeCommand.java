@@ -47,6 +47,10 @@ final class ResumeCommand implements Callable<Integer> {
         changes.put("device", device);
         changes.put("threads", threads);
         changes.values().removeIf(Objects::isNull);
+        if (engine != null) {
+            // The device that was chosen for another engine.
+            changes.putIfAbsent("device", device);
+        }
         return changes;
     }
 

@@ -177,6 +177,7 @@ final class Run implements AutoCloseable {
 
     private void check() {
         Engines.require(config.engine());
+        Engines.requireUse(config.engine(), config.device());
         ModelConfig stored = HuggingFace.check(Path.of(config.model()), model);
         int sequence = config.sequenceLength(model.maxPositions());
         if (sequence > model.longestText()) {

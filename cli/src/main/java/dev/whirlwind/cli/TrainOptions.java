@@ -79,7 +79,7 @@ final class TrainOptions {
                 "save-dtype",
                 DType.class,
                 "TYPE",
-                "Type of saved weights: F32, BF16, F16. Default: the model's own.");
+                "Type of saved weights: F32, BF16, F16 or F64. Default: the model's own.");
         add(spec, "shard-bytes", Long.class, "BYTES", "Most bytes of one safetensors file.");
         spec.addOption(OptionSpec.builder("--recompute")
                 .type(Boolean.class)

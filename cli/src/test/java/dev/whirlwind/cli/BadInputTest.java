@@ -243,6 +243,12 @@ class BadInputTest {
         train("--config", yaml).isWrongUsage("options.yaml", "line", "YAML");
         Cli.write(yaml, "batch: 2\nbatch: 3\n");
         train("--config", yaml).isWrongUsage("options.yaml", "line 2", "Duplicate", "batch");
+        Cli.write(yaml, "save-every: 2\nsave_every: 3\n");
+        train("--config", yaml).isWrongUsage("options.yaml", "save_every twice");
+        Cli.write(yaml, "batch: &two 2\ndevice: *two\n");
+        train("--config", yaml).isWrongUsage("options.yaml", "line 2", "alias *two");
+        Cli.write(yaml, "batch: 2\n---\nbatch: 3\n");
+        train("--config", yaml).isWrongUsage("options.yaml", "(something follows after its end)");
         Cli.write(yaml, "just words");
         train("--config", yaml).isWrongUsage("options.yaml", "no options");
         train("--config", temp.resolve("none.yaml")).isWrongUsage("none.yaml", "no such file");
@@ -252,6 +258,9 @@ class BadInputTest {
     void replayNeedsItsFraction() {
         train("--replay", texts).isWrongUsage("replay_fraction");
         train("--replay-fraction", "0.5").isWrongUsage("replay");
+        train("--threads", "100000").isWrongUsage("threads", "1024");
+        Cli.run("generate", "--model", model, "--prompt", "x", "--threads", "1025", "--engine", "cpu")
+                .isWrongUsage("threads", "1024");
     }
 
     @Test
@@ -357,6 +366,40 @@ class BadInputTest {
         Cli.write(yaml, "valid: [null]\n");
         train("--config", yaml).isWrongUsage("nul.yaml", "valid");
         Cli.run("eval", "--model", "a\0b", "--data", texts).isWrongUsage("a b");
+    }
+
+    /** As of a shell's variable that is not set: not the working folder. */
+    @Test
+    void anEmptyPathIsNone() {
+        Cli.run("eval", "--model", model, "--data", "").isWrongUsage("--data", "empty");
+        Cli.run("init", "--config", "byte-tiny", "--out", "").isWrongUsage("--out", "empty");
+        Cli.run("resume", "").isWrongUsage("RUN", "empty");
+        Cli.run("train", "--model", model, "--data", "", "--out", run).isWrongUsage("data", "a path");
+        Cli.run("train", "--model", "", "--data", texts, "--out", run).isWrongUsage("model", "a path");
+    }
+
+    /** Prepared folders are read as such one at a time, and never as if their files were texts. */
+    @Test
+    void preparedFoldersAreNoTexts() {
+        Path prepared = temp.resolve("prepared");
+        Cli.run("prepare", "--model", model, "--data", texts, "--out", prepared).succeeds();
+        train("--data", prepared, texts).fails(prepared.toString(), "prepared data");
+        Cli.run("prepare", "--model", model, "--data", prepared, "--out", run).fails("prepared data");
+        assertThat(run).doesNotExist();
+    }
+
+    /** As of a download's cache of which a part was deleted: not taken for a file that is not there. */
+    @Test
+    @DisabledOnOs(OS.WINDOWS)
+    void linksThatLeadNowhere() throws IOException {
+        for (String name : new String[] {"tokenizer_config.json", "generation_config.json", "tokenizer.json"}) {
+            Path link = model.resolve(name);
+            Files.deleteIfExists(link);
+            Files.createSymbolicLink(link, temp.resolve("gone"));
+            train().fails(link.toString(), "no such file");
+            assertThat(run).doesNotExist();
+            Files.delete(link);
+        }
     }
 
     @Test

@@ -36,6 +36,9 @@ class EnginesTest {
                 .map(f -> f.usable() ? "" : f.description())
                 .findFirst()
                 .orElseThrow();
+        if (!found.isEmpty() && "required".equals(System.getenv("WHIRLWIND_DEVICE_TESTS"))) {
+            throw new AssertionError("device tests are required here, but " + found);
+        }
         assumeTrue(found.isEmpty(), "needs a TornadoVM SDK and an OpenCL device: " + found);
     }
 

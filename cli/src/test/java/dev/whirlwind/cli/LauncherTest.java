@@ -1,10 +1,12 @@
 package dev.whirlwind.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -23,6 +25,7 @@ import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The launcher in a copy of the house that is already built, so that no test starts a build. */
@@ -165,31 +168,197 @@ class LauncherTest {
                         .out());
     }
 
+    /** Or else the first file that Java opens would be the prompt. */
     @Test
-    void flagsOfATornadoSdkReachJava() throws Exception {
-        Path sdk = temp.resolve("sdk");
-        Files.createDirectories(sdk.resolve("share/java/tornado"));
-        Cli.write(sdk.resolve("tornado-argfile.template"), """
-                # === Module system ===
-                --module-path .:${TORNADOVM_HOME}/share/java/tornado
-                --add-modules ALL-SYSTEM,java.logging
+    void whatIsClosedIsEmpty() throws Exception {
+        Cli.model(temp.resolve("closed"));
+        String generate = "'a house/whirlwind' generate --model closed --max-tokens 2 --engine cpu --json";
+        Cli.Result result = start(temp, Map.of(), "sh", "-c", generate + " <&-");
+        assertThat(result.succeeds().json().path("prompt").stringValue()).isEmpty();
+        assertThat(start(temp, Map.of(), "sh", "-c", generate + " --prompt x 2>&-")
+                        .code())
+                .isZero();
+    }
 
-                -XX:+UseParallelGC
-                """);
-        Cli.Result result = start(temp, Map.of("TORNADOVM_HOME", sdk.toString()), "a house/whirlwind", "--help");
-        assertThat(result.succeeds().out()).contains("Usage: whirlwind");
+    @Test
+    void aResultThatCannotBeWrittenIsTold() throws Exception {
+        // Open for reading only.
+        start(temp, Map.of(), "sh", "-c", "'a house/whirlwind' devices --json 1</dev/null")
+                .fails("standard output cannot be written to");
+    }
+
+    /** What an SDK consists of, with nothing in it. */
+    private static Path sdk(String name, String... backends) throws IOException {
+        Path sdk = temp.resolve(name);
+        Path jars = Files.createDirectories(sdk.resolve("share/java/tornado"));
+        for (String jar : List.of("api", "runtime", "drivers-common")) {
+            jar(Files.createDirectories(temp.resolve("nothing")), jars.resolve("tornado-" + jar + "-1.jar"));
+        }
+        Cli.write(
+                sdk.resolve("etc/exportLists/common-exports"),
+                "# of all\n\n--add-exports java.base/sun.nio=ALL-UNNAMED \n");
+        for (String backend : backends) {
+            jar(temp.resolve("nothing"), jars.resolve("tornado-drivers-" + backend + "-1.jar"));
+            Cli.write(
+                    sdk.resolve("etc/exportLists/" + backend + "-exports"), "--add-reads=java.base=" + backend + "\n");
+            Cli.write(sdk.resolve("lib/libtornado-" + backend + (isMac() ? ".dylib" : ".so")), "");
+        }
+        return sdk;
+    }
+
+    private static boolean isMac() {
+        return System.getProperty("os.name").startsWith("Mac");
+    }
+
+    /** The flags for an SDK, or why there are none. */
+    private static Cli.Result flags(Path sdk, String release) throws Exception {
+        Path jdk = Files.createDirectories(temp.resolve("jdk"));
+        Cli.write(jdk.resolve("release"), release);
+        return start(
+                temp,
+                Map.of("TORNADOVM_HOME", sdk.toString(), "JAVA_HOME", jdk.toString()),
+                "sh",
+                "-euc",
+                ". 'a house/.mvn/tornado-flags.sh'; whirlwind_tornado_flags");
+    }
+
+    private static final String WITH_JVMCI = "MODULES=\"java.base jdk.internal.vm.ci\"\n";
+
+    @Test
+    void flagsFollowFromWhatAnSdkHolds() throws Exception {
+        Path sdk = sdk("an sdk", "opencl", "ptx");
+        Cli.write(sdk.resolve("etc/tornado.backend"), "tornado.backends=ptx-backend\n");
+        jar(temp.resolve("nothing"), sdk.resolve("share/java/tornado/tornado-cublas-1.jar"));
+        assertThat(flags(sdk, WITH_JVMCI).succeeds().out().lines())
+                .contains(
+                        "-XX:+EnableJVMCI",
+                        "--add-exports=java.base/sun.nio=ALL-UNNAMED",
+                        "--add-reads=java.base=opencl",
+                        "--add-modules=tornado.runtime,tornado.annotation,tornado.drivers.common,tornado.drivers.opencl")
+                .anyMatch(flag -> flag.startsWith("--module-path=") && flag.contains("tornado-drivers-opencl-1.jar"))
+                .noneMatch(flag -> flag.contains("ptx") || flag.contains("cublas") || flag.contains("patch"));
+    }
+
+    /** As its launcher does, by its public sources: no such SDK was at hand. */
+    @Test
+    void flagsForAnSdkWithItsOwnCompiler() throws Exception {
+        Path sdk = sdk("6.0", "metal");
+        Files.delete(sdk.resolve("lib/libtornado-metal" + (isMac() ? ".dylib" : ".so")));
+        Path jvmci = sdk.resolve("share/java/jvmci/jvmci-21.0.2.jar");
+        Cli.write(jvmci, "");
+        Cli.write(sdk.resolve("share/java/graalJars/tornado-graal-6.jar"), "");
+        Cli.write(sdk.resolve("etc/tornado.jdk"), "tornado.jdk.floor=22\ntornado.jdk.preview=false\n");
+        assertThat(flags(sdk, WITH_JVMCI).succeeds().out().lines())
+                .contains(
+                        "-XX:+EnableJVMCI",
+                        "-Djdk.internal.vm.ci.enabled=true",
+                        "--patch-module=jdk.internal.vm.ci=" + jvmci,
+                        "--upgrade-module-path=" + sdk.resolve("share/java/graalJars"),
+                        "--add-modules=tornado.runtime,tornado.annotation,tornado.drivers.common,tornado.graal,"
+                                + "tornado.drivers.metal");
+        assertThat(flags(sdk, "MODULES=\"java.base\"\n").succeeds().out().lines())
+                .contains("--add-exports=java.base/jdk.internal.misc=jdk.internal.vm.ci")
+                .anyMatch(flag -> flag.startsWith("--module-path=") && flag.endsWith(":" + jvmci.getParent()))
+                .noneMatch(flag -> flag.contains("EnableJVMCI") || flag.contains("patch-module"));
+        Cli.write(sdk.resolve("etc/tornado.jdk"), "tornado.jdk.floor=27\n");
+        assertThat(flags(sdk, WITH_JVMCI).out()).contains("needs JDK 27, but Whirlwind runs on 25");
+    }
+
+    @Test
+    void whatIsWrongWithAnSdkIsNamed() throws Exception {
+        assertThat(flags(temp.resolve("no sdk"), WITH_JVMCI).out())
+                .startsWith("TORNADOVM_HOME is " + temp.resolve("no sdk") + ", which is no TornadoVM SDK");
+        Path half = sdk("half", "opencl", "cuda");
+        Files.delete(half.resolve("lib/libtornado-cuda" + (isMac() ? ".dylib" : ".so")));
+        assertThat(flags(half, WITH_JVMCI).succeeds().out())
+                .contains("-Dwhirlwind.tornado.left.out=back end cuda: lib/libtornado-cuda")
+                .contains("is missing from the SDK")
+                .doesNotContain("drivers.cuda");
+        Files.delete(half.resolve("lib/libtornado-opencl" + (isMac() ? ".dylib" : ".so")));
+        assertThat(flags(half, WITH_JVMCI).out())
+                .contains(
+                        "has no back end that can start (back end opencl: lib/libtornado-opencl", "; back end cuda: ");
+        Files.delete(half.resolve("share/java/tornado/tornado-runtime-1.jar"));
+        assertThat(flags(half, WITH_JVMCI).out())
+                .contains("SDK in " + half + " is not whole (share/java/tornado/tornado-runtime-*.jar is missing)");
+    }
+
+    /** A folder that was named is never replaced in silence by what else there is, nor by the CPU. */
+    @Test
+    void aWrongTornadoHomeIsNamed() throws Exception {
+        Map<String, String> environment = Map.of("TORNADOVM_HOME", "/no/such/sdk");
+        Files.createDirectories(temp.resolve("candidates/tornadovm/current/share/java/tornado"));
+        String problem = "TORNADOVM_HOME is /no/such/sdk, which is no TornadoVM SDK";
+        Cli.model(temp.resolve("named"));
+        String launcher = home.resolve("whirlwind").toString();
+        String[] generate = {launcher, "generate", "--model", "named", "--prompt", "a", "--max-tokens", "1"};
+        Cli.Result generated = start(temp, environment, generate).succeeds();
+        assertThat(generated.err()).contains("engine cpu (" + problem);
+        start(temp, environment, launcher, "bench", "--model", "byte-tiny", "--engine", "tornado")
+                .fails(problem);
+    }
+
+    /** A JDK whose java says what it was told. */
+    private static Path tellingJdk() throws IOException {
+        Path jdk = temp.resolve("telling jdk");
+        Cli.write(jdk.resolve("release"), "JAVA_VERSION=\"25.0.1\"\n" + WITH_JVMCI);
+        for (String program : List.of("java", "javac")) {
+            Path script = jdk.resolve("bin").resolve(program);
+            Cli.write(script, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n");
+            assertThat(script.toFile().setExecutable(true)).isTrue();
+        }
+        return jdk;
+    }
+
+    /** With TornadoVM's modules Java takes seconds longer to start. */
+    @ParameterizedTest
+    @CsvSource({
+        "'', false",
+        "--help, false",
+        "--version, false",
+        "train --help, false",
+        "--verbose init --config x, false",
+        "prepare --data x, false",
+        "eval RUN --engine cpu, false",
+        "eval RUN --engine=loops, false",
+        "devices, true",
+        "demo, true",
+        "--verbose train --model x, true",
+    })
+    void onlyWhatMayComputeStartsWithTornado(String arguments, boolean with) throws Exception {
+        Path sdk = sdk("told sdk", "opencl");
+        List<String> command = new ArrayList<>(List.of("a house/whirlwind"));
+        command.addAll(arguments.isEmpty() ? List.of() : List.of(arguments.split(" ", -1)));
+        Map<String, String> environment = Map.of(
+                "TORNADOVM_HOME", sdk.toString(), "JAVA_HOME", tellingJdk().toString());
+        String told = start(temp, environment, command.toArray(String[]::new)).out();
+        assertThat(told)
+                .endsWith(
+                        "dev.whirlwind.cli.Main\n" + (arguments.isEmpty() ? "" : arguments.replace(' ', '\n') + "\n"));
+        assertThat(told.contains("--module-path=")).isEqualTo(with);
+        // All the memory there is: a quarter of it, Java's default, stopped runs that it could hold.
+        assertThat(told.contains("-XX:MaxDirectMemorySize=")).isEqualTo(with);
+        if (with) {
+            long limit = Long.parseLong(told.lines()
+                    .filter(line -> line.startsWith("-XX:MaxDirectMemorySize="))
+                    .map(line -> line.substring(line.indexOf('=') + 1))
+                    .findFirst()
+                    .orElseThrow());
+            long memory = ((com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
+                    .getTotalMemorySize();
+            assertThat(limit).isCloseTo(memory, within(memory / 100));
+        }
     }
 
     /** Java ends before Main with modules made for a newer one, as with those that are missing. */
     @Test
     void saysThatAnSdkDoesNotFit() throws Exception {
-        Path sdk = temp.resolve("other sdk");
-        Files.createDirectories(sdk.resolve("share/java/tornado"));
-        Cli.write(sdk.resolve("tornado-argfile"), "--add-modules tornado.runtime\n");
+        Path sdk = sdk("other sdk", "opencl");
+        Cli.write(sdk.resolve("etc/exportLists/opencl-exports"), "");
         Map<String, String> environment = Map.of("TORNADOVM_HOME", sdk.toString());
         for (int i = 0; i < 2; i++) {
             start(temp, environment, "a house/whirlwind", "bench", "--model", "byte-tiny", "--engine", "tornado")
-                    .fails("SDK in " + sdk + " does not fit the JDK in ", "tornado.runtime", "TORNADOVM_HOME");
+                    .fails("SDK in " + sdk + " does not fit the JDK in ", "tornado", "TORNADOVM_HOME");
         }
         Cli.Result devices =
                 start(temp, environment, "a house/whirlwind", "devices").succeeds();

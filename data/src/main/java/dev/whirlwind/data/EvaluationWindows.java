@@ -58,10 +58,9 @@ public final class EvaluationWindows {
         }
         this.source = source;
         this.window = window;
-        boolean separate = convention == Convention.SEPARATE;
-        predictedPerWindow = separate ? window - 1 : window;
+        predictedPerWindow = convention == Convention.SEPARATE ? window - 1 : window;
         // A last window counts when it predicts anything: with 2 tokens or more.
-        all = separate ? (source.tokens() + window - 2) / window : (source.tokens() - 1 + window - 1) / window;
+        all = Math.ceilDiv(source.tokens() - 1, window);
         count = most == 0 ? Math.toIntExact(all) : (int) Math.min(all, most);
     }
 

@@ -32,12 +32,15 @@ public final class MixedSequences implements TrainingSequences {
         return data.sequence();
     }
 
-    /** Positions in which the new data comes once, with its share of the old. */
+    /** Positions in which each of the new data comes once, with its share of the old. */
     @Override
     public long perEpoch() {
-        long positions = (long) Math.ceil(data.perEpoch() / (1 - fraction));
-        // Where the division rounded down, the last sequence would be left out.
-        return positions - replayedBefore(positions) < data.perEpoch() ? positions + 1 : positions;
+        // From above, as the division may round: the last position before the new data begin again.
+        long positions = (long) Math.ceil(data.perEpoch() / (1 - fraction)) + 1;
+        while (positions - replayedBefore(positions) > data.perEpoch()) {
+            positions--;
+        }
+        return positions;
     }
 
     @Override

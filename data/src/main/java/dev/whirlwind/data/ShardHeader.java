@@ -78,7 +78,7 @@ record ShardHeader(int version, long tokens, long sourceBytes, int vocabulary, i
         boolean ours =
                 bytes.remaining() >= BYTES && bytes.slice(0, MAGIC.length).equals(ByteBuffer.wrap(MAGIC));
         if (!ours) {
-            throw new UserException(file + " is not a token shard: make one with `prepare`");
+            throw new DamagedShard(file, "damaged, as it does not begin as a token shard does", null);
         }
         bytes.order(ByteOrder.LITTLE_ENDIAN).position(MAGIC.length);
         int version = bytes.getInt();
@@ -97,13 +97,19 @@ record ShardHeader(int version, long tokens, long sourceBytes, int vocabulary, i
                 && header.sourceBytes >= 0
                 && header.tokens <= MOST_TOKENS;
         if (!sound) {
-            throw new UserException(file + " has a damaged header (" + header.tokens + " tokens of " + bytesPerToken
-                    + " bytes, vocabulary " + header.vocabulary + "): prepare the data again");
+            throw new DamagedShard(
+                    file,
+                    "has a damaged header (" + header.tokens + " tokens of " + bytesPerToken + " bytes, vocabulary "
+                            + header.vocabulary + ")",
+                    null);
         }
         long expected = header.fileBytes();
         if (fileSize != expected) {
-            throw new UserException(file + " is " + fileSize + " bytes long where its header says " + expected
-                    + ": it was cut or damaged, prepare the data again");
+            throw new DamagedShard(
+                    file,
+                    "it is " + fileSize + " bytes long where its header says " + expected
+                            + ", so it was cut or damaged",
+                    null);
         }
         return header;
     }

@@ -136,7 +136,7 @@ public final class TokenDataset implements TokenSource {
             opened = true;
             return new Shard(file, header, table.asIntBuffer(), channel, first);
         } catch (NoSuchFileException e) {
-            throw new UserException(file + " is missing: prepare the data again", e);
+            throw new DamagedShard(file, "is missing", e);
         } catch (IOException e) {
             throw Reading.failure(file, e);
         } finally {

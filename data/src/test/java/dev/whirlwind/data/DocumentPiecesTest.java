@@ -18,8 +18,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class DocumentPiecesTest {
-    /** By {@code -Dlong=true}: many more texts. */
-    private static final boolean LONG = Boolean.getBoolean("long");
+    /** By {@code -Dwhirlwind.long=true}: many more texts. */
+    private static final boolean LONG = Boolean.getBoolean("whirlwind.long");
 
     private static final int TEXTS = LONG ? 20_000 : 400;
 

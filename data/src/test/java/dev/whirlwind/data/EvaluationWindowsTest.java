@@ -60,6 +60,23 @@ class EvaluationWindowsTest {
                 .isEqualTo(45);
     }
 
+    /** What a window has of the last 5 of 25 tokens: by these lengths some models rotate. */
+    @Test
+    void theLastWindowIsShorter() {
+        TokenSource source = TokenSource.of("zeros", new int[25], 25, 256);
+        EvaluationWindows overlapping = new EvaluationWindows(source, 10, Convention.OVERLAPPING);
+        assertThat(IntStream.range(0, overlapping.count()).map(overlapping::length))
+                .containsExactly(10, 10, 4);
+        EvaluationWindows separate = new EvaluationWindows(source, 10, Convention.SEPARATE);
+        assertThat(IntStream.range(0, separate.count()).map(separate::length)).containsExactly(10, 10, 5);
+        assertThat(separate.name()).isEqualTo("zeros");
+        // One token more than two windows, which would have nothing to predict.
+        TokenSource shorter = TokenSource.of("zeros", new int[21], 21, 256);
+        for (Convention convention : Convention.values()) {
+            assertThat(new EvaluationWindows(shorter, 10, convention).count()).isEqualTo(2);
+        }
+    }
+
     /** Documents end at places 2, 3, 11, 12 and 29. */
     private static TokenSource documents() {
         int[] tokens = new int[32];

@@ -217,7 +217,7 @@ class PreparationTest {
                         () -> new Preparation(growing, bytes, options(0.1, 1000, 2), SILENT).run(folder.resolve("out")))
                 .isInstanceOf(UserException.class)
                 .hasMessageContaining("growing changed while it was being read");
-        assertThat(folder.resolve("out/dataset.json")).doesNotExist();
+        assertThat(folder.resolve("out")).doesNotExist();
     }
 
     /** A shard, and what says that all are there, count only once they would survive a power cut. */
@@ -366,6 +366,66 @@ class PreparationTest {
         assertThat(summary.endOfTextToken()).isEqualTo("</s>");
         assertThat(summary.endOfTextFrom()).isEqualTo("config.json");
         assertThat(summary.after()).containsExactly(4);
+    }
+
+    /** Where a long document's last piece cannot be read, the document still ends. */
+    @Test
+    void aPieceThatIsLeftOutLeavesWhatStandsAroundTheDocument() throws IOException {
+        String good = "abcdefg ".repeat(DocumentPieces.LENGTH / 8 + 1);
+        List<String> texts = List.of("first", good + good + "bad #", "# bad " + good + good, "last");
+        Corpus corpus = new Corpus() {
+            @Override
+            public void read(Sink sink) {
+                texts.forEach(text -> {
+                    for (int from = 0; from < text.length(); from += TextReader.PIECE) {
+                        int to = Math.min(text.length(), from + TextReader.PIECE);
+                        sink.text("document", text.substring(from, to), to == text.length());
+                    }
+                });
+            }
+
+            @Override
+            public String name() {
+                return "texts";
+            }
+        };
+        Preparation.Options skip = new Preparation.Options(0, 5, 1_000_000, 2, Preparation.OnBadText.SKIP);
+        Path out = folder.resolve("out");
+        DatasetSummary summary = new Preparation(corpus, Cases.refusing(bytes, '#'), skip, SILENT).run(out);
+        String train = bytes.decode(all(out, "train"));
+        assertThat(train.split("<\\|endoftext\\|>", -1))
+                .hasSize(5)
+                .startsWith("first")
+                .endsWith("last", "");
+        assertThat(train).doesNotContain("#").contains("abcdefg");
+        assertThat(summary.train().documents()).isEqualTo(4);
+        assertThat(summary.skippedRows()).isEqualTo(2);
+    }
+
+    /** A few pieces for each thread wait, however long the corpus is. */
+    @Test
+    void memoryHoldsAFewPieces() {
+        AtomicLong written = new AtomicLong();
+        Corpus corpus = new Corpus() {
+            private boolean counted;
+
+            @Override
+            public void read(Sink sink) {
+                for (int i = 1; i <= 50; i++) {
+                    sink.text("document", "text " + i, true);
+                    assertThat(written.get()).isEqualTo(counted ? Math.max(0, i - 7) : 0);
+                }
+                counted = true;
+            }
+
+            @Override
+            public String name() {
+                return "fifty";
+            }
+        };
+        new Preparation(corpus, bytes, options(0.1, 1000, 2), (_, _, _) -> written.incrementAndGet())
+                .run(folder.resolve("out"));
+        assertThat(written).hasValue(50);
     }
 
     @Test

@@ -83,7 +83,8 @@ class SequencesTest {
         long replayed = 0;
         BitSet seen = new BitSet();
         long epoch = mixed.perEpoch();
-        assertThat((double) epoch).isBetween(499 / (1 - fraction), 499 / (1 - fraction) + 1.001);
+        assertThat(mixed.sequence()).isEqualTo(1);
+        assertThat((double) epoch).isBetween(499 / (1 - fraction) - 1.001, 499 / (1 - fraction) + 0.001);
         for (long position = 0; position < epoch; position++) {
             mixed.read(position, token, target, 0);
             if (target[0] == 7777) {
@@ -94,8 +95,9 @@ class SequencesTest {
             assertThat((double) replayed)
                     .isBetween((position + 1) * fraction - 1.001, (position + 1) * fraction + 0.001);
         }
-        // One pass over the mixture leaves out nothing of the new data.
+        // One pass over the mixture leaves out nothing of the new data, and has nothing of it twice.
         assertThat(seen.cardinality()).isEqualTo(499);
+        assertThat(epoch - replayed).isEqualTo(499);
         mixed.read(1_000_000_007L, token, target, 0);
         int first = target[0];
         mixed.read(1_000_000_007L, token, target, 0);

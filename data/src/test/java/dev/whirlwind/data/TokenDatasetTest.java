@@ -60,6 +60,24 @@ class TokenDatasetTest {
         assertThat(Files.exists(folder.resolve("train-00000.tokens.partial"))).isFalse();
     }
 
+    /** Of blocks of 16 KiB, from the middle of one to the middle of another, in this shard or the next. */
+    @ParameterizedTest
+    @CsvSource({"65536, 1000000", "65537, 1000000", "65536, 20000"})
+    void readsFromAnyPlaceOverManyBlocks(int vocabulary, long shardTokens) throws IOException {
+        int[] all = random.ints(50_000, 0, vocabulary).toArray();
+        TestShards.write(folder, new TestShards.Fake(vocabulary, (byte) 1), shardTokens, all);
+        TokenDataset dataset = TokenDataset.open(folder, TokenDataset.TRAIN, vocabulary);
+        for (int i = 0; i < 40; i++) {
+            int from = random.nextInt(all.length);
+            int[] read = new int[random.nextInt(1 + all.length - from)];
+            dataset.read(from, read, 0, read.length);
+            assertThat(read).as("seed %d", seed).isEqualTo(Arrays.copyOfRange(all, from, from + read.length));
+        }
+        assertThatThrownBy(() -> TokenDataset.open(folder, TokenDataset.TRAIN, all[30_001])
+                        .read(30_001, new int[1], 0, 1))
+                .hasMessageContaining("token id " + all[30_001] + " at place " + 30_001 % shardTokens + " of ");
+    }
+
     @Test
     void idsOutsideOfTheModelsVocabularyAreNamed() throws IOException {
         int[] tokens = random.ints(100, 0, 50257).toArray();
@@ -98,6 +116,21 @@ class TokenDatasetTest {
         assertOpening().hasMessageContaining("train-00001.tokens: damaged, or of another preparation");
     }
 
+    /** Their headers are the same, as all full shards' of one preparation are but for the bytes of text. */
+    @Test
+    void shardsInAnotherOrderAreRefused() throws IOException {
+        int[][] documents = {
+            random.ints(60, 0, 300).toArray(), random.ints(60, 0, 300).toArray()
+        };
+        TestShards.write(folder, new TestShards.Fake(300, (byte) 1), 60, documents);
+        Path first = folder.resolve("train-00000.tokens");
+        Path second = folder.resolve("train-00001.tokens");
+        Files.move(first, folder.resolve("train"));
+        Files.move(second, first);
+        Files.move(folder.resolve("train"), second);
+        assertOpening().hasMessageContaining("train-00000.tokens: damaged, or of another preparation");
+    }
+
     @Test
     void damagedFoldersAreRefused() throws IOException {
         assertOpening().hasMessageContaining("holds no prepared data");
@@ -126,7 +159,10 @@ class TokenDatasetTest {
             assertOpening().hasMessageContaining("train-00001.tokens");
         }
         Files.delete(shard);
-        assertOpening().hasMessageContaining("train-00001.tokens is missing");
+        // As for all damage, with what resume makes good.
+        assertOpening()
+                .isInstanceOf(DamagedShard.class)
+                .hasMessageContainingAll("train-00001.tokens: is missing", "remove " + folder.toAbsolutePath());
 
         Files.write(shard, whole);
         Path summary = folder.resolve("dataset.json");
@@ -211,11 +247,7 @@ class TokenDatasetTest {
     @Test
     void shardsOfVersion1AreReadWithoutChecks() throws IOException {
         int[] all = random.ints(100, 0, 300).toArray();
-        ByteBuffer shard = ByteBuffer.allocate(72 + 2 * all.length)
-                .order(ByteOrder.LITTLE_ENDIAN)
-                .put(new ShardHeader(1, 100, 300, 300, 0, new byte[32]).encode());
-        Arrays.stream(all).forEach(token -> shard.putShort((short) token));
-        Files.write(folder.resolve("train-00000.tokens"), shard.array());
+        Files.write(folder.resolve("train-00000.tokens"), version1(new byte[32], all));
         String json = """
                 {"tokenizer": "00", "vocabulary": 300, "endOfText": 0, "heldOut": 0.0, "seed": 1, "heldOutBy": "document",
                  "train": {"documents": 1, "bytes": 300, "tokens": 100, "shards": 1},
@@ -230,6 +262,28 @@ class TokenDatasetTest {
         TestShards.write(folder, new TestShards.Fake(300, (byte) 0), 1000, all);
         Files.writeString(folder.resolve("dataset.json"), json);
         assertOpening().hasMessageContaining("train-00000.tokens: damaged");
+    }
+
+    /** Without checksums nothing else tells that shards of two preparations lie together. */
+    @Test
+    void shardsOfVersion1AreOfOneTokenizer() throws IOException {
+        byte[] other = new byte[32];
+        other[31] = 1;
+        Files.write(folder.resolve("train-00000.tokens"), version1(new byte[32], new int[100]));
+        Files.write(folder.resolve("train-00001.tokens"), version1(other, new int[100]));
+        Files.writeString(folder.resolve("dataset.json"), """
+                {"train": {"documents": 1, "bytes": 600, "tokens": 200, "shards": 2},
+                 "valid": {"documents": 0, "bytes": 0, "tokens": 0, "shards": 0}}""");
+        assertOpening().hasMessageContainingAll("train-00001.tokens", "different tokenizers");
+    }
+
+    private static byte[] version1(byte[] fingerprint, int[] tokens) {
+        int n = tokens.length;
+        ByteBuffer shard = ByteBuffer.allocate(ShardHeader.BYTES + Short.BYTES * n)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .put(new ShardHeader(1, n, 3L * n, 300, 0, fingerprint).encode());
+        Arrays.stream(tokens).forEach(token -> shard.putShort((short) token));
+        return shard.array();
     }
 
     @ParameterizedTest

@@ -48,7 +48,10 @@ public final class Reason {
     public static String withoutPlace(JacksonException e) {
         return cited(String.valueOf(e.getOriginalMessage())
                 .replaceFirst(" \\((start marker|for (Array|Object|root) starting) at .*", "")
-                .replaceAll(" \\(from `[^`]*`\\)|, from `[^`]*`|: enable `[^`]*` to allow", ""));
+                .replaceFirst("Trailing token \\(.*", "something follows after its end")
+                .replaceAll(" \\(from `[^`]*`\\)|, from `[^`]*`|: enable `[^`]*` to allow", "")
+                .replaceAll(" \\(not recognized as one since Feature '[^']*' not enabled for parser\\)", "")
+                .replaceFirst("^java\\.[\\w.]*Exception: ", ""));
     }
 
     /** A text from a file or a user, on one line: without what would move a terminal's cursor or colour its text. */

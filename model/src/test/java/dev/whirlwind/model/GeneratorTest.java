@@ -9,6 +9,8 @@ import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class GeneratorTest {
     private static final ModelConfig CONFIG = ModelConfig.parse("""
@@ -42,6 +44,24 @@ class GeneratorTest {
                 assertThat(generate(prompt, chunk, 16, 5, -1))
                         .as("a prompt of %d in chunks of %d", prompt, chunk)
                         .isEqualTo(oneByOne);
+            }
+        }
+    }
+
+    /** Where rotations depend on a text's length, it is the text's that counts, not the room for more. */
+    @ParameterizedTest
+    @ValueSource(strings = {"llama-longrope", "qwen2-dynamic"})
+    void theRoomThatIsLeftDoesNotShow(String name) {
+        try (Engine engine = new ReferenceEngine()) {
+            ModelConfig config = ModelConfig.read(GoldenCases.folder(name));
+            Parameters weights = new Parameters(engine, new ParameterLayout(config), "weights");
+            HuggingFace.load(GoldenCases.folder(name), weights);
+            int[] prompt = IntStream.range(0, 9).map(i -> 5 * i % 47).toArray();
+            Generator small = new Generator(engine, weights, 16, 4);
+            Generator large = new Generator(engine, weights, 40, 4);
+            for (int seed = 0; seed < 40; seed++) {
+                assertThat(large.generate(prompt, 7, new Sampler(1, 0, 1, seed), Set.of(), token -> {}))
+                        .isEqualTo(small.generate(prompt, 7, new Sampler(1, 0, 1, seed), Set.of(), token -> {}));
             }
         }
     }

@@ -5,12 +5,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Comparator;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class SamplerTest {
     private static final int DRAWS = 20_000;
@@ -47,6 +50,16 @@ class SamplerTest {
         // 0.5 + 0.25 reaches 0.7; the third is not needed.
         assertThat(shares(1, 0, 0.7)).containsExactly(new double[] {1 / 3.0, 0, 2 / 3.0, 0}, within(0.015));
         assertThat(shares(1, 0, 0.4)).containsExactly(new double[] {0, 0, 1, 0}, within(1e-9));
+    }
+
+    /** Scores that all are far from 0, of which no exponential is a number. */
+    @ParameterizedTest
+    @ValueSource(floats = {-3000, 3000})
+    void onlyDifferencesOfScoresCount(float shift) {
+        for (int i = 0; i < 4; i++) {
+            logits.setAtIndex(ValueLayout.JAVA_FLOAT, i, logits.getAtIndex(ValueLayout.JAVA_FLOAT, i) + shift);
+        }
+        assertThat(shares(1, 0, 1)).containsExactly(new double[] {0.25, 0.1, 0.5, 0.15}, within(0.015));
     }
 
     @Test

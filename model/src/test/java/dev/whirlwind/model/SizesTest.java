@@ -4,7 +4,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.charset.StandardCharsets;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -61,6 +64,34 @@ class SizesTest {
         assertThatThrownBy(() -> parse("{\"model_type\": \"gpt2\", \"n_embd\": " + width + "}"))
                 .isInstanceOf(UserException.class)
                 .hasMessageContaining("larger than any machine");
+    }
+
+    /** Each size by itself is that of some model; the last of each pair is the largest that is let through. */
+    @ParameterizedTest
+    @CsvSource({
+        "'hidden_size, 8388608, vocab_size, 100000000', 10000000",
+        "'hidden_size, 8388608, max_position_embeddings, 200000000', 20000000",
+        "'hidden_size, 8388608, num_hidden_layers, 10000, intermediate_size, 10000', 500",
+        "'hidden_size, 8388608, num_hidden_layers, 10000, head_dim, 1024', 40",
+    })
+    void sizesWhoseProductIsNoModel(String sizes, int fewer) {
+        String[] named = sizes.split(", ");
+        assertThat(parse(with(named, fewer)).hiddenSize()).isEqualTo(8388608);
+        assertThatThrownBy(() -> parse(with(named, Integer.parseInt(named[named.length - 1]))))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("larger than any machine");
+    }
+
+    private static String with(String[] named, int last) {
+        Map<String, Integer> all = new LinkedHashMap<>();
+        all.putAll(Map.of("vocab_size", 300, "hidden_size", 8, "intermediate_size", 64, "head_dim", 2));
+        all.putAll(Map.of("num_hidden_layers", 2, "num_attention_heads", 4, "max_position_embeddings", 64));
+        for (int i = 0; i < named.length; i += 2) {
+            all.put(named[i], i + 2 == named.length ? last : Integer.parseInt(named[i + 1]));
+        }
+        return all.entrySet().stream()
+                .map(size -> "\"" + size.getKey() + "\": " + size.getValue())
+                .collect(Collectors.joining(", ", "{\"model_type\": \"llama\", ", "}"));
     }
 
     private static ModelConfig parse(String json) {

@@ -39,6 +39,9 @@ class SignaturesTest {
     @Test
     void areThoseOfTheSdk() throws Exception {
         Optional<Path> jar = sdkJar();
+        assertThat(jar.isPresent() || !"required".equals(System.getenv("WHIRLWIND_DEVICE_TESTS")))
+                .as("an SDK is required here")
+                .isTrue();
         assumeTrue(jar.isPresent(), "needs a TornadoVM SDK (TORNADOVM_HOME, TORNADO_SDK or SDKMAN)");
         List<ClassModel> ours = ourClasses();
         assertThat(ours).hasSizeGreaterThan(20);
@@ -66,6 +69,10 @@ class SignaturesTest {
             problems.add(name + " extends " + their.superclass() + " in the SDK");
         }
         for (var type : our.interfaces()) {
+            // Which 5.x's tasks are not; see TornadoFunctions.
+            if (type.asInternalName().equals("java/io/Serializable")) {
+                continue;
+            }
             if (their.interfaces().stream().noneMatch(t -> t.asInternalName().equals(type.asInternalName()))) {
                 problems.add(name + " does not implement " + type.asInternalName() + " in the SDK");
             }

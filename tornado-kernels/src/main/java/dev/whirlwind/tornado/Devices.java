@@ -4,6 +4,7 @@ import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import uk.ac.manchester.tornado.api.TornadoBackend;
 import uk.ac.manchester.tornado.api.TornadoRuntime;
 import uk.ac.manchester.tornado.api.common.TornadoDevice;
@@ -21,13 +22,26 @@ public final class Devices {
         }
     }
 
+    private static final String PROBLEM = "whirlwind.tornado.problem";
+
     private Devices() {}
+
+    /** Why the launcher left an SDK out that it found or that was named, in one line. */
+    public static Optional<String> problem() {
+        return Optional.ofNullable(System.getProperty(PROBLEM));
+    }
+
+    /** Which back ends of the SDK the launcher left out, and why, in one line. */
+    public static Optional<String> leftOut() {
+        return Optional.ofNullable(System.getProperty("whirlwind.tornado.left.out"));
+    }
 
     /** All devices, in TornadoVM's order; an error says what is missing. */
     public static List<DeviceInfo> list() {
         List<DeviceInfo> devices = NativeOutput.silenced(() -> list(runtime()));
         if (devices.isEmpty()) {
-            throw Failures.atStart(new IllegalStateException("the drivers that are installed have none"));
+            throw Failures.atStart(new IllegalStateException("the drivers that are installed have none"
+                    + leftOut().map(why -> "; " + why).orElse("")));
         }
         return devices;
     }
@@ -40,7 +54,8 @@ public final class Devices {
                 TornadoDevice device = backend.getDevice(d);
                 devices.add(new DeviceInfo(
                         b + ":" + d,
-                        backend.getName(),
+                        // It says CUDADriver.
+                        backend.getName().replaceFirst("Driver$", ""),
                         device.getPlatformName(),
                         device.getPhysicalDevice().getDeviceName(),
                         device.getDeviceType() == TornadoDeviceType.CPU
@@ -74,14 +89,12 @@ public final class Devices {
     }
 
     private static TornadoRuntime runtime() {
-        // Why the launcher left out an SDK that it found.
-        String problem = System.getProperty("whirlwind.tornado.problem");
-        if (problem != null) {
+        problem().ifPresent(problem -> {
             throw new UserException(problem);
-        }
+        });
         if (ModuleLayer.boot().findModule("tornado.runtime").isEmpty()) {
-            throw new UserException("no TornadoVM SDK found; install one (sdk install tornadovm), set TORNADOVM_HOME "
-                    + "to it, and start with ./whirlwind");
+            throw new UserException("no TornadoVM SDK found; install one (docs/tornadovm.md says which), set"
+                    + " TORNADOVM_HOME to it unless SDKMAN did, and start with ./whirlwind");
         }
         try {
             return TornadoRuntimeProvider.getTornadoRuntime();

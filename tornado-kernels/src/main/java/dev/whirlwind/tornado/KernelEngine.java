@@ -16,6 +16,7 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 abstract class KernelEngine implements Engine {
     private final IdentityHashMap<Program, List<Stage>> recordings = new IdentityHashMap<>();
     private final Map<String, Memory> scratch = new HashMap<>();
+    private int kernels;
 
     @Override
     public final void run(Program program, Inputs inputs, int layer) {
@@ -25,6 +26,7 @@ abstract class KernelEngine implements Engine {
             program.run(recorder);
             stages = recorder.stages();
             recordings.put(program, stages);
+            kernels += stages.stream().mapToInt(stage -> stage.calls().size()).sum();
         }
         for (Stage stage : stages) {
             for (int repeat = 0; repeat < stage.repeats(); repeat++) {
@@ -37,6 +39,11 @@ abstract class KernelEngine implements Engine {
     /** Translates one program. */
     Recorder recorder() {
         return new Recorder(this);
+    }
+
+    /** How many kernels all programs have that were recorded so far. */
+    final int kernels() {
+        return kernels;
     }
 
     /** Runs the calls of a stage whose cursor is filled. */

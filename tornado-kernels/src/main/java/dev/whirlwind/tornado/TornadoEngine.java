@@ -1,6 +1,7 @@
 package dev.whirlwind.tornado;
 
 import dev.whirlwind.model.Buffer;
+import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import java.util.IdentityHashMap;
 import java.util.List;
@@ -17,29 +18,64 @@ import uk.ac.manchester.tornado.api.enums.DataTransferMode;
  * replayed after that; buffers stay on the device.
  */
 public final class TornadoEngine extends KernelEngine {
+    /** A launch that a device refuses once, it refuses always; what breaks later shows when a result is fetched. */
+    private static final int CHECKED_RUNS = 2;
+
     private final DeviceInfo info;
     private final Residency residency;
-    private final IdentityHashMap<Stage, TornadoExecutionPlan> plans = new IdentityHashMap<>();
+    private final IdentityHashMap<Stage, Compiled> plans = new IdentityHashMap<>();
+    private final Compiling compiling;
     private final boolean gpu;
     private final int computeUnits;
     private final long memory;
     private final long largest;
     private long allocated;
+    private int kernelsCompiled;
     private long compileNanos;
 
-    /** On a device that {@link Devices} found; {@code -Dwhirlwind.kernels=cpu} or {@code gpu} overrules its kind. */
-    public TornadoEngine(DeviceInfo info) {
-        this(
-                info,
-                info.memory(),
-                System.getProperty("whirlwind.kernels", info.isGpu() ? "gpu" : "cpu")
-                        .equals("gpu"),
-                Devices.device(info).getPhysicalDevice().getDeviceMaxComputeUnits());
+    /** Is told how compiling goes on, before and after each part of it. */
+    @FunctionalInterface
+    public interface Compiling {
+        /**
+         * So many kernels are compiled.
+         *
+         * @param known kernels of all that was to be computed so far
+         * @param seconds that compiling took so far, with each kernel's first run
+         */
+        void at(int done, int known, double seconds);
     }
 
-    /** Some memory only, or kernels for another kind of device. */
+    /** On a device that {@link Devices} found. */
+    public TornadoEngine(DeviceInfo info) {
+        this(info, (done, known, seconds) -> {});
+    }
+
+    /** The same; {@code -Dwhirlwind.kernels=cpu} or {@code gpu} overrules the device's kind. */
+    public TornadoEngine(DeviceInfo info, Compiling compiling) {
+        this(info, info.memory(), forGpus(info), computeUnits(info), compiling);
+    }
+
+    private static boolean forGpus(DeviceInfo info) {
+        String kind = System.getProperty("whirlwind.kernels", info.isGpu() ? "gpu" : "cpu");
+        return switch (kind) {
+            case "gpu" -> true;
+            case "cpu" -> false;
+            default -> throw new UsageException("-Dwhirlwind.kernels is " + kind + "; it must be cpu or gpu");
+        };
+    }
+
+    private static int computeUnits(DeviceInfo info) {
+        return Devices.device(info).getPhysicalDevice().getDeviceMaxComputeUnits();
+    }
+
+    /** Some memory only, or kernels for another kind or size of device. */
     TornadoEngine(DeviceInfo info, long memory, boolean gpu, int computeUnits) {
+        this(info, memory, gpu, computeUnits, (done, known, seconds) -> {});
+    }
+
+    private TornadoEngine(DeviceInfo info, long memory, boolean gpu, int computeUnits, Compiling compiling) {
         this.info = info;
+        this.compiling = compiling;
         this.memory = memory;
         this.gpu = gpu;
         this.computeUnits = computeUnits;
@@ -87,22 +123,44 @@ public final class TornadoEngine extends KernelEngine {
 
     @Override
     void run(Stage stage) {
-        try {
-            TornadoExecutionPlan plan = plans.get(stage);
-            if (plan != null) {
-                plan.withGraph(1).execute();
-                return;
-            }
+        Compiled compiled = plans.get(stage);
+        if (compiled != null && compiled.runs >= CHECKED_RUNS) {
+            guarded(stage, compiled::run);
+        } else if (compiled != null) {
+            guarded(stage, () -> checked(stage, compiled::run));
+        } else {
             long start = System.nanoTime();
-            residency.settle();
-            plan = plan(stage.calls(), stage);
-            plans.put(stage, plan);
-            plan.withGraph(1).execute();
+            compiling.at(kernelsCompiled, kernels(), compileSeconds());
+            guarded(
+                    stage,
+                    () -> checked(stage, () -> {
+                        residency.settle();
+                        Compiled fresh = new Compiled(plan(stage.calls(), stage));
+                        plans.put(stage, fresh);
+                        fresh.run();
+                    }));
             compileNanos += System.nanoTime() - start;
+            kernelsCompiled += stage.calls().size();
+            compiling.at(kernelsCompiled, kernels(), compileSeconds());
+        }
+    }
+
+    /** Runs, and says what failed and where. */
+    private void guarded(Stage stage, Runnable action) {
+        try {
+            action.run();
         } catch (UserException e) {
             throw e;
         } catch (RuntimeException | Error e) {
             throw Failures.on(info.name(), culprit(stage), e);
+        }
+    }
+
+    /** Runs, and does not take a kernel for done that the driver refused: TornadoVM only prints that, and goes on. */
+    private void checked(Stage stage, Runnable action) {
+        List<String> failures = NativeOutput.failures(action);
+        if (!failures.isEmpty()) {
+            throw Failures.ofDriver(info.name(), culprit(stage), failures);
         }
     }
 
@@ -111,16 +169,47 @@ public final class TornadoEngine extends KernelEngine {
         return compileNanos * 1e-9;
     }
 
-    /** Not all of TornadoVM's errors name the kernel: the first that fails alone, too. */
+    /**
+     * Neither all of TornadoVM's errors nor those of drivers name the kernel: the first that fails alone, too. After some
+     * errors nothing runs on a device any more, so that the first would always be blamed.
+     */
     private String culprit(Stage stage) {
+        try {
+            residency.check(info.name());
+        } catch (UserException e) {
+            return "in one of the kernels "
+                    + String.join(", ", stage.calls().stream().map(Call::name).toList())
+                    + ", after which nothing runs ";
+        }
         for (Call call : stage.calls()) {
+            boolean fails;
             try {
-                plan(List.of(call), stage).withGraph(1).execute();
+                fails = !NativeOutput.failures(
+                                () -> plan(List.of(call), stage).withGraph(1).execute())
+                        .isEmpty();
             } catch (RuntimeException | Error e) {
+                fails = true;
+            }
+            if (fails) {
                 return "in kernel " + call.name() + " ";
             }
         }
         return "";
+    }
+
+    /** A stage's plan, and how often it ran. */
+    private static final class Compiled {
+        private final TornadoExecutionPlan plan;
+        private int runs;
+
+        Compiled(TornadoExecutionPlan plan) {
+            this.plan = plan;
+        }
+
+        void run() {
+            runs = Math.min(runs + 1, CHECKED_RUNS);
+            plan.withGraph(1).execute();
+        }
     }
 
     private TornadoExecutionPlan plan(List<Call> calls, Stage stage) {
@@ -145,12 +234,28 @@ public final class TornadoEngine extends KernelEngine {
 
     @Override
     public void download(Buffer buffer, long offset, long length) {
-        residency.download(((Memory) buffer).array(), offset, length);
+        guardedTransfer(
+                "while fetching " + ((Memory) buffer).name(),
+                () -> residency.download(((Memory) buffer).array(), offset, length));
     }
 
     @Override
     public void upload(Buffer buffer, long offset, long length) {
-        residency.upload(((Memory) buffer).array(), offset, length);
+        guardedTransfer(
+                "while sending " + ((Memory) buffer).name(),
+                () -> residency.upload(((Memory) buffer).array(), offset, length));
+    }
+
+    private void guardedTransfer(String where, Runnable transfer) {
+        List<String> failures;
+        try {
+            failures = NativeOutput.failures(transfer);
+        } catch (RuntimeException | Error e) {
+            throw Failures.on(info.name(), where + " ", e);
+        }
+        if (!failures.isEmpty()) {
+            throw Failures.ofDriver(info.name(), where + " ", failures);
+        }
     }
 
     @Override

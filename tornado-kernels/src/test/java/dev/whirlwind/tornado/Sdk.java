@@ -5,7 +5,10 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.UserException;
 
-/** Device tests run where .ci/run finds a TornadoVM SDK and there is a device; elsewhere they are skipped by name. */
+/**
+ * Device tests run where .ci/run finds a TornadoVM SDK and there is a device; elsewhere they are skipped by name, or fail
+ * where {@code WHIRLWIND_DEVICE_TESTS=required} says that there must be one.
+ */
 final class Sdk {
     private Sdk() {}
 
@@ -27,6 +30,9 @@ final class Sdk {
             Devices.list();
         } catch (UserException e) {
             problem = e.getMessage();
+        }
+        if (problem != null && "required".equals(System.getenv("WHIRLWIND_DEVICE_TESTS"))) {
+            throw new AssertionError("device tests are required here, but " + problem);
         }
         assumeTrue(problem == null, "needs a TornadoVM SDK and an OpenCL device: " + problem);
     }

@@ -10,6 +10,8 @@ import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Tensor;
 import dev.whirlwind.model.UserException;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import uk.ac.manchester.tornado.api.annotations.Parallel;
@@ -121,6 +123,40 @@ class TornadoEngineTest {
             assertThatThrownBy(() -> engine.run(stage))
                     .isInstanceOf(UserException.class)
                     .hasMessageContaining("kernel broken");
+        }
+    }
+
+    static void wTwice(IntArray c, int at, FloatArray x, int n) {
+        int x0 = c.get(at);
+        for (@Parallel int i = 0; i < n; i++) {
+            x.set(x0 + i, 2f * x.get(x0 + i));
+        }
+    }
+
+    /** TornadoVM only prints it, and goes on with results that nothing computed. */
+    @Test
+    void kernelsThatTheDriverRefusesAreNamed() {
+        int n = 1 << 20;
+        List<String> properties = new ArrayList<>();
+        try (TornadoEngine engine = new TornadoEngine(Devices.find(null))) {
+            Memory memory = (Memory) engine.allocate("x", n);
+            Stage stage = new Stage();
+            int at = stage.at(new Tensor(memory, 0, 0));
+            stage.call("fine", TornadoEngineTest::wTwice, at, memory.array(), n);
+            stage.call("odd", TornadoEngineTest::wTwice, at, memory.array(), n);
+            // More than a group may have, whatever the names of the graph and the task.
+            for (int graph = 0; graph < 20; graph++) {
+                for (int task = 0; task < 2; task++) {
+                    properties.add("stage" + graph + ".odd_" + task + ".local.workgroup.size");
+                }
+            }
+            properties.forEach(name -> System.setProperty(name, String.valueOf(n)));
+            assertThatThrownBy(() -> engine.run(stage))
+                    .isInstanceOf(UserException.class)
+                    .hasMessageContaining("in kernel odd on ")
+                    .hasMessageContaining("clEnqueueNDRangeKernel returned -54 (CL_INVALID_WORK_GROUP_SIZE)");
+        } finally {
+            properties.forEach(System::clearProperty);
         }
     }
 }

@@ -188,6 +188,9 @@ public record TrainConfig(
             null,
             0);
 
+    /** Of the cpu engine, which starts them all: more than any machine has cores for. */
+    public static final int MOST_THREADS = 1024;
+
     public TrainConfig {
         data = paths("data", data);
         valid = paths("valid", valid);
@@ -223,7 +226,7 @@ public record TrainConfig(
         require(Double.isFinite(spikeSigma) && spikeSigma > 0, "spike_sigma", spikeSigma, "above 0");
         require(saveDtype == null || saveDtype.convertible(), "save_dtype", saveDtype, "F32, BF16, F16 or F64");
         require(shardBytes > 0, "shard_bytes", shardBytes, "above 0");
-        require(threads >= 0, "threads", threads, "0 or more");
+        require(threads >= 0 && threads <= MOST_THREADS, "threads", threads, "from 0 to " + MOST_THREADS);
     }
 
     private static void requireRates(double lr, Double minLr, Shape schedule, double warmup, double decay) {
@@ -396,6 +399,8 @@ public record TrainConfig(
     }
 
     private static void requirePath(String option, String path) {
+        // An empty path would be the working folder; it comes of a shell's variable that is not set.
+        require(path == null || !path.isEmpty(), option, "\"\"", "a path");
         try {
             Path _ = path == null ? null : Path.of(path);
         } catch (InvalidPathException e) {

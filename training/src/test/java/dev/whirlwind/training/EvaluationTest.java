@@ -96,6 +96,7 @@ class EvaluationTest {
             assertThat(evaluation.documents()).extracting(Part::predicted).containsExactly(3L * 9, 3L * 9);
             assertThat(evaluation.meanNll()).isCloseTo(Math.log(256), within(1e-5));
             assertThat(evaluation.bitsPerByte(108)).isCloseTo(4, within(1e-4));
+            assertThat(evaluation.perplexity()).isCloseTo(256, within(0.01));
         }
     }
 

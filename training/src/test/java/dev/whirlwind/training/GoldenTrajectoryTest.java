@@ -206,6 +206,25 @@ class GoldenTrajectoryTest {
         }
     }
 
+    /** Training goes on with the rotations of its own length after an evaluation whose last window was short. */
+    @ParameterizedTest
+    @ValueSource(strings = {"llama-longrope", "qwen2-dynamic"})
+    void anEvaluationChangesNothingOfTheStepsAfterIt(String name) {
+        Path folder = GoldenCases.folder(name);
+        try (Engine engine = TinyRun.engine()) {
+            Parameters weights = new Parameters(engine, new ParameterLayout(ModelConfig.read(folder)), "weights");
+            HuggingFace.load(folder, weights);
+            int[] tokens = IntStream.range(0, 48 + 16).map(i -> i * i % 47).toArray();
+            Transformer model = Transformer.forTraining(engine, weights, 1, 48, false);
+            EvaluationWindows windows = new EvaluationWindows(text(weights, tokens), 48, Convention.SEPARATE);
+            windows.fill(0, 1, model.inputs().tokens, model.inputs().targets);
+            double before = model.evaluate();
+            Evaluation.of(model, windows);
+            windows.fill(0, 1, model.inputs().tokens, model.inputs().targets);
+            assertThat(model.evaluate()).isEqualTo(before);
+        }
+    }
+
     private static Evaluation evaluate(Engine engine, Parameters weights, int[] tokens, int sequence) {
         Transformer model = Transformer.forEvaluation(engine, weights, 2, sequence);
         return Evaluation.of(model, new EvaluationWindows(text(weights, tokens), sequence, Convention.SEPARATE));

@@ -97,6 +97,17 @@ class MetricsTest {
         }
     }
 
+    /** What a killed process was writing after its checkpoint is dropped like whole lines there, and is no damage. */
+    @Test
+    void rewindSaysNothingOfATornLineAfterTheCheckpoint() throws IOException {
+        Path file = write(step(1), step(2), saved(2));
+        Files.writeString(file, "{\"event\":\"step\",\"st\n", StandardOpenOption.APPEND);
+        Metrics.rewind(file, saved(2), notes::add).close();
+        assertThat(notes).isEmpty();
+        assertThat(folder.resolve("metrics.damaged")).doesNotExist();
+        assertThat(Metrics.read(file)).containsExactly(step(1), step(2), saved(2));
+    }
+
     /** The lines of a run of ten steps with a checkpoint at the eighth. */
     private List<Event> tenSteps() {
         List<Event> events = new ArrayList<>();

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.safetensors.DType;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -36,6 +38,8 @@ class TrainConfigTest {
                         true),
                 "test");
         assertThat(config.lr()).isEqualTo(5e-5);
+        assertThat(config.data()).containsExactly("a", "b");
+        assertThat(config.valid()).isEmpty();
         assertThat(config.schedule()).isEqualTo(Schedule.Shape.WSD);
         assertThat(config.saveDtype()).isEqualTo(DType.BF16);
         assertThat(config.beta2()).isEqualTo(TrainConfig.DEFAULTS.beta2());
@@ -79,9 +83,10 @@ class TrainConfigTest {
         "weight_decay, -0.1, run.yaml: weight_decay is -0.1",
         "held_out, NaN, run.yaml: held_out is NaN",
         "schedule, , 'run.yaml: schedule is null; it must be cosine'",
+        "on_spike, , 'run.yaml: on_spike is null; it must be ignore'",
     })
     void whatIsWrongIsNamed(String option, String value, String message) {
-        java.util.HashMap<String, String> options = new java.util.HashMap<>();
+        Map<String, String> options = new HashMap<>();
         options.put(option, value);
         assertThatThrownBy(() -> TrainConfig.of(options, "run.yaml"))
                 .isInstanceOf(UserException.class)
@@ -115,9 +120,33 @@ class TrainConfigTest {
     }
 
     @Test
+    void pathsAreNamesThatFilesCanHave() {
+        for (String option : List.of("model", "out", "data", "valid", "replay")) {
+            boolean one = option.equals("model") || option.equals("out");
+            assertThatThrownBy(() -> TrainConfig.of(Map.of(option, one ? "a\0b" : List.of("a", "a\0b")), "test"))
+                    .isInstanceOf(UserException.class)
+                    .hasMessageStartingWith("test: " + option)
+                    .hasMessageContaining("no file can be called");
+        }
+        for (String option : List.of("data", "valid", "replay")) {
+            assertThatThrownBy(() -> TrainConfig.of(Map.of(option, Arrays.asList("a", null)), "test"))
+                    .isInstanceOf(UserException.class)
+                    .hasMessageContaining("a path, or a list of paths");
+            Map<String, Object> none = new HashMap<>();
+            none.put(option, null);
+            assertThat(TrainConfig.of(none, "test")).isEqualTo(TrainConfig.DEFAULTS);
+        }
+        assertThat(TrainConfig.isOption("eval_batches")).isTrue();
+        assertThat(TrainConfig.isOption("eval_windows")).isTrue();
+        assertThat(TrainConfig.isOption("windows")).isFalse();
+    }
+
+    @Test
     void theRunsLengthIsGivenOnce() {
-        assertThatThrownBy(() -> TrainConfig.of(Map.of("steps", 1, "epochs", 2), "test"))
-                .hasMessageContaining("keep one");
+        for (Map<String, Integer> twice : List.of(
+                Map.of("steps", 1, "epochs", 2), Map.of("steps", 1, "tokens", 2), Map.of("epochs", 1, "tokens", 2))) {
+            assertThatThrownBy(() -> TrainConfig.of(twice, "test")).hasMessageContaining("keep one");
+        }
         Map<String, Integer> geometry = Map.of("batch", 4, "accumulation", 3);
         TrainConfig config = TrainConfig.of(geometry, "test");
         assertThat(config.totalSteps(120, 10)).isEqualTo(10);
@@ -147,7 +176,17 @@ class TrainConfigTest {
                 .isEqualTo(20);
         assertThat(TrainConfig.of(Map.of("warmup", 7), "test").schedule(200).warmup())
                 .isEqualTo(7);
+        assertThat(TrainConfig.of(Map.of("warmup", 1), "test").schedule(200).warmup())
+                .isEqualTo(1);
         assertThat(TrainConfig.DEFAULTS.schedule(200).min()).isEqualTo(1e-5);
+    }
+
+    @Test
+    void sequencesAreAsLongAsTheModelAllowsUpToALength() {
+        assertThat(TrainConfig.DEFAULTS.sequenceLength(512)).isEqualTo(512);
+        assertThat(TrainConfig.DEFAULTS.sequenceLength(4096)).isEqualTo(1024);
+        assertThat(TrainConfig.of(Map.of("sequence", 2048), "test").sequenceLength(4096))
+                .isEqualTo(2048);
     }
 
     @Test
@@ -179,6 +218,8 @@ class TrainConfigTest {
         "accumulation, 1, 0",
         "lr, 9.99, 10",
         "lr, 1e-30, 0",
+        "lr, 1.1754943508222875E-38, 1.1754E-38",
+        "min_lr, 1.1754943508222875E-38, 1.1754E-38",
         "min_lr, 0, -1e-9",
         "min_lr, 1e-4, 1.1e-4",
         "warmup, 0, -0.1",
@@ -190,6 +231,10 @@ class TrainConfigTest {
         "beta2, 0, -0.1",
         "beta2, 0.999, 1",
         "eps, 1e-30, 0",
+        "eps, 1.1754943508222875E-38, 1.1754E-38",
+        "eps, 3.4028234663852886E38, 3.41E38",
+        "clip, 1.1754943508222875E-38, 1.1754E-38",
+        "clip, 3.4028234663852886E38, 3.41E38",
         "clip, 0, -0.1",
         "dropout, 0, -0.1",
         "dropout, 0.999, 1",

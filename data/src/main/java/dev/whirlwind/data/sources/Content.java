@@ -66,11 +66,5 @@ interface Content {
             position += Math.max(0, n);
             return n;
         }
-
-        /** Where this is 0, GZIPInputStream takes a file's first member for the whole. */
-        @Override
-        public int available() throws IOException {
-            return Math.clamp(channel.size() - position, 0, Integer.MAX_VALUE);
-        }
     }
 }

@@ -21,6 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -39,6 +40,8 @@ final class FileCorpus implements Corpus {
     private static final byte[] GZIP = {0x1F, (byte) 0x8B};
     private static final byte[] ZIP = {'P', 'K'};
     private static final byte[] LFS_POINTER = "version https://git-lfs".getBytes(StandardCharsets.US_ASCII);
+
+    private static final int LONGEST_MARK = 5;
 
     /** What begins in a way that UTF-8 cannot, or is no text for the rest, in words that help. */
     private static final Map<String, byte[]> UNREADABLE = Map.of(
@@ -111,6 +114,12 @@ final class FileCorpus implements Corpus {
                             : " (its name, as it came here, has bytes that are not UTF-8: rename it, or name the folder"
                                     + " that it is in)"));
         }
+        String own = ours(path);
+        if (own != null) {
+            throw new UserException(
+                    path + " is " + own + " and holds no texts: name the texts themselves (prepared data is"
+                            + " read by train and eval, one folder alone)");
+        }
         if (!Files.isDirectory(path) && !Files.isRegularFile(path) && !isPipe(path)) {
             throw new UserException(
                     path + " is a device or a terminal, which may never end: name text files, folders or archives");
@@ -165,7 +174,7 @@ final class FileCorpus implements Corpus {
     private void folder(Path folder, String prefix, Set<Path> visited, Sink sink) {
         try {
             Path real = folder.toRealPath();
-            String own = except.contains(real) ? "which this run writes to" : visited.isEmpty() ? null : ours(folder);
+            String own = except.contains(real) ? "which this run writes to" : ours(folder);
             if (own != null) {
                 String name = folder.getFileName() + "";
                 sink.passedOver(new PassedOver(PassedOver.Unit.FOLDER, name, folder.toString(), own));
@@ -329,8 +338,13 @@ final class FileCorpus implements Corpus {
         }
         Rows.Look look = Rows.recognise(in);
         boolean namedRows = name.endsWith(".jsonl") || name.endsWith(".ndjson") || name.endsWith(".jsonlines");
-        if (look.form == null && (!namedRows || startsWithUtf16(in))) {
+        if (look.form == null && !namedRows) {
             text(item, in, again, look == Rows.Look.OTHER_JSON ? Kind.OTHER_JSON : Kind.TEXT, sink);
+            return;
+        }
+        Optional<String> unreadable = unreadable(peek(in, LONGEST_MARK));
+        if (unreadable.isPresent()) {
+            pass(item, unreadable.get(), sink);
             return;
         }
         sink.found(Kind.ROWS, item.name);
@@ -377,24 +391,20 @@ final class FileCorpus implements Corpus {
                 }
             }
         } catch (TextReader.NotText e) {
-            pass(
-                    item,
-                    UNREADABLE.entrySet().stream()
-                            .filter(known -> startsWith(start, known.getValue()))
-                            .map(Map.Entry::getKey)
-                            .findFirst()
-                            .orElse(e.getMessage()),
-                    sink);
+            pass(item, unreadable(start).orElse(e.getMessage()), sink);
         }
+    }
+
+    /** What a file is that begins like this and holds no text, if it is known. */
+    private static Optional<String> unreadable(byte[] start) {
+        return UNREADABLE.entrySet().stream()
+                .filter(known -> startsWith(start, known.getValue()))
+                .map(Map.Entry::getKey)
+                .findFirst();
     }
 
     private static void pass(Item item, String reason, Sink sink) {
         sink.passedOver(new PassedOver(PassedOver.Unit.FILE, item.name, item.place, reason));
-    }
-
-    private static boolean startsWithUtf16(InputStream in) throws IOException {
-        byte[] mark = peek(in, 2);
-        return mark.length == 2 && (mark[0] & mark[1] & 0xFF) == 0xFE && mark[0] != mark[1];
     }
 
     private static boolean startsWith(InputStream in, byte[] magic) throws IOException {

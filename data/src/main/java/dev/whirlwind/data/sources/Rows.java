@@ -119,7 +119,7 @@ final class Rows {
                     continue;
                 }
                 if (rows.first() != '{') {
-                    return Look.OTHER;
+                    return texts > 0 ? Look.OTHER_JSON : Look.OTHER;
                 }
                 Row row = parse(rows);
                 if (row.hasText && row.text != null) {

@@ -7,6 +7,7 @@ import dev.whirlwind.model.files.WholeFile;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
@@ -62,8 +63,12 @@ final class TokenizerFiles {
     }
 
     static boolean isIn(Path folder) {
-        return Stream.of(TOKENIZER, SENTENCE_PIECE, VOCABULARY)
-                .anyMatch(name -> Files.isRegularFile(folder.resolve(name)));
+        return Stream.of(TOKENIZER, SENTENCE_PIECE, VOCABULARY).anyMatch(name -> isThere(folder.resolve(name)));
+    }
+
+    /** Also a link that leads nowhere, or a pipe: what cannot be read is told, and not taken for missing. */
+    private static boolean isThere(Path file) {
+        return Files.exists(file, LinkOption.NOFOLLOW_LINKS);
     }
 
     static TokenizerFiles read(Path folder) {
@@ -73,7 +78,7 @@ final class TokenizerFiles {
         Map<String, byte[]> files = new LinkedHashMap<>();
         for (String name : NAMES) {
             Path file = folder.resolve(name);
-            if (Files.isRegularFile(file)) {
+            if (isThere(file)) {
                 files.put(name, bytes(file, WholeFile.TABLE));
             }
         }
@@ -180,7 +185,7 @@ final class TokenizerFiles {
     private EndOfText.Named endOfTextOfModel(String name) {
         Path file = folder.resolve(name);
         List<Long> ids = new ArrayList<>();
-        if (Files.isRegularFile(file)) {
+        if (isThere(file)) {
             byte[] bytes = bytes(file, WholeFile.SETTINGS);
             JsonNode id = parse(file, () -> JSON.readTree(bytes)).path("eos_token_id");
             for (JsonNode one : id.isArray() ? id : List.of(id)) {

@@ -372,6 +372,37 @@ class FileCorpusTest {
     }
 
     @Test
+    void nothingAmidGzipIsTakenForItsEnd() throws IOException {
+        byte[] rows = gzip("{\"text\": \"a\"}\n".repeat(100));
+        byte[] both = Arrays.copyOf(rows, 2 * rows.length);
+        System.arraycopy(rows, 0, both, rows.length, rows.length);
+        Path file = write("d/a.jsonl.gz", both);
+        assertThat(read(folder).documents).hasSize(200);
+        write("d/a.jsonl.gz", Arrays.copyOf(both, both.length + 10_000));
+        assertThat(read(folder).documents).hasSize(200);
+        // Its second part begins with two bytes that are always the same, then the kind of compression.
+        for (int i = rows.length; i < rows.length + 3; i++) {
+            byte[] damaged = both.clone();
+            damaged[i] ^= 4;
+            write("d/a.jsonl.gz", damaged);
+            assertThatThrownBy(() -> read(folder))
+                    .isInstanceOf(UserException.class)
+                    .hasMessageContaining(file.toString());
+        }
+    }
+
+    @Test
+    void whatIsNamedRowsAndIsCompressedIsPassedOverWhole() throws IOException {
+        Path file = write("d/a.jsonl", gzip("{\"text\": \"a\"}\n"));
+        write("d/b.txt", "b");
+        assertThat(read(folder).skipped)
+                .containsOnly(Map.entry(file.toString(), "compressed with gzip: unpack it first"));
+        // Stored in a zip, its lines are there to be seen.
+        write("d/a.jsonl", "PK\3\4 a.jsonl\n{\"text\": \"a\"}\n");
+        assertThat(read(folder).order).containsExactly("d/b.txt");
+    }
+
+    @Test
     void aPipeIsReadAsOftenAsNeedBe() throws Exception {
         Path pipe = folder.resolve("pipe");
         assumeTrue(new ProcessBuilder("mkfifo", pipe.toString()).start().waitFor() == 0);
@@ -423,6 +454,12 @@ class FileCorpusTest {
                 .containsEntry(folder.resolve("d/tokens").toString(), "prepared data");
         // Asked for by name it is read.
         assertThat(read(folder.resolve("d/out")).order).containsExactly("config.yaml");
+        for (String name : new String[] {"d/older", "d/tokens"}) {
+            assertThatThrownBy(() -> read(folder.resolve(name)))
+                    .isInstanceOf(UserException.class)
+                    .hasMessageContaining(name + " is ")
+                    .hasMessageContaining("holds no texts");
+        }
     }
 
     /** Two names of which the system makes the same text, as neither is UTF-8. */

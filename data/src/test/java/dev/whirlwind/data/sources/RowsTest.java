@@ -99,6 +99,8 @@ class RowsTest {
                 .containsExactly("x: read 1 JSON file that is no rows with a text, as plain text (a.json)");
         assertThat(read("b.json", "{\n\"text\": \"a long article\"\n}").kinds)
                 .containsEntry("b.json", Corpus.Kind.OTHER_JSON);
+        assertThat(read("c.json", "{\"text\": \"a\"},\n{\"text\": \"b\"},\n").kinds)
+                .containsEntry("c.json", Corpus.Kind.OTHER_JSON);
         assertThat(read("package.json", "{\n\"name\": \"x\"\n}").kinds).containsEntry("package.json", Corpus.Kind.TEXT);
     }
 

@@ -2,6 +2,7 @@ package dev.whirlwind.data.tokenizers;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -43,5 +44,16 @@ public final class Cases {
         return StreamSupport.stream(array.spliterator(), false)
                 .mapToInt(JsonNode::intValue)
                 .toArray();
+    }
+
+    /** A tokenizer, but for texts with a certain character, which it cannot read. */
+    public static Tokenizer refusing(Tokenizer tokenizer, char bad) {
+        return (Tokenizer) Proxy.newProxyInstance(
+                Tokenizer.class.getClassLoader(), new Class<?>[] {Tokenizer.class}, (_, method, args) -> {
+                    if (method.getName().startsWith("encode") && ((String) args[0]).indexOf(bad) >= 0) {
+                        throw new BadText("holds " + bad);
+                    }
+                    return method.invoke(tokenizer, args);
+                });
     }
 }

@@ -14,7 +14,8 @@ import org.junit.jupiter.api.io.TempDir;
  * <pre>
  * java -cp TEST_CLASS_PATH:jazzer.jar com.code_intelligence.jazzer.Jazzer
  *     --target_class=dev.whirlwind.model.fuzz.GuidedFuzz --instrumentation_includes='dev.whirlwind.**'
- *     --jvm_args=-Dwhirlwind.fuzz.test=CLASS#METHOD:-Dwhirlwind.fuzz.corpus=FOLDER -max_total_time=3600 FOLDER
+ *     --jvm_args=-Dwhirlwind.fuzz.test=CLASS#METHOD:-Dwhirlwind.fuzz.corpus=FOLDER --reproducer_path=target
+ *     -max_total_time=3600 FOLDER
  * </pre>
  *
  * A method with several readers gives its last, or that named by {@code -Dwhirlwind.fuzz.name}.
