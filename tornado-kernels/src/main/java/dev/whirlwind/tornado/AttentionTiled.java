@@ -60,6 +60,7 @@ final class AttentionTiled {
         float[] scores = new float[16];
         float[] sums = new float[32];
         float[] max = new float[4];
+        float[] shrink = new float[4];
         float[] denominator = new float[4];
         int[] bits = new int[4];
         for (int row = 0; row < 4; row++) {
@@ -77,6 +78,7 @@ final class AttentionTiled {
                 }
             }
             for (int depth = 0; depth < headDim; depth += 16) {
+                int deep = TornadoMath.min(16, headDim - depth);
                 for (int i = 0; i < 4; i++) {
                     int row = 4 * z + i;
                     int place = x * 65 + 16 * i + z;
@@ -86,7 +88,7 @@ final class AttentionTiled {
                             wRead(qkv, keys + row * width + depth + x, inside && row < sequence - firstKey);
                 }
                 context.localBarrier();
-                for (int i = 0; i < 16; i++) {
+                for (int i = 0; i < deep; i++) {
                     for (int row = 0; row < 4; row++) {
                         float value0 = tile[i * 65 + 16 * row + z];
                         for (int column = 0; column < 4; column++) {
@@ -107,33 +109,44 @@ final class AttentionTiled {
             }
             context.localBarrier();
             for (int row = 0; row < 4; row++) {
-                float newMax = max[row];
+                float most = max[row];
                 for (int i = 0; i < 16; i++) {
-                    newMax = TornadoMath.max(newMax, rows[(4 * z + row) * 16 + i]);
+                    most = TornadoMath.max(most, rows[(4 * z + row) * 16 + i]);
                 }
-                float shrink = TornadoMath.exp(max[row] - newMax);
-                max[row] = newMax;
-                denominator[row] *= shrink;
+                shrink[row] = TornadoMath.exp(max[row] - most);
+                max[row] = most;
+            }
+            for (int row = 0; row < 4; row++) {
+                denominator[row] *= shrink[row];
                 for (int j = 0; j < 8; j++) {
-                    sums[row * 8 + j] *= shrink;
+                    sums[row * 8 + j] *= shrink[row];
                 }
+            }
+            for (int row = 0; row < 4; row++) {
                 for (int column = 0; column < 4; column++) {
-                    int t = firstQuery + 4 * z + row;
-                    int s = firstKey + 4 * x + column;
-                    float p = 0f;
-                    if (wSight(t, s, sequence, window) >= 0) {
-                        p = TornadoMath.exp(scores[row * 4 + column] * scale - newMax);
-                    }
+                    int sight = wSight(firstQuery + 4 * z + row, firstKey + 4 * x + column, sequence, window);
+                    float p = sight >= 0 ? TornadoMath.exp(scores[row * 4 + column] * scale - max[row]) : 0f;
                     denominator[row] += p;
-                    if (threshold != 0) {
+                    scores[row * 4 + column] = p;
+                }
+            }
+            if (threshold != 0) {
+                for (int row = 0; row < 4; row++) {
+                    for (int column = 0; column < 4; column++) {
+                        int t = firstQuery + 4 * z + row;
+                        int s = firstKey + 4 * x + column;
                         long element = ((long) bh * sequence + t) * sequence + s;
                         int word = (int) (element & 3);
                         if (word == 0 || column == 0) {
                             Random.wBlock(c, element >> 2, site, bits);
                         }
-                        p *= Random.wKept(bits[word], threshold, keptScale);
+                        scores[row * 4 + column] *= Random.wKept(bits[word], threshold, keptScale);
                     }
-                    tile[(4 * z + row) * 65 + 4 * x + column] = p;
+                }
+            }
+            for (int row = 0; row < 4; row++) {
+                for (int column = 0; column < 4; column++) {
+                    tile[(4 * z + row) * 65 + 4 * x + column] = scores[row * 4 + column];
                 }
             }
             context.localBarrier();
@@ -447,12 +460,19 @@ final class AttentionTiled {
                 }
             }
         }
+        int to = c.get(at + 4) + key + 4 * z * width + x;
         for (int row = 0; row < 4; row++) {
             for (int j = 0; j < 8; j++) {
                 if (4 * z + row < keysLeft && x + 16 * j < headDim) {
-                    int to = c.get(at + 4) + key + (4 * z + row) * width + x + 16 * j;
-                    dqkv.set(to, dk[row * 8 + j]);
-                    dqkv.set(to + kvHeads * headDim, dv[row * 8 + j]);
+                    dqkv.set(to + row * width + 16 * j, dk[row * 8 + j]);
+                }
+            }
+        }
+        to += kvHeads * headDim;
+        for (int row = 0; row < 4; row++) {
+            for (int j = 0; j < 8; j++) {
+                if (4 * z + row < keysLeft && x + 16 * j < headDim) {
+                    dqkv.set(to + row * width + 16 * j, dv[row * 8 + j]);
                 }
             }
         }

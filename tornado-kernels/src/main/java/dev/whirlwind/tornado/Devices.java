@@ -17,6 +17,9 @@ public final class Devices {
         // Read once, when TornadoVM's first class loads: a kernel that does not compile is an error, not slow Java in
         // silence, and the limit on device memory is the device's own, which allocation checks.
         System.setProperty("tornado.recover.bailout", "False");
+        // Of the events that a task may wait for TornadoVM clears a table at each run, by default of 128 KiB a task: a
+        // quarter of the host's time. The longest stage has some hundred tasks and transfers.
+        System.setProperty("tornado.max.events", "1024");
         if (System.getProperty("tornado.device.memory") == null) {
             System.setProperty("tornado.device.memory", "1048576GB");
         }
