@@ -16,6 +16,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -163,5 +164,26 @@ class EnginesTest {
             }
         }
         return largest;
+    }
+
+    @Test
+    void aDeviceIsOfTheTornadoEngine() {
+        Path model = Cli.model(temp.resolve("model"));
+        String says = "--device 0:0 names a device of the tornado engine, but the engine is ";
+        Cli.run("generate", "--model", model, "--prompt", "a", "--engine", "cpu", "--device", "0:0")
+                .isWrongUsage(says + "cpu");
+        Cli.run(
+                        "train",
+                        "--model",
+                        model,
+                        "--data",
+                        Cli.texts(temp.resolve("texts")),
+                        "--out",
+                        temp.resolve("run"),
+                        "--engine",
+                        "loops",
+                        "--device",
+                        "0:0")
+                .isWrongUsage(says + "loops");
     }
 }

@@ -1,12 +1,10 @@
 package dev.whirlwind.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.within;
 
 import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -336,18 +334,6 @@ class LauncherTest {
                 .endsWith(
                         "dev.whirlwind.cli.Main\n" + (arguments.isEmpty() ? "" : arguments.replace(' ', '\n') + "\n"));
         assertThat(told.contains("--module-path=")).isEqualTo(with);
-        // All the memory there is: a quarter of it, Java's default, stopped runs that it could hold.
-        assertThat(told.contains("-XX:MaxDirectMemorySize=")).isEqualTo(with);
-        if (with) {
-            long limit = Long.parseLong(told.lines()
-                    .filter(line -> line.startsWith("-XX:MaxDirectMemorySize="))
-                    .map(line -> line.substring(line.indexOf('=') + 1))
-                    .findFirst()
-                    .orElseThrow());
-            long memory = ((com.sun.management.OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean())
-                    .getTotalMemorySize();
-            assertThat(limit).isCloseTo(memory, within(memory / 100));
-        }
     }
 
     /** Java ends before Main with modules made for a newer one, as with those that are missing. */

@@ -10,12 +10,12 @@ import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
-import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 
 /** Records each program once as kernel calls and replays them. */
 abstract class KernelEngine implements Engine {
     private final IdentityHashMap<Program, List<Stage>> recordings = new IdentityHashMap<>();
     private final Map<String, Memory> scratch = new HashMap<>();
+    private final HostMemory host = new HostMemory();
     private int kernels;
 
     @Override
@@ -56,7 +56,12 @@ abstract class KernelEngine implements Engine {
             throw new UserException("the engine '" + name() + "' holds at most 2147482623 floats in one buffer, but "
                     + name + " needs " + length + "; use --engine cpu or a smaller model or batch");
         }
-        return new Memory(name, new FloatArray((int) length));
+        return new Memory(name, host.floats(name, (int) length));
+    }
+
+    /** Frees the host's memory. */
+    final void freeHost() {
+        host.close();
     }
 
     /** Memory that one call leaves to the next of the same program, shared by all programs. */

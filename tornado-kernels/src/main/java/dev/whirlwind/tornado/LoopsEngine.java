@@ -31,5 +31,7 @@ public final class LoopsEngine extends KernelEngine {
     public void upload(Buffer buffer, long offset, long length) {}
 
     @Override
-    public void close() {}
+    public void close() {
+        freeHost();
+    }
 }

@@ -262,5 +262,6 @@ public final class TornadoEngine extends KernelEngine {
     public void close() {
         plans.clear();
         residency.close();
+        freeHost();
     }
 }

@@ -11,8 +11,18 @@ public final class FloatArray extends TornadoNativeArray {
 
     /** {@code size} zeros. */
     public FloatArray(int size) {
+        this(Arena.ofAuto().allocate((long) size * Float.BYTES, Long.BYTES), size);
+    }
+
+    private FloatArray(MemorySegment segment, int size) {
+        this.segment = segment;
         this.size = size;
-        segment = Arena.ofAuto().allocate((long) size * Integer.BYTES, Long.BYTES);
+    }
+
+    /** Floats that lie in memory of one's own, behind {@link #ARRAY_HEADER} bytes. */
+    public static FloatArray fromSegmentShallow(MemorySegment segment) {
+        MemorySegment floats = segment.asSlice(ARRAY_HEADER);
+        return new FloatArray(floats, (int) (floats.byteSize() / Float.BYTES));
     }
 
     public float get(int index) {

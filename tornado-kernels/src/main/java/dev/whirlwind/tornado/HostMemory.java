@@ -1,0 +1,67 @@
+package dev.whirlwind.tornado;
+
+import dev.whirlwind.model.UserException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.util.Locale;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
+
+/**
+ * The host's side of an engine's arrays. TornadoVM wants one for each array on the device, though the host never looks at
+ * most of them (activations, gradients, moments): {@code calloc} gives pages that take no memory until they are written,
+ * where Java's own arenas write zeros to all of them, and it knows no limit but the machine's.
+ */
+final class HostMemory implements AutoCloseable {
+    private static final MethodHandle CALLOC = function(
+            "calloc", FunctionDescriptor.of(ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));
+    private static final MethodHandle FREE = function("free", FunctionDescriptor.ofVoid(ValueLayout.ADDRESS));
+
+    private final Arena arena = Arena.ofShared();
+
+    private static MethodHandle function(String name, FunctionDescriptor type) {
+        Linker linker = Linker.nativeLinker();
+        return linker.downcallHandle(linker.defaultLookup().findOrThrow(name), type);
+    }
+
+    /** Zeros, until this is closed. */
+    FloatArray floats(String name, int length) {
+        long bytes = TornadoNativeArray.ARRAY_HEADER + (long) length * Float.BYTES;
+        MemorySegment memory = calloc(bytes);
+        if (memory.equals(MemorySegment.NULL)) {
+            throw new UserException(String.format(
+                    Locale.ROOT,
+                    "the machine has too little memory left for %s (%.1f GiB); choose a smaller batch or model",
+                    name,
+                    bytes / 0x1p30));
+        }
+        return FloatArray.fromSegmentShallow(memory.reinterpret(bytes, arena, HostMemory::free));
+    }
+
+    private static MemorySegment calloc(long bytes) {
+        try {
+            return (MemorySegment) CALLOC.invokeExact(1L, bytes);
+        } catch (Throwable e) {
+            throw new AssertionError("a system call with plain arguments throws nothing", e);
+        }
+    }
+
+    private static void free(MemorySegment memory) {
+        try {
+            FREE.invokeExact(memory);
+        } catch (Throwable e) {
+            throw new AssertionError("a system call with plain arguments throws nothing", e);
+        }
+    }
+
+    @Override
+    public void close() {
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
+    }
+}
