@@ -3,6 +3,12 @@ package dev.whirlwind.tornado;
 import dev.whirlwind.model.AttentionShape;
 import dev.whirlwind.model.Dropout;
 import dev.whirlwind.model.Tensor;
+import dev.whirlwind.tornado.kernels.AttentionCached;
+import dev.whirlwind.tornado.kernels.AttentionTiled;
+import dev.whirlwind.tornado.kernels.Gemm;
+import dev.whirlwind.tornado.kernels.GemmBlocked;
+import dev.whirlwind.tornado.kernels.Rows;
+import dev.whirlwind.tornado.kernels.Sums;
 import uk.ac.manchester.tornado.api.KernelContext;
 
 /**

@@ -1,6 +1,7 @@
 package dev.whirlwind.tornado;
 
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.tornado.kernels.Transfers;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;

@@ -3,6 +3,7 @@ package dev.whirlwind.tornado;
 import dev.whirlwind.model.AttentionShape;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Tensor;
+import dev.whirlwind.tornado.kernels.Cursor;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

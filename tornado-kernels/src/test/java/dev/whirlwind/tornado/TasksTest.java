@@ -2,6 +2,7 @@ package dev.whirlwind.tornado;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.whirlwind.tornado.kernels.Transfers;
 import java.lang.invoke.SerializedLambda;
 import java.lang.reflect.Method;
 import org.junit.jupiter.api.Test;

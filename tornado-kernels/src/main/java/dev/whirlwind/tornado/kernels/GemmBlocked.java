@@ -1,4 +1,4 @@
-package dev.whirlwind.tornado;
+package dev.whirlwind.tornado.kernels;
 
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
@@ -11,23 +11,23 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * #STRIDE} apart, by which stores of either orientation and loads meet different banks. Where a result has few tiles, its
  * depth is split among groups, whose partial results {@link #wAddParts} adds up.
  */
-final class GemmBlocked {
+public final class GemmBlocked {
     /** Rows and columns of a group's tile. */
-    static final int TILE = 128;
+    public static final int TILE = 128;
 
     /** Work items of a group. */
-    static final int ITEMS = 256;
+    public static final int ITEMS = 256;
 
     /** Depth of a slice. */
-    static final int DEPTH = 8;
+    public static final int DEPTH = 8;
 
     /** Floats between a slice's rows in local memory. */
-    static final int STRIDE = 132;
+    public static final int STRIDE = 132;
 
     /** a's neighbours in memory follow each other in depth, not in rows; the same for b and columns. */
-    static final int A_BY_DEPTH = 8;
+    public static final int A_BY_DEPTH = 8;
 
-    static final int B_BY_DEPTH = 16;
+    public static final int B_BY_DEPTH = 16;
 
     private GemmBlocked() {}
 
@@ -36,7 +36,7 @@ final class GemmBlocked {
      * aStride + k where A_BY_DEPTH, else at row + k * aStride; b's likewise. Other flags are {@link Gemm}'s. Groups with
      * the same tile and another part of the depth, {@code part} long each, write to y one result after the other.
      */
-    static void wGemmBlocked(
+    public static void wGemmBlocked(
             IntArray c,
             int at,
             KernelContext context,
@@ -151,7 +151,7 @@ final class GemmBlocked {
     }
 
     /** y (+)= the sum of so many partial results of n elements each, plus bias[column]. */
-    static void wAddParts(
+    public static void wAddParts(
             IntArray c,
             int at,
             KernelContext context,
@@ -182,7 +182,7 @@ final class GemmBlocked {
      * The same for few rows, where reading b is all the work: a group of 256 work items owns eight columns, 32 a column,
      * which read neighbours and add up through local memory. b's columns are contiguous in depth.
      */
-    static void wGemv(
+    public static void wGemv(
             IntArray c,
             int at,
             KernelContext context,

@@ -1,4 +1,4 @@
-package dev.whirlwind.tornado;
+package dev.whirlwind.tornado.kernels;
 
 import uk.ac.manchester.tornado.api.annotations.Parallel;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
@@ -12,23 +12,23 @@ import uk.ac.manchester.tornado.api.types.vectors.Float16;
  * the product in eight vector registers (Goto and van de Geijn, "Anatomy of high-performance matrix multiplication",
  * 2008). {@link #wPack} makes a's lanes neighbours first, and a panel one stretch of memory.
  */
-final class Gemm {
+public final class Gemm {
     /** Lanes of a panel. */
-    static final int LANES = 16;
+    public static final int LANES = 16;
 
     /** Add to the result instead of overwriting it. */
-    static final int ACCUMULATE = 1;
+    public static final int ACCUMULATE = 1;
 
     /** Lanes run along the columns of the result; else along its rows. */
-    static final int LANES_ARE_COLUMNS = 2;
+    public static final int LANES_ARE_COLUMNS = 2;
 
     /** The result starts from a bias for each j. */
-    static final int BIAS = 4;
+    public static final int BIAS = 4;
 
     private Gemm() {}
 
     /** Panels [tile][k][16] of a, whose element (lane, k) lies at lane * laneStride + k * kStride; zeros beyond. */
-    static void wPack(
+    public static void wPack(
             IntArray c, int at, FloatArray a, FloatArray panels, int lanes, int k, int laneStride, int kStride) {
         int a0 = c.get(at);
         int panels0 = c.get(at + 1);
@@ -51,7 +51,7 @@ final class Gemm {
      * depth; b's element (j, k) lies at j * bj + k * bk. y is row-major, and its columns are lanes or js. The number of
      * lanes is a multiple of 16.
      */
-    static void wGemm(
+    public static void wGemm(
             IntArray c,
             int at,
             FloatArray a,
@@ -322,7 +322,8 @@ final class Gemm {
     }
 
     /** y[rows, width] (+)= the first columns of x[rows, stride]: for results whose lanes were no multiple of 16. */
-    static void wTrim(IntArray c, int at, FloatArray x, FloatArray y, int rows, int width, int stride, int flags) {
+    public static void wTrim(
+            IntArray c, int at, FloatArray x, FloatArray y, int rows, int width, int stride, int flags) {
         int x0 = c.get(at);
         int y0 = c.get(at + 1);
         for (@Parallel int r = 0; r < rows; r++) {

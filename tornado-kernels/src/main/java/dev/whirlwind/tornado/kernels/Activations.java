@@ -1,4 +1,4 @@
-package dev.whirlwind.tornado;
+package dev.whirlwind.tornado.kernels;
 
 import dev.whirlwind.model.Activation;
 import uk.ac.manchester.tornado.api.annotations.Parallel;
@@ -11,14 +11,14 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * a form, and for the logistic one the factors of p(x) = s(linear x + cubic x^3). A work item has a share of neighbours,
  * as in {@link Elementwise}.
  */
-final class Activations {
-    static final int LOGISTIC = 0;
-    static final int NORMAL = 1;
-    static final int STEP = 2;
+public final class Activations {
+    public static final int LOGISTIC = 0;
+    public static final int NORMAL = 1;
+    public static final int STEP = 2;
 
     private Activations() {}
 
-    static int form(Activation f) {
+    public static int form(Activation f) {
         return switch (f) {
             case SILU, QUICK_GELU, GELU_TANH -> LOGISTIC;
             case GELU -> NORMAL;
@@ -26,12 +26,12 @@ final class Activations {
         };
     }
 
-    static float linear(Activation f) {
+    public static float linear(Activation f) {
         return form(f) == LOGISTIC ? (float) f.linear() : 0;
     }
 
     /** out = f(x). */
-    static void wActivation(
+    public static void wActivation(
             IntArray c, int at, FloatArray x, FloatArray out, int n, int share, int form, float linear, float cubic) {
         int x0 = c.get(at);
         int out0 = c.get(at + 1);
@@ -45,7 +45,7 @@ final class Activations {
     }
 
     /** dx = dout * f'(x). */
-    static void wActivationBackward(
+    public static void wActivationBackward(
             IntArray c,
             int at,
             FloatArray dout,
@@ -70,7 +70,7 @@ final class Activations {
     }
 
     /** out = f(gate) * up. */
-    static void wGated(
+    public static void wGated(
             IntArray c,
             int at,
             FloatArray x,
@@ -92,7 +92,7 @@ final class Activations {
     }
 
     /** dgate = dout * up * f'(gate), dup = dout * f(gate). */
-    static void wGatedBackward(
+    public static void wGatedBackward(
             IntArray c,
             int at,
             FloatArray dout,

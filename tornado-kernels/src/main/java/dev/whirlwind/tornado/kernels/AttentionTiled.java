@@ -1,4 +1,4 @@
-package dev.whirlwind.tornado;
+package dev.whirlwind.tornado.kernels;
 
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
@@ -17,20 +17,20 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * The loops are written out in each kernel since TornadoVM addresses local memory wrongly in a helper, and nested, of at
  * most eight rounds where they count through registers, as it does not unroll longer ones.
  */
-final class AttentionTiled {
+public final class AttentionTiled {
     /** Queries or keys of a group. */
-    static final int TILE = 64;
+    public static final int TILE = 64;
 
     /** Work items of a group in each direction. */
-    static final int SIDE = 16;
+    public static final int SIDE = 16;
 
     /** A work item keeps the sums of 4 rows and headDim / 16 columns in registers; wider heads take the plain form. */
-    static final int MAX_HEAD_DIM = 128;
+    public static final int MAX_HEAD_DIM = 128;
 
     private AttentionTiled() {}
 
     /** out = softmax(q k^T / sqrt(divisor)) v, lse = log of the sum of exp(scores). */
-    static void wAttentionTiled(
+    public static void wAttentionTiled(
             IntArray c,
             int at,
             KernelContext context,
@@ -191,7 +191,7 @@ final class AttentionTiled {
     }
 
     /** With P = exp(score - lse), dP = mask * (dout . v), dS = P (dP - delta) / sqrt(divisor): dq = sum of dS k. */
-    static void wAttentionQueryBackwardTiled(
+    public static void wAttentionQueryBackwardTiled(
             IntArray c,
             int at,
             KernelContext context,
@@ -316,7 +316,7 @@ final class AttentionTiled {
     }
 
     /** dk = sum over the group's heads and the later queries of dS q, dv = sum of mask * P dout; rows are keys here. */
-    static void wAttentionKeyValueBackwardTiled(
+    public static void wAttentionKeyValueBackwardTiled(
             IntArray c,
             int at,
             KernelContext context,

@@ -1,18 +1,18 @@
-package dev.whirlwind.tornado;
+package dev.whirlwind.tornado.kernels;
 
 import uk.ac.manchester.tornado.api.annotations.Parallel;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /** Rotary positions (arXiv 2104.09864), half-rotation form. */
-final class Rope {
+public final class Rope {
     private Rope() {}
 
     /**
      * (a, b) becomes (a cos - b sin, b cos + a sin) for each pair of the first {@code heads} heads of a row, in place.
      * The gradient turns the other way: {@code direction} is 1 forward, -1 backward.
      */
-    static void wRope(
+    public static void wRope(
             IntArray c,
             int at,
             FloatArray cos,

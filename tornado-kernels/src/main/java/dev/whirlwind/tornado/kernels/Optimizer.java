@@ -1,4 +1,4 @@
-package dev.whirlwind.tornado;
+package dev.whirlwind.tornado.kernels;
 
 import uk.ac.manchester.tornado.api.annotations.Parallel;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
@@ -6,11 +6,11 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /** AdamW (arXiv 1711.05101) and the gradient's norm. */
-final class Optimizer {
+public final class Optimizer {
     private Optimizer() {}
 
     /** g *= gradientScale; p *= 1 - lr decay; m, v; p -= lr / bias1 * m / (sqrt(v / bias2) + eps); g = 0. */
-    static void wAdamW(
+    public static void wAdamW(
             IntArray c,
             int at,
             FloatArray floats,
@@ -52,7 +52,8 @@ final class Optimizer {
      * partials[p] = the sum of squares of its share of x, summed in blocks so that float keeps its digits. Shares are
      * stretches of memory on CPUs ({@code stretch} = length of a share) and interleaved on GPUs ({@code stretch} = 1).
      */
-    static void wSumOfSquares(IntArray c, int at, FloatArray x, FloatArray partials, int n, int parts, int stretch) {
+    public static void wSumOfSquares(
+            IntArray c, int at, FloatArray x, FloatArray partials, int n, int parts, int stretch) {
         int x0 = c.get(at);
         int partials0 = c.get(at + 1);
         int step = stretch == 1 ? parts : 1;

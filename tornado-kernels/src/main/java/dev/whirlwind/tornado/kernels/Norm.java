@@ -1,4 +1,4 @@
-package dev.whirlwind.tornado;
+package dev.whirlwind.tornado.kernels;
 
 import uk.ac.manchester.tornado.api.annotations.Parallel;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
@@ -6,11 +6,11 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /** Layer norm (arXiv 1607.06450) and RMS norm (arXiv 1910.07467). */
-final class Norm {
+public final class Norm {
     private Norm() {}
 
     /** out = (x - mean) * rstd * weight + bias, rstd = 1 / sqrt(var + eps); two passes, so that var keeps its digits. */
-    static void wLayerNorm(
+    public static void wLayerNorm(
             IntArray c,
             int at,
             FloatArray x,
@@ -57,7 +57,7 @@ final class Norm {
     }
 
     /** With n = (x - mean) * rstd, g = dout * weight: dx += rstd * (g - mean(g) - n * mean(g * n)). */
-    static void wLayerNormBackward(
+    public static void wLayerNormBackward(
             IntArray c,
             int at,
             FloatArray dout,
@@ -96,7 +96,7 @@ final class Norm {
     }
 
     /** dweight += the sum over rows of dout * n. */
-    static void wLayerNormWeightBackward(
+    public static void wLayerNormWeightBackward(
             IntArray c,
             int at,
             FloatArray dout,
@@ -122,7 +122,7 @@ final class Norm {
     }
 
     /** dbias += the sum over rows of dout; a linear layer's bias has the same gradient. */
-    static void wBiasBackward(IntArray c, int at, FloatArray dout, FloatArray dbias, int rows, int width) {
+    public static void wBiasBackward(IntArray c, int at, FloatArray dout, FloatArray dbias, int rows, int width) {
         int dout0 = c.get(at);
         int dbias0 = c.get(at + 1);
         for (@Parallel int i = 0; i < width; i++) {
@@ -135,7 +135,7 @@ final class Norm {
     }
 
     /** out = x * rstd * weight, rstd = 1 / sqrt(mean(x^2) + eps). */
-    static void wRmsNorm(
+    public static void wRmsNorm(
             IntArray c,
             int at,
             FloatArray x,
@@ -165,7 +165,7 @@ final class Norm {
     }
 
     /** With n = x * rstd, g = dout * weight: dx += rstd * (g - n * mean(g * n)). */
-    static void wRmsNormBackward(
+    public static void wRmsNormBackward(
             IntArray c,
             int at,
             FloatArray dout,
@@ -197,7 +197,7 @@ final class Norm {
     }
 
     /** dweight += the sum over rows of dout * n. */
-    static void wRmsNormWeightBackward(
+    public static void wRmsNormWeightBackward(
             IntArray c,
             int at,
             FloatArray dout,

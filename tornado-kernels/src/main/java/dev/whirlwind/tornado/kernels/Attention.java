@@ -1,4 +1,4 @@
-package dev.whirlwind.tornado;
+package dev.whirlwind.tornado.kernels;
 
 import uk.ac.manchester.tornado.api.annotations.Parallel;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
@@ -11,11 +11,11 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * (forward, dq) or a key (dk, dv), so nothing is added to by two. The ints after the tensors are the dropout's site, how
  * many latest keys a query sees, and the square of what scores are divided by.
  */
-final class Attention {
+public final class Attention {
     private Attention() {}
 
     /** out = softmax(q k^T / sqrt(divisor)) v, lse = log of the sum of exp(scores). */
-    static void wAttention(
+    public static void wAttention(
             IntArray c,
             int at,
             FloatArray qkv,
@@ -81,7 +81,7 @@ final class Attention {
     }
 
     /** delta = dout . out, which is also the sum over keys of P dP (arXiv 2205.14135, section B.2). */
-    static void wAttentionDelta(
+    public static void wAttentionDelta(
             IntArray c,
             int at,
             FloatArray dout,
@@ -103,7 +103,7 @@ final class Attention {
     }
 
     /** With P = exp(score - lse), dP = mask * (dout . v), dS = P (dP - delta) / sqrt(divisor): dq = sum of dS k. */
-    static void wAttentionQueryBackward(
+    public static void wAttentionQueryBackward(
             IntArray c,
             int at,
             FloatArray qkv,
@@ -169,7 +169,7 @@ final class Attention {
     }
 
     /** dk = sum over the group's heads and the later queries of dS q, dv = sum of mask * P dout. */
-    static void wAttentionKeyValueBackward(
+    public static void wAttentionKeyValueBackward(
             IntArray c,
             int at,
             FloatArray qkv,
@@ -241,7 +241,7 @@ final class Attention {
     }
 
     /** Copies the rows' keys and values to the cache's places from the cursor's position on. */
-    static void wStoreKeysAndValues(
+    public static void wStoreKeysAndValues(
             IntArray c, int at, FloatArray qkv, FloatArray cache, int rows, int offset, int kvWidth) {
         int qkv0 = c.get(at);
         int cache0 = c.get(at + 1) + c.get(Cursor.POSITION) * kvWidth;
@@ -253,7 +253,7 @@ final class Attention {
     }
 
     /** As {@link #wAttention} of one sequence whose keys and values lie in the cache. */
-    static void wCachedAttention(
+    public static void wCachedAttention(
             IntArray c,
             int at,
             FloatArray qkv,

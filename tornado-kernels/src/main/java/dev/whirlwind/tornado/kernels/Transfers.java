@@ -1,13 +1,13 @@
-package dev.whirlwind.tornado;
+package dev.whirlwind.tornado.kernels;
 
 import uk.ac.manchester.tornado.api.annotations.Parallel;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /** Kernels that only move data about for the engine itself. */
-final class Transfers {
+public final class Transfers {
     /** Arrays that {@link #wTouch} takes. */
-    static final int TOUCHED = 12;
+    public static final int TOUCHED = 12;
 
     private Transfers() {}
 
@@ -15,7 +15,7 @@ final class Transfers {
      * Does nothing that anybody sees, but seems to read and write all its arrays: TornadoVM allocates and uploads only
      * what a task uses. no.get(0) is 0.
      */
-    static void wTouch(
+    public static void wTouch(
             IntArray no,
             FloatArray a,
             FloatArray b,
@@ -48,7 +48,7 @@ final class Transfers {
     }
 
     /** array[where[0] ...] = the first where[1] floats of the staging area. */
-    static void wUpload(IntArray where, FloatArray staging, FloatArray array, int size) {
+    public static void wUpload(IntArray where, FloatArray staging, FloatArray array, int size) {
         int first = where.get(0);
         int count = where.get(1);
         for (@Parallel int i = 0; i < size; i++) {
@@ -59,7 +59,7 @@ final class Transfers {
     }
 
     /** A kernel whose result is known, to see that this device computes at all. */
-    static void wCanary(IntArray out, int n) {
+    public static void wCanary(IntArray out, int n) {
         for (@Parallel int i = 0; i < n; i++) {
             out.set(i, 3 * i + 1);
         }

@@ -1,4 +1,4 @@
-package dev.whirlwind.tornado;
+package dev.whirlwind.tornado.kernels;
 
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
@@ -6,11 +6,11 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * {@link dev.whirlwind.model.Philox} as a kernel can compute it, bit for bit. TornadoVM compiles every right shift as a
  * signed one, which is why shifted values here are positive or cut to 32 bits.
  */
-final class Random {
+public final class Random {
     private Random() {}
 
     /** The bits of elements {@code 4 * index} to {@code 4 * index + 3} of a site's mask. */
-    static void wBlock(IntArray c, long index, int site, int[] bits) {
+    public static void wBlock(IntArray c, long index, int site, int[] bits) {
         int c0 = (int) index;
         int c1 = (int) (index >> 32) | (c.get(Cursor.MICRO_BATCH) << 8);
         int c2 = c.get(Cursor.STEP);
@@ -34,7 +34,7 @@ final class Random {
     }
 
     /** 0 where the bits, as an unsigned number, are below the threshold, else {@code keptScale}. */
-    static float wKept(int bits, int threshold, float keptScale) {
+    public static float wKept(int bits, int threshold, float keptScale) {
         return (bits ^ 0x80000000) < (threshold ^ 0x80000000) ? 0f : keptScale;
     }
 }

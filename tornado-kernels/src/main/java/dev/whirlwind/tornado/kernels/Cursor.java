@@ -1,4 +1,4 @@
-package dev.whirlwind.tornado;
+package dev.whirlwind.tornado.kernels;
 
 import dev.whirlwind.model.Inputs;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
@@ -10,31 +10,31 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * Inputs} first, then the first element of every tensor of the program, for the current layer. Floats have an array of
  * their own, as the OpenCL back end cannot read an int's bits as a float's where they come from memory.
  */
-final class Cursor {
-    static final int LAYER = 0;
-    static final int POSITION = 1;
-    static final int SEED_LOW = 2;
-    static final int SEED_HIGH = 3;
-    static final int STEP = 4;
-    static final int MICRO_BATCH = 5;
+public final class Cursor {
+    public static final int LAYER = 0;
+    public static final int POSITION = 1;
+    public static final int SEED_LOW = 2;
+    public static final int SEED_HIGH = 3;
+    public static final int STEP = 4;
+    public static final int MICRO_BATCH = 5;
     /** First row of the chunk that a repeated stage works on. */
-    static final int FIRST_ROW = 6;
+    public static final int FIRST_ROW = 6;
 
     /** First tensor. */
-    static final int TENSORS = 7;
+    public static final int TENSORS = 7;
 
     /** Places in the array of floats. */
-    static final int LOSS_SCALE = 0;
+    public static final int LOSS_SCALE = 0;
 
-    static final int LEARNING_RATE = 1;
-    static final int BIAS_CORRECTION_1 = 2;
-    static final int BIAS_CORRECTION_2 = 3;
-    static final int GRADIENT_SCALE = 4;
-    static final int FLOATS = 5;
+    public static final int LEARNING_RATE = 1;
+    public static final int BIAS_CORRECTION_1 = 2;
+    public static final int BIAS_CORRECTION_2 = 3;
+    public static final int GRADIENT_SCALE = 4;
+    public static final int FLOATS = 5;
 
     private Cursor() {}
 
-    static void fill(IntArray cursor, Inputs inputs, int layer, int firstRow) {
+    public static void fill(IntArray cursor, Inputs inputs, int layer, int firstRow) {
         cursor.set(LAYER, layer);
         cursor.set(POSITION, inputs.position);
         cursor.set(SEED_LOW, (int) inputs.seed);
@@ -44,7 +44,7 @@ final class Cursor {
         cursor.set(FIRST_ROW, firstRow);
     }
 
-    static void fill(FloatArray floats, Inputs inputs) {
+    public static void fill(FloatArray floats, Inputs inputs) {
         floats.set(LOSS_SCALE, inputs.lossScale);
         floats.set(LEARNING_RATE, inputs.learningRate);
         floats.set(BIAS_CORRECTION_1, inputs.biasCorrection1);

@@ -1,4 +1,4 @@
-package dev.whirlwind.tornado;
+package dev.whirlwind.tornado.kernels;
 
 import uk.ac.manchester.tornado.api.annotations.Parallel;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
@@ -6,11 +6,11 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /** RMS norm of every query and key head of a row of qkv (Qwen3, arXiv 2505.09388); values pass. */
-final class HeadNorm {
+public final class HeadNorm {
     private HeadNorm() {}
 
     /** As {@link Norm#wRmsNorm}, a head for a row. */
-    static void wHeadNorm(
+    public static void wHeadNorm(
             IntArray c,
             int at,
             FloatArray x,
@@ -53,7 +53,7 @@ final class HeadNorm {
     }
 
     /** With n = x * rstd, g = dout * weight: dx = rstd * (g - n * mean(g * n)); dx may be dout. */
-    static void wHeadNormBackward(
+    public static void wHeadNormBackward(
             IntArray c,
             int at,
             FloatArray dout,
@@ -98,7 +98,7 @@ final class HeadNorm {
     }
 
     /** dweight += the sum of dout * n over all rows and the heads {@code first} to {@code first + count - 1}. */
-    static void wHeadNormWeightBackward(
+    public static void wHeadNormWeightBackward(
             IntArray c,
             int at,
             FloatArray dout,

@@ -1,4 +1,4 @@
-package dev.whirlwind.tornado;
+package dev.whirlwind.tornado.kernels;
 
 import uk.ac.manchester.tornado.api.annotations.Parallel;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
@@ -6,11 +6,11 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /** Cross-entropy of a chunk of rows whose logits lie in scratch memory; the products around it are {@link Gemm}. */
-final class Head {
+public final class Head {
     private Head() {}
 
     /** nll = log(sum(exp(logits))) - logits[target], 0 where the target is negative. */
-    static void wNll(
+    public static void wNll(
             IntArray c, int at, IntArray targets, FloatArray logits, FloatArray nll, int rows, int vocabulary) {
         int logits0 = c.get(at);
         int nll0 = c.get(at + 1);
@@ -29,7 +29,7 @@ final class Head {
     }
 
     /** The same, and the logits become their gradients: (softmax - onehot) * lossScale, 0 where nothing is predicted. */
-    static void wNllBackward(
+    public static void wNllBackward(
             IntArray c,
             int at,
             IntArray targets,

@@ -1,4 +1,4 @@
-package dev.whirlwind.tornado;
+package dev.whirlwind.tornado.kernels;
 
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
@@ -8,17 +8,17 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * Sums over many rows or elements for GPUs, in two stages with a fixed order, so that they are the same each time: groups
  * add up parts, and {@link GemmBlocked#wAddParts} or the host the rest.
  */
-final class Sums {
+public final class Sums {
     /** Columns of a group, and the rows that it reads at once. */
-    static final int COLUMNS = 32;
+    public static final int COLUMNS = 32;
 
-    static final int ROWS = 8;
+    public static final int ROWS = 8;
 
     /** What is summed: dout, dout x rstd (an RMS norm's weight), or dout (x - mean) rstd (a layer norm's). */
-    static final int PLAIN = 0;
+    public static final int PLAIN = 0;
 
-    static final int SCALED = 1;
-    static final int CENTRED = 2;
+    public static final int SCALED = 1;
+    public static final int CENTRED = 2;
 
     private Sums() {}
 
@@ -26,7 +26,7 @@ final class Sums {
      * partial[part][i] = the sum of form(r, i) over the part's rows r. A row is one of {@code count} heads, the first at
      * place {@code first}, of a line of {@code stride} floats with {@code heads} values of rstd; or a line of its own.
      */
-    static void wColumnSums(
+    public static void wColumnSums(
             IntArray c,
             int at,
             KernelContext context,
@@ -78,7 +78,7 @@ final class Sums {
     }
 
     /** partials[p] = the sum of squares of group p's share of x, by neighbours reading neighbours. */
-    static void wSquares(
+    public static void wSquares(
             IntArray c, int at, KernelContext context, FloatArray x, FloatArray partials, int n, int parts) {
         float[] sums = context.allocateFloatLocalArray(256);
         int item = context.localIdx;
@@ -119,7 +119,7 @@ final class Sums {
      * dwte[token] += the sum of dout over the rows with the token: a group owns a token. {@code order} has the number of
      * different tokens, then for each where its rows begin, then the rows by token.
      */
-    static void wTokenRows(
+    public static void wTokenRows(
             IntArray c,
             int at,
             KernelContext context,

@@ -1,4 +1,4 @@
-package dev.whirlwind.tornado;
+package dev.whirlwind.tornado.kernels;
 
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
@@ -10,16 +10,16 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * a row needs of itself is added up in local memory, as a tree (the loops are written out in each kernel since TornadoVM
  * addresses local memory wrongly in a helper). The formulas are those of {@link Norm} and {@link Head}.
  */
-final class Rows {
-    static final int ITEMS = 256;
+public final class Rows {
+    public static final int ITEMS = 256;
 
     /** Of a group that owns one head of a row. */
-    static final int HEAD_ITEMS = 64;
+    public static final int HEAD_ITEMS = 64;
 
     private Rows() {}
 
     /** {@link Norm#wLayerNorm}. */
-    static void wLayerNormRows(
+    public static void wLayerNormRows(
             IntArray c,
             int at,
             KernelContext context,
@@ -74,7 +74,7 @@ final class Rows {
     }
 
     /** {@link Norm#wLayerNormBackward}. */
-    static void wLayerNormBackwardRows(
+    public static void wLayerNormBackwardRows(
             IntArray c,
             int at,
             KernelContext context,
@@ -122,7 +122,7 @@ final class Rows {
     }
 
     /** {@link Norm#wRmsNorm}. */
-    static void wRmsNormRows(
+    public static void wRmsNormRows(
             IntArray c,
             int at,
             KernelContext context,
@@ -159,7 +159,7 @@ final class Rows {
     }
 
     /** {@link Norm#wRmsNormBackward}. */
-    static void wRmsNormBackwardRows(
+    public static void wRmsNormBackwardRows(
             IntArray c,
             int at,
             KernelContext context,
@@ -198,7 +198,7 @@ final class Rows {
     }
 
     /** {@link Head#wNll}, the largest logit and the sum of exponentials in one pass (arXiv 1805.02867). */
-    static void wNllRows(
+    public static void wNllRows(
             IntArray c,
             int at,
             KernelContext context,
@@ -241,7 +241,7 @@ final class Rows {
     }
 
     /** {@link Head#wNllBackward}: reads the logits twice, and writes them once. */
-    static void wNllBackwardRows(
+    public static void wNllBackwardRows(
             IntArray c,
             int at,
             KernelContext context,
@@ -298,7 +298,7 @@ final class Rows {
     }
 
     /** {@link HeadNorm#wHeadNorm}: a group of 64 work items owns a head of a row. */
-    static void wHeadNormRows(
+    public static void wHeadNormRows(
             IntArray c,
             int at,
             KernelContext context,
@@ -345,7 +345,7 @@ final class Rows {
     }
 
     /** {@link HeadNorm#wHeadNormBackward}, likewise. */
-    static void wHeadNormBackwardRows(
+    public static void wHeadNormBackwardRows(
             IntArray c,
             int at,
             KernelContext context,

@@ -1,4 +1,4 @@
-package dev.whirlwind.tornado;
+package dev.whirlwind.tornado.kernels;
 
 import uk.ac.manchester.tornado.api.annotations.Parallel;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
@@ -10,11 +10,11 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * has a share of neighbours: many on CPUs, whose compilers make vectors of them, and one on GPUs. The bound of such a loop is no plain argument, which
  * TornadoVM would take for the number of work items that we give it.
  */
-final class Elementwise {
+public final class Elementwise {
     private Elementwise() {}
 
     /** out = a + b. */
-    static void wAdd(IntArray c, int at, FloatArray a, FloatArray b, FloatArray out, int n, int share) {
+    public static void wAdd(IntArray c, int at, FloatArray a, FloatArray b, FloatArray out, int n, int share) {
         int a0 = c.get(at);
         int b0 = c.get(at + 1);
         int out0 = c.get(at + 2);
@@ -27,7 +27,7 @@ final class Elementwise {
     }
 
     /** out = x. */
-    static void wCopy(IntArray c, int at, FloatArray x, FloatArray out, int n, int share) {
+    public static void wCopy(IntArray c, int at, FloatArray x, FloatArray out, int n, int share) {
         int x0 = c.get(at);
         int out0 = c.get(at + 1);
         for (@Parallel int block = 0; block < (n + share - 1) / share; block++) {
@@ -39,7 +39,7 @@ final class Elementwise {
     }
 
     /** x = 0. */
-    static void wZero(IntArray c, int at, FloatArray x, int n, int share) {
+    public static void wZero(IntArray c, int at, FloatArray x, int n, int share) {
         int x0 = c.get(at);
         for (@Parallel int block = 0; block < (n + share - 1) / share; block++) {
             int end = TornadoMath.min(n, (block + 1) * share);
@@ -50,7 +50,7 @@ final class Elementwise {
     }
 
     /** out = x * mask / (1 - p), arXiv 1207.0580; four elements share a block of random bits. */
-    static void wDropout(
+    public static void wDropout(
             IntArray c, int at, FloatArray x, FloatArray out, int n, int site, int threshold, float keptScale) {
         int x0 = c.get(at);
         int out0 = c.get(at + 1);

@@ -1,4 +1,4 @@
-package dev.whirlwind.tornado;
+package dev.whirlwind.tornado.kernels;
 
 import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
@@ -9,15 +9,15 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * {@link Attention#wCachedAttention} for GPUs: a group of 256 work items owns a query of a head, and meets the keys 256 at
  * a time: first an item scores a key, then an item sums one column over every so-manieth value.
  */
-final class AttentionCached {
-    static final int ITEMS = 256;
+public final class AttentionCached {
+    public static final int ITEMS = 256;
 
     /** An item keeps one column. */
-    static final int MAX_HEAD_DIM = ITEMS;
+    public static final int MAX_HEAD_DIM = ITEMS;
 
     private AttentionCached() {}
 
-    static void wCachedAttentionRows(
+    public static void wCachedAttentionRows(
             IntArray c,
             int at,
             KernelContext context,

@@ -1,15 +1,15 @@
-package dev.whirlwind.tornado;
+package dev.whirlwind.tornado.kernels;
 
 import uk.ac.manchester.tornado.api.annotations.Parallel;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /** Rows of the token table, and of the position table where there is one. */
-final class Embedding {
+public final class Embedding {
     private Embedding() {}
 
     /** out[r] = wte[token[r]] + wpe[position + r % sequence]. */
-    static void wEmbed(
+    public static void wEmbed(
             IntArray c,
             int at,
             IntArray tokens,
@@ -33,7 +33,8 @@ final class Embedding {
     }
 
     /** out[r] = wte[token[r]]. */
-    static void wEmbedTokens(IntArray c, int at, IntArray tokens, FloatArray wte, FloatArray out, int rows, int width) {
+    public static void wEmbedTokens(
+            IntArray c, int at, IntArray tokens, FloatArray wte, FloatArray out, int rows, int width) {
         int wte0 = c.get(at);
         int out0 = c.get(at + 1);
         for (@Parallel int r = 0; r < rows; r++) {
@@ -44,7 +45,7 @@ final class Embedding {
     }
 
     /** dwte[token[r]] += dout[r]: each work item owns a column, so that tokens may repeat. */
-    static void wEmbedTokensBackward(
+    public static void wEmbedTokensBackward(
             IntArray c, int at, IntArray tokens, FloatArray dout, FloatArray dwte, int rows, int width) {
         int dout0 = c.get(at);
         int dwte0 = c.get(at + 1);
@@ -57,7 +58,7 @@ final class Embedding {
     }
 
     /** dwpe[t] += the sum over the batch of dout[t]. */
-    static void wEmbedPositionsBackward(
+    public static void wEmbedPositionsBackward(
             IntArray c, int at, FloatArray dout, FloatArray dwpe, int batch, int sequence, int width) {
         int dout0 = c.get(at);
         int dwpe0 = c.get(at + 1);
