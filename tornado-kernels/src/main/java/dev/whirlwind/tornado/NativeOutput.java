@@ -31,10 +31,11 @@ final class NativeOutput {
     /**
      * A call that computes or copies has failed, as in {@code [TornadoVM-OCL-JNI] ERROR : clEnqueueNDRangeKernel ->
      * Returned: -54}, or the driver says so itself, or TornadoVM takes other groups than a kernel was written for. Asking
-     * what a device has, or draws, may fail and harms nothing.
+     * what a device has, or draws, and pinning the host's memory may fail and harm nothing.
      */
-    private static final Pattern FAILURE = Pattern.compile("\\[.*ERROR.*\\b(cl(?!Get)|cu|nvrtc)[A-Z].*"
-            + "|.*error executing CL_COMMAND_.*|.*changed the user-defined local .*");
+    private static final Pattern FAILURE =
+            Pattern.compile("\\[.*ERROR.*\\b(cl(?!Get)|cu(?!DeviceGet|MemHost|MemAllocHost|Occupancy))[A-Z].*"
+                    + "|.*error executing CL_COMMAND_.*|.*changed the user-defined local .*");
 
     /** It says so of every kernel whose grid we choose. */
     private static final Pattern HARMLESS =

@@ -51,6 +51,7 @@ class NativeOutputTest {
         assertThat(NativeOutput.failures(() -> {
                     puts("[TornadoVM-OCL-NVML-JNI] ERROR : nvmlInit -> Returned: 9");
                     puts("[TornadoVM-OCL-JNI] ERROR : clGetDeviceInfo -> Returned: -30");
+                    puts("[TornadoVM-CUDA-JNI] ERROR : cuMemHostRegister -> Returned: 2 (CUDA_ERROR_OUT_OF_MEMORY)");
                     puts("no ERROR of clEnqueueNDRangeKernel");
                 }))
                 .isEmpty();
