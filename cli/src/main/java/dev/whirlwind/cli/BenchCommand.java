@@ -1,7 +1,7 @@
 package dev.whirlwind.cli;
 
+import dev.whirlwind.cli.cost.ModelFlops;
 import dev.whirlwind.cpu.MemoryBenchmark;
-import dev.whirlwind.cpu.PeakBenchmark;
 import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.HuggingFace;
@@ -36,7 +36,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "bench",
         description = "Times whole training steps (forward, backward, clipping, AdamW) on random tokens, and each"
-                + " operation, against the machine's peak measured in the same run.")
+                + " operation or kernel, against the machine's peak measured in the same run.")
 final class BenchCommand implements Callable<Integer> {
     /** Steps after which the compiled code is the final one. */
     private static final int WARM_UP = 5;
@@ -46,9 +46,8 @@ final class BenchCommand implements Callable<Integer> {
 
     private static final int MOST_STEPS = 1_000_000;
 
-    private static final int PEAK_MEASUREMENTS = 30;
-
-    private static final int MEMORY_MEASUREMENTS = 10;
+    /** Three operands of it are 12 GiB. */
+    private static final int MOST_PRODUCT = 1 << 15;
 
     /** Tokens after which the compiled code is the final one. */
     private static final int GENERATION_WARM_UP = 100;
@@ -94,6 +93,15 @@ final class BenchCommand implements Callable<Integer> {
                     + " cache. --batch is not used; --sequence is how many tokens the text has before.")
     private boolean generation;
 
+    @Option(
+            names = "--products",
+            split = ",",
+            paramLabel = "SIZE",
+            description =
+                    "Time the products of linear layers instead, of so many rows, inputs and outputs; --steps is how"
+                            + " often. Several sizes with commas.")
+    private int[] products;
+
     @Mixin
     private EngineOptions engines;
 
@@ -106,8 +114,10 @@ final class BenchCommand implements Callable<Integer> {
      * See DESIGN for the first ones.
      *
      * @param peakShare gflops / peakGflops
-     * @param memory of the machine, measured in the same run
-     * @param operations sorted by time
+     * @param memory of what the engine runs on, measured in the same run
+     * @param operations sorted by time; kernels on the tornado engine
+     * @param firstStepSeconds with all compiling
+     * @param traffic of the tornado engine; null of others
      */
     record Result(
             String engine,
@@ -122,18 +132,22 @@ final class BenchCommand implements Callable<Integer> {
             Double peakGflops,
             Double peakShare,
             Double peakRssMib,
-            MemoryBenchmark.Result memory,
+            Machine.Memory memory,
             Double compileSeconds,
-            List<TimedEngine.Row> operations) {}
+            List<TimedEngine.Row> operations,
+            double firstStepSeconds,
+            TimedEngine.PerStep traffic) {}
 
     /**
      * Generation of a single text.
      *
      * @param prefix tokens of the text before
      * @param gbPerSecond bytes of weights and cache that a token needs, times tokens per second, in 10^9
-     * @param memory of the machine, measured in the same run; null for another device
+     * @param memory of what the engine runs on, measured in the same run; null where nothing can be compared
      * @param readShare gbPerSecond / memory.read, or null
-     * @param operations of a token, sorted by time
+     * @param operations of a token, sorted by time; kernels on the tornado engine
+     * @param firstTokenSeconds with all compiling
+     * @param traffic of a token on the tornado engine; null of others
      */
     record GenerationResult(
             String engine,
@@ -144,15 +158,21 @@ final class BenchCommand implements Callable<Integer> {
             StepMs tokenMs,
             double tokensPerSecond,
             double gbPerSecond,
-            MemoryBenchmark.Result memory,
+            Machine.Memory memory,
             Double readShare,
-            List<TimedEngine.Row> operations) {}
+            List<TimedEngine.Row> operations,
+            double firstTokenSeconds,
+            TimedEngine.PerStep traffic) {}
 
     @Override
     public Integer call() {
         if (batch < 1 || sequence < 1 || steps < 1 || steps > MOST_STEPS) {
             throw new UsageException(
                     "--batch, --sequence and --steps must be 1 or more, --steps at most " + MOST_STEPS);
+        }
+        if (products != null) {
+            products();
+            return 0;
         }
         PrintWriter err = spec.commandLine().getErr();
         boolean preset = ModelConfig.PRESETS.contains(model);
@@ -200,14 +220,14 @@ final class BenchCommand implements Callable<Integer> {
         fill(transformer.inputs(), config.vocabularySize());
         Optimizer optimizer = new Optimizer(engine, transformer, new AdamW(0.9f, 0.95f, 1e-8f, 0.1f), 1);
         double[] seconds = new double[steps];
-        for (int i = -WARM_UP; i < steps; i++) {
+        double first = step(transformer, optimizer);
+        for (int i = 1 - WARM_UP; i < steps; i++) {
             double taken = step(transformer, optimizer);
             if (i >= 0) {
                 seconds[i] = taken;
             }
         }
-        boolean cpu = engine.name().equals("cpu");
-        if (cpu) {
+        if (engine.isTimeable()) {
             // Timing has to be warm, too.
             engine.start();
             step(transformer, optimizer);
@@ -219,8 +239,8 @@ final class BenchCommand implements Callable<Integer> {
         StepMs stepMs = stepMs(seconds);
         double median = 1e-3 * stepMs.median();
         double gflops = ModelFlops.step(config, batch, sequence) / median * 1e-9;
-        // The peak is the CPU's: another device's steps have no share of it.
-        Double peak = cpu ? PeakBenchmark.gflops(engines.threads(), PEAK_MEASUREMENTS) : null;
+        TimedEngine.PerStep traffic = engine.traffic(PROFILED);
+        Machine machine = Machine.of(opened, engines.threads());
         return new Result(
                 engine.name(),
                 engine.description(),
@@ -231,12 +251,14 @@ final class BenchCommand implements Callable<Integer> {
                 stepMs,
                 (double) batch * sequence / median,
                 gflops,
-                peak,
-                cpu ? gflops / peak : null,
+                machine == null ? null : machine.gflops(),
+                machine == null ? null : gflops / machine.gflops(),
                 peakRssMib(),
-                cpu ? memory() : null,
+                machine == null ? null : machine.memory(),
                 opened instanceof TornadoEngine tornado ? tornado.compileSeconds() : null,
-                engine.rows(PROFILED));
+                engine.rows(PROFILED),
+                first,
+                traffic);
     }
 
     private Parameters weights(Engine engine, ModelConfig config, boolean preset) {
@@ -247,10 +269,6 @@ final class BenchCommand implements Callable<Integer> {
         Parameters weights = new Parameters(engine, new ParameterLayout(config), "weights");
         Initializer.initialize(weights, 1);
         return weights;
-    }
-
-    private MemoryBenchmark.Result memory() {
-        return MemoryBenchmark.measure(engines.threads(), MEMORY_MEASUREMENTS);
     }
 
     private static StepMs stepMs(double[] seconds) {
@@ -267,16 +285,20 @@ final class BenchCommand implements Callable<Integer> {
         KeyValueCache cache = new KeyValueCache(engine, config, all + PROFILED);
         Transformer transformer = Transformer.forGeneration(engine, weights, 1, cache);
         double[] seconds = new double[steps];
+        double first = 0;
         for (int position = sequence; position < all; position++) {
             transformer.inputs().position = position;
             long start = System.nanoTime();
             transformer.logits();
+            double taken = (System.nanoTime() - start) * 1e-9;
+            if (position == sequence) {
+                first = taken;
+            }
             if (position >= all - steps) {
-                seconds[position - all + steps] = (System.nanoTime() - start) * 1e-9;
+                seconds[position - all + steps] = taken;
             }
         }
-        boolean cpu = engine.name().equals("cpu");
-        for (int i = 0; cpu && i < PROFILED; i++) {
+        for (int i = 0; engine.isTimeable() && i < PROFILED; i++) {
             if (i <= 1) {
                 // The first is to warm up.
                 engine.start();
@@ -289,7 +311,9 @@ final class BenchCommand implements Callable<Integer> {
         // far.
         double cached = 2.0 * config.layers() * config.kvHeads() * config.headDim() * (sequence + steps / 2.0);
         double gbPerSecond = 4e-6 * (ModelFlops.matrices(config) + cached) / tokenMs.median();
-        MemoryBenchmark.Result memory = cpu ? memory() : null;
+        TimedEngine.PerStep traffic = engine.traffic(PROFILED - 1);
+        Machine machine = Machine.of(opened, engines.threads());
+        Machine.Memory memory = machine == null ? null : machine.memory();
         GenerationResult result = new GenerationResult(
                 engine.name(),
                 engine.description(),
@@ -300,8 +324,10 @@ final class BenchCommand implements Callable<Integer> {
                 1e3 / tokenMs.median(),
                 gbPerSecond,
                 memory,
-                memory == null ? null : gbPerSecond / memory.read(),
-                engine.rows(PROFILED - 1));
+                memory == null || memory.read() == null ? null : gbPerSecond / memory.read(),
+                engine.rows(PROFILED - 1),
+                first,
+                traffic);
         PrintWriter out = spec.commandLine().getOut();
         if (output.isJson()) {
             out.println(Output.json(result));
@@ -312,11 +338,47 @@ final class BenchCommand implements Callable<Integer> {
                 "a token after %d others: median %.2f ms (min %.2f, max %.2f), %,.1f tokens/s%n",
                 sequence, tokenMs.median(), tokenMs.min(), tokenMs.max(), result.tokensPerSecond());
         out.printf("%.1f GB/s of weights and cache", gbPerSecond);
-        if (memory != null) {
+        if (result.readShare() != null) {
             out.printf(", %.0f %% of the measured %.1f GB/s of reading", 100 * result.readShare(), memory.read());
+        } else if (memory != null) {
+            out.printf("; copies at %.1f GB/s", memory.copy());
         }
         out.println();
-        print(result.operations(), "token");
+        out.printf("first token after %.1f s%n", first);
+        print(result.operations(), result.traffic(), "token");
+    }
+
+    private void products() {
+        for (int size : products) {
+            if (size < 1 || size > MOST_PRODUCT) {
+                throw new UsageException("--products is " + size + "; it must be from 1 to " + MOST_PRODUCT);
+            }
+        }
+        Products.Result result;
+        try (Engine engine = engines.open()) {
+            engines.announce(engine, spec.commandLine().getErr());
+            result = Products.measure(engine, engines.threads(), products, steps);
+        }
+        PrintWriter out = spec.commandLine().getOut();
+        if (output.isJson()) {
+            out.println(Output.json(result));
+            return;
+        }
+        out.printf("products on %s: %s%n", result.engine(), result.device());
+        if (result.peakGflops() != null) {
+            out.printf("measured peak: %,.1f GFLOP/s%n", result.peakGflops());
+        }
+        out.println();
+        Table table = new Table("size", "operation", "ms", "GFLOP/s", "of the peak");
+        for (Products.Row row : result.products()) {
+            table.row(
+                    String.valueOf(row.size()),
+                    row.operation(),
+                    "%.3f".formatted(row.ms()),
+                    "%.1f".formatted(row.gflops()),
+                    row.peakShare() == null ? "-" : "%.0f %%".formatted(100 * row.peakShare()));
+        }
+        table.print(out);
     }
 
     private void fill(Inputs inputs, int vocabulary) {
@@ -368,23 +430,36 @@ final class BenchCommand implements Callable<Integer> {
         }
         out.println(r.peakRssMib() == null ? "" : "; most memory %,.0f MiB".formatted(r.peakRssMib()));
         if (r.memory() != null) {
-            out.printf(
-                    "memory: copies at %.1f GB/s, reads at %.1f%n",
-                    r.memory().copy(), r.memory().read());
+            out.printf("memory: copies at %.1f GB/s", r.memory().copy());
+            out.println(
+                    r.memory().read() == null
+                            ? ""
+                            : ", reads at %.1f".formatted(r.memory().read()));
         }
-        if (r.compileSeconds() != null) {
-            out.printf("kernels compiled in %.1f s%n", r.compileSeconds());
-        }
-        print(r.operations(), "step");
+        out.printf("first step in %.1f s", r.firstStepSeconds());
+        out.println(r.compileSeconds() == null ? "" : ", %.1f s compiling kernels".formatted(r.compileSeconds()));
+        print(r.operations(), r.traffic(), "step");
     }
 
-    private void print(List<TimedEngine.Row> operations, String what) {
+    private void print(List<TimedEngine.Row> operations, TimedEngine.PerStep traffic, String what) {
         if (operations.isEmpty()) {
             return;
         }
         PrintWriter out = spec.commandLine().getOut();
+        if (traffic != null) {
+            out.printf(
+                    "a %s: %,.0f kernels launched, %,.0f waits of the host for the device, %,.0f uploads (%,.0f KiB),"
+                            + " %.1f ms in kernels%n",
+                    what,
+                    traffic.launches(),
+                    traffic.synchronisations(),
+                    traffic.uploads(),
+                    traffic.uploadedBytes() / 1024,
+                    operations.stream().mapToDouble(TimedEngine.Row::ms).sum());
+        }
         out.println();
-        Table table = new Table("operation", "calls", "ms per " + what, "share", "GFLOP/s", "GB/s");
+        Table table = new Table(
+                traffic == null ? "operation" : "kernel", "calls", "ms per " + what, "share", "GFLOP/s", "GB/s");
         for (TimedEngine.Row row : operations) {
             table.row(
                     row.operation(),

@@ -1,11 +1,15 @@
 package dev.whirlwind.cli;
 
-import dev.whirlwind.model.AttentionShape;
+import dev.whirlwind.cli.cost.KernelCost;
+import dev.whirlwind.cli.cost.OperationCost;
 import dev.whirlwind.model.Buffer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.Program;
+import dev.whirlwind.tornado.KernelTimes;
+import dev.whirlwind.tornado.TornadoEngine;
+import dev.whirlwind.tornado.Traffic;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.Comparator;
@@ -14,27 +18,28 @@ import java.util.Map;
 import java.util.TreeMap;
 
 /**
- * An engine whose operations can be timed, for engines that run a program's operations one after the other as they are
- * called. Until {@link #start} it does nothing but pass everything on.
+ * An engine whose work can be timed: operations of engines that run them one after the other as they are called, kernels
+ * of the tornado engine. Until {@link #start} it does nothing but pass everything on.
  */
 final class TimedEngine implements Engine {
     private final Engine engine;
     private final Map<String, Sum> sums = new TreeMap<>();
     private boolean timing;
+    private KernelTimes kernels;
+    private Traffic before;
 
     private static final class Sum {
         long calls;
         double seconds;
-        double flops;
-        double bytes;
+        OperationCost cost = OperationCost.NONE;
     }
 
     /**
-     * What an operation takes in a step.
+     * What an operation, or a kernel, takes in a step.
      *
      * @param calls how often it is called
      * @param ms time of all calls
-     * @param share of the time of all operations
+     * @param share of the time of all of them
      * @param gflops floating-point operations per second of those that do mostly arithmetic, or null
      * @param gbPerSecond bytes read and written per second of those that mostly move memory, or null
      */
@@ -44,16 +49,50 @@ final class TimedEngine implements Engine {
         this.engine = engine;
     }
 
-    /** Times operations from now on, and forgets what came before. */
+    /** What went between host and device in a step. */
+    record PerStep(double launches, double synchronisations, double uploads, double uploadedBytes) {}
+
+    /** Whether anything can be timed. */
+    boolean isTimeable() {
+        return engine instanceof TornadoEngine || engine.name().equals("cpu");
+    }
+
+    /** Times from now on, and forgets what came before. */
     void start() {
         sums.clear();
         timing = true;
+        if (engine instanceof TornadoEngine tornado) {
+            kernels = tornado.profile();
+            before = tornado.traffic();
+        }
     }
 
-    /** The operations by the time they took, longest first, as means of so many steps. */
+    /** Means of so many steps; null where there is no device. */
+    PerStep traffic(int steps) {
+        if (!(engine instanceof TornadoEngine tornado)) {
+            return null;
+        }
+        Traffic now = tornado.traffic();
+        return new PerStep(
+                (double) (now.launches() - before.launches()) / steps,
+                (double) (now.synchronisations() - before.synchronisations()) / steps,
+                (double) (now.uploads() - before.uploads()) / steps,
+                (double) (now.uploadedBytes() - before.uploadedBytes()) / steps);
+    }
+
+    /** The operations or kernels by the time they took, longest first, as means of so many steps. */
     List<Row> rows(int steps) {
+        if (kernels != null) {
+            sums.values().forEach(sum -> sum.calls = 0);
+            kernels.byName().forEach((name, time) -> {
+                Sum sum = sums.computeIfAbsent(name, key -> new Sum());
+                sum.calls = time.calls();
+                sum.seconds = time.seconds();
+            });
+        }
         double all = sums.values().stream().mapToDouble(sum -> sum.seconds).sum();
         return sums.entrySet().stream()
+                .filter(entry -> entry.getValue().calls > 0)
                 .map(entry -> {
                     Sum sum = entry.getValue();
                     return new Row(
@@ -61,8 +100,8 @@ final class TimedEngine implements Engine {
                             sum.calls / steps,
                             1e3 * sum.seconds / steps,
                             sum.seconds / all,
-                            sum.flops > 0 ? 1e-9 * sum.flops / sum.seconds : null,
-                            sum.bytes > 0 ? 1e-9 * sum.bytes / sum.seconds : null);
+                            sum.cost.flops() > 0 ? 1e-9 * sum.cost.flops() / sum.seconds : null,
+                            sum.cost.bytes() > 0 ? 1e-9 * sum.cost.bytes() / sum.seconds : null);
                 })
                 .sorted(Comparator.comparingDouble(Row::ms).reversed())
                 .toList();
@@ -70,7 +109,19 @@ final class TimedEngine implements Engine {
 
     @Override
     public void run(Program program, Inputs inputs, int layer) {
-        engine.run(timing ? ops -> program.run(timed(ops, layer)) : program, inputs, layer);
+        if (kernels != null) {
+            OperationCost.visit(
+                    program,
+                    (operation, arguments) ->
+                            KernelCost.visit(operation, arguments, layer, (kernel, cost) -> sum(kernel, cost)));
+        }
+        engine.run(timing && kernels == null ? ops -> program.run(timed(ops, layer)) : program, inputs, layer);
+    }
+
+    private Sum sum(String name, OperationCost cost) {
+        Sum sum = sums.computeIfAbsent(name, key -> new Sum());
+        sum.cost = sum.cost.plus(cost);
+        return sum;
     }
 
     private Ops timed(Ops ops, int layer) {
@@ -82,58 +133,12 @@ final class TimedEngine implements Engine {
                     } catch (InvocationTargetException e) {
                         throw e.getCause();
                     } finally {
-                        Sum sum = sums.computeIfAbsent(method.getName(), name -> new Sum());
-                        sum.seconds += (System.nanoTime() - start) * 1e-9;
+                        double seconds = (System.nanoTime() - start) * 1e-9;
+                        Sum sum = sum(method.getName(), OperationCost.of(method.getName(), args, layer));
+                        sum.seconds += seconds;
                         sum.calls++;
-                        sum.flops += flops(method.getName(), args, layer);
-                        sum.bytes += Float.BYTES * floats(method.getName(), args);
                     }
                 });
-    }
-
-    /** Floating-point operations of those operations that are mostly arithmetic; a multiply-add is two. */
-    private static double flops(String operation, Object[] args, int layer) {
-        int n = args.length;
-        return switch (operation) {
-            case "linear", "linearBackwardInput", "linearBackwardWeight" -> 2 * product(args, n - 3);
-            case "headLoss" -> 2 * product(args, n - 3);
-            // The logits once more, then the gradients of input and weight.
-            case "headLossBackward" -> 6 * product(args, n - 3);
-            case "attention" -> ModelFlops.attention((AttentionShape) args[3], layer);
-            // Scores once more, then the gradients of values, probabilities, queries and keys.
-            case "attentionBackward" -> 2.5 * ModelFlops.attention((AttentionShape) args[6], layer);
-            default -> 0;
-        };
-    }
-
-    /** Floats that go through memory at least, of those operations that mostly move memory. */
-    private static double floats(String operation, Object[] args) {
-        int n = args.length;
-        return switch (operation) {
-            case "embed", "embedBackward" -> 2 * product(args, n - 3);
-            case "layerNorm", "rmsNorm" -> 2.0 * (int) args[n - 3] * (int) args[n - 2];
-            case "layerNormBackward", "rmsNormBackward" -> 4.0 * (int) args[n - 2] * (int) args[n - 1];
-            case "headNorm" -> 2 * qkv(args[n - 2]);
-            case "headNormBackward" -> 3 * qkv(args[n - 1]);
-            case "rope", "ropeBackward" -> 2 * qkv(args[n - 1]);
-            case "activation" -> 2.0 * (int) args[n - 2] * (int) args[n - 1];
-            case "activationBackward", "gated", "add" -> 3.0 * (int) args[n - 2] * (int) args[n - 1];
-            case "gatedBackward" -> 5.0 * (int) args[n - 2] * (int) args[n - 1];
-            case "dropout" -> 2.0 * (int) args[n - 3] * (int) args[n - 2];
-            case "sumOfSquares" -> (long) args[n - 1];
-            case "zero" -> (long) args[n - 1];
-            // Parameter, gradient and both moments, read and written.
-            case "adamw" -> 8.0 * (long) args[n - 2];
-            default -> 0;
-        };
-    }
-
-    private static double product(Object[] args, int first) {
-        return (double) (int) args[first] * (int) args[first + 1] * (int) args[first + 2];
-    }
-
-    private static double qkv(Object shape) {
-        return (double) ((AttentionShape) shape).rows() * ((AttentionShape) shape).qkvWidth();
     }
 
     @Override

@@ -123,7 +123,10 @@ class CommandsTest {
                 .json();
         assertThat(json.propertyNames())
                 .startsWith("engine", "device", "model", "parameters", "batch", "sequence", "step_ms")
-                .contains("tokens_per_second", "gflops", "peak_gflops", "peak_rss_mib", "memory", "operations");
+                .contains("tokens_per_second", "gflops", "peak_gflops", "peak_rss_mib", "memory", "operations")
+                .contains("first_step_seconds", "traffic");
+        assertThat(json.path("first_step_seconds").doubleValue() * 1e3)
+                .isGreaterThan(json.path("step_ms").path("min").doubleValue());
         assertThat(json.path("memory").propertyNames()).containsExactly("copy", "read");
         JsonNode step = json.path("step_ms");
         assertThat(step.path("median").doubleValue())
@@ -134,6 +137,23 @@ class CommandsTest {
                 .isGreaterThan(json.path("gflops").doubleValue());
         assertThat(json.path("operations"))
                 .anyMatch(row -> row.path("operation").stringValue().equals("headLossBackward"));
+    }
+
+    @Test
+    void benchOfProducts() {
+        JsonNode json = Cli.run("bench", "--products", "8,33", "--steps", "2", "--engine", "cpu", "--json")
+                .succeeds()
+                .json();
+        assertThat(json.path("products")).hasSize(6);
+        JsonNode last = json.path("products").path(5);
+        assertThat(last.path("size").intValue()).isEqualTo(33);
+        assertThat(last.path("operation").stringValue()).isEqualTo("linearBackwardWeight");
+        double gflops = last.path("gflops").doubleValue();
+        assertThat(gflops * last.path("ms").doubleValue()).isCloseTo(2e-6 * 33 * 33 * 33, within(1e-12));
+        assertThat(last.path("peak_share").doubleValue()
+                        * json.path("peak_gflops").doubleValue())
+                .isCloseTo(gflops, within(1e-9));
+        Cli.run("bench", "--products", "0").isWrongUsage("--products is 0");
     }
 
     @Test

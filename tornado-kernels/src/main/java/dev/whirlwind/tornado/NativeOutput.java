@@ -37,9 +37,9 @@ final class NativeOutput {
             Pattern.compile("\\[.*ERROR.*\\b(cl(?!Get)|cu(?!DeviceGet|MemHost|MemAllocHost|Occupancy))[A-Z].*"
                     + "|.*error executing CL_COMMAND_.*|.*changed the user-defined local .*");
 
-    /** It says so of every kernel whose grid we choose. */
+    /** It says so of every kernel whose grid we choose; and of downloads, once a graph was profiled. */
     private static final Pattern HARMLESS =
-            Pattern.compile(".*The loop bounds will be configured by the GridScheduler.*");
+            Pattern.compile(".*The loop bounds will be configured by the GridScheduler.*|Enable the profiler with: .*");
 
     /** Without these calls, on Windows, everything is written where it is written. */
     private static final boolean POSIX =

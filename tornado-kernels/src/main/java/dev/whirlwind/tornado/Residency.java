@@ -27,7 +27,7 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  */
 final class Residency {
     /** Floats that are uploaded at once after the first run. */
-    private static final int STAGING = 1 << 20;
+    static final int STAGING = 1 << 20;
 
     private static final int CANARY = 1000;
 

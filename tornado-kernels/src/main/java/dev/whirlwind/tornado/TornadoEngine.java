@@ -12,6 +12,7 @@ import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
 import uk.ac.manchester.tornado.api.WorkerGrid2D;
 import uk.ac.manchester.tornado.api.common.TornadoDevice;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
+import uk.ac.manchester.tornado.api.enums.ProfilerMode;
 
 /**
  * Runs the kernels on a TornadoVM device. Each stage of a program becomes one task graph when it first runs, and is
@@ -31,6 +32,8 @@ public final class TornadoEngine extends KernelEngine {
     private final long largest;
     private long allocated;
     private int kernelsCompiled;
+    private KernelTimes times;
+    private Traffic traffic = Traffic.NONE;
     private long compileNanos;
 
     /** Is told how compiling goes on, before and after each part of it. */
@@ -121,8 +124,30 @@ public final class TornadoEngine extends KernelEngine {
         return buffer;
     }
 
+    /** The device that it runs on. */
+    public DeviceInfo device() {
+        return info;
+    }
+
+    /** Measures the device; takes half a GiB of its memory meanwhile. */
+    public DevicePeak peak() {
+        return DevicePeak.measure(Devices.device(info));
+    }
+
+    /** Times every kernel from now on, which small ones take longer for. */
+    public KernelTimes profile() {
+        times = new KernelTimes();
+        return times;
+    }
+
+    /** What went between host and device so far. */
+    public Traffic traffic() {
+        return traffic;
+    }
+
     @Override
     void run(Stage stage) {
+        traffic = traffic.afterRun(stage);
         Compiled compiled = plans.get(stage);
         if (compiled != null && compiled.runs >= CHECKED_RUNS) {
             guarded(stage, compiled::run);
@@ -198,9 +223,10 @@ public final class TornadoEngine extends KernelEngine {
     }
 
     /** A stage's plan, and how often it ran. */
-    private static final class Compiled {
+    private final class Compiled {
         private final TornadoExecutionPlan plan;
         private int runs;
+        private String logged = "";
 
         Compiled(TornadoExecutionPlan plan) {
             this.plan = plan;
@@ -208,7 +234,18 @@ public final class TornadoEngine extends KernelEngine {
 
         void run() {
             runs = Math.min(runs + 1, CHECKED_RUNS);
-            plan.withGraph(1).execute();
+            TornadoExecutionPlan stage = plan.withGraph(1);
+            if (times == null) {
+                stage.execute();
+            } else {
+                String all = stage.withProfiler(ProfilerMode.SILENT)
+                        .execute()
+                        .getProfilerResult()
+                        .getProfileLog();
+                // It keeps what earlier executions logged.
+                times.add(all.startsWith(logged) ? all.substring(logged.length()) : all);
+                logged = all;
+            }
         }
     }
 
@@ -234,6 +271,7 @@ public final class TornadoEngine extends KernelEngine {
 
     @Override
     public void download(Buffer buffer, long offset, long length) {
+        traffic = traffic.afterDownload();
         guardedTransfer(
                 "while fetching " + ((Memory) buffer).name(),
                 () -> residency.download(((Memory) buffer).array(), offset, length));
@@ -241,6 +279,7 @@ public final class TornadoEngine extends KernelEngine {
 
     @Override
     public void upload(Buffer buffer, long offset, long length) {
+        traffic = traffic.afterUpload(length);
         guardedTransfer(
                 "while sending " + ((Memory) buffer).name(),
                 () -> residency.upload(((Memory) buffer).array(), offset, length));

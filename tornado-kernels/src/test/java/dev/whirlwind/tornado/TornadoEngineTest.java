@@ -2,6 +2,7 @@ package dev.whirlwind.tornado;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.whirlwind.model.Buffer;
 import dev.whirlwind.model.Engine;
@@ -63,6 +64,57 @@ class TornadoEngineTest {
             assertThat(get(engine, b, 69)).isEqualTo(13);
             assertThat(get(engine, d, 3)).isEqualTo(132);
         }
+    }
+
+    @Test
+    void kernelsAreTimedAndTrafficIsCounted() {
+        try (TornadoEngine engine = (TornadoEngine) Sdk.engine()) {
+            Inputs inputs = new Inputs(1);
+            Tensor a = tensor(engine, "a", 3000, 1);
+            Tensor b = tensor(engine, "b", 3000, 2);
+            Program program = ops -> {
+                ops.add(a, a, b, 1, 3000);
+                ops.add(a, a, b, 1, 3000);
+                ops.zero(b, 3000);
+            };
+            engine.run(program, inputs, 0);
+            Traffic before = engine.traffic();
+            KernelTimes times = engine.profile();
+            for (int i = 0; i < 3; i++) {
+                engine.run(program, inputs, 0);
+            }
+            get(engine, a, 0);
+            assertThat(times.byName()).containsOnlyKeys("add", "zero");
+            assertThat(times.byName().get("add").calls()).isEqualTo(6);
+            assertThat(times.byName().get("zero").calls()).isEqualTo(3);
+            assertThat(times.byName().get("add").seconds()).isBetween(1e-9, 1.0);
+            Traffic after = engine.traffic();
+            assertThat(after.launches() - before.launches()).isEqualTo(9);
+            assertThat(after.synchronisations() - before.synchronisations()).isEqualTo(4);
+            // The cursor and the floats.
+            assertThat(after.uploads() - before.uploads()).isEqualTo(6);
+            assertThat(engine.profile().byName()).isEmpty();
+        }
+    }
+
+    @Test
+    void thePeakIsMeasuredByKernelsThatComputeRight() {
+        FloatArray x = new FloatArray(3);
+        x.set(1, 2);
+        DevicePeak.wMultiplyAdds(x, 3, 50);
+        double expected = 0;
+        for (int sum = 0; sum < 8; sum++) {
+            double s = 2 + sum;
+            for (int k = 0; k < 50; k++) {
+                s = s * (1 - 0.002) + 2;
+            }
+            expected += s;
+        }
+        assertThat((double) x.get(1)).isCloseTo(expected, within(1e-3));
+        assertThat(x.get(0)).isEqualTo(28);
+        DevicePeak peak = DevicePeak.measure(Devices.device(Devices.find(null)), 1 << 14, 64, 1 << 16);
+        assertThat(peak.gflops()).isBetween(0.01, 1e6);
+        assertThat(peak.copy()).isBetween(0.01, 1e5);
     }
 
     @Test

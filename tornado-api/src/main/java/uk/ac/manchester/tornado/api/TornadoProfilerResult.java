@@ -9,4 +9,9 @@ public class TornadoProfilerResult {
     public long getDeviceKernelTime() {
         throw NoRuntime.error();
     }
+
+    /** Times of every task, as JSON. */
+    public String getProfileLog() {
+        throw NoRuntime.error();
+    }
 }
