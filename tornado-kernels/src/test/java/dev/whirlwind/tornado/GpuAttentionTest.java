@@ -16,7 +16,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** The form of attention for GPUs, on whatever device there is, against the plain form in plain Java. */
-class TiledAttentionTest {
+class GpuAttentionTest {
     @BeforeAll
     static void needsDevice() {
         Sdk.assumeDevice();
@@ -43,6 +43,40 @@ class TiledAttentionTest {
         }
     }
 
+    /** A prompt, then single tokens, past 256 keys at a time; heads that do not divide a group, and too wide for one. */
+    @ParameterizedTest
+    @CsvSource({"300, 4, 2, 20, 0", "258, 2, 2, 64, 100", "257, 1, 1, 260, 0"})
+    void cachedAgreesWithLoops(int prompt, int heads, int kvHeads, int headDim, int window) {
+        AttentionShape rows = new AttentionShape(1, prompt, heads, kvHeads, headDim, window);
+        AttentionShape row = new AttentionShape(1, 1, heads, kvHeads, headDim, window);
+        float[] expected = generate(new LoopsEngine(), rows, row);
+        float[] actual = generate(Sdk.engineForGpus(), rows, row);
+        for (int i = 0; i < expected.length; i++) {
+            float limit = 2e-5f * (1 + Math.abs(expected[i]));
+            assertThat(actual[i]).as("element %d", i).isCloseTo(expected[i], offset(limit));
+        }
+    }
+
+    /** Output of the prompt and of the token after it. */
+    private static float[] generate(Engine engine, AttentionShape rows, AttentionShape row) {
+        try (engine) {
+            Random random = new Random(rows.hashCode());
+            int capacity = rows.sequence() + 1;
+            Tensor cache = tensor(engine, capacity * 2 * rows.kvHeads() * rows.headDim(), random);
+            Tensor qkv = tensor(engine, rows.rows() * rows.qkvWidth(), random);
+            Tensor next = tensor(engine, row.qkvWidth(), random);
+            Tensor out = tensor(engine, rows.rows() * rows.outWidth(), random);
+            Tensor nextOut = tensor(engine, row.outWidth(), random);
+            Inputs inputs = new Inputs(rows.rows());
+            Program prompt = ops -> ops.cachedAttention(out, cache, qkv, rows, capacity);
+            Program token = ops -> ops.cachedAttention(nextOut, cache, next, row, capacity);
+            engine.run(prompt, inputs, 0);
+            inputs.position = rows.sequence();
+            engine.run(token, inputs, 0);
+            return values(engine, out, nextOut);
+        }
+    }
+
     /** Output, log-sum-exp and gradients. */
     private static float[] run(Engine engine, AttentionShape s, Dropout dropout) {
         try (engine) {
@@ -61,22 +95,25 @@ class TiledAttentionTest {
                 ops.attentionBackward(dqkv, dout, out, lse, qkv, delta, s, dropout);
             };
             engine.run(program, inputs, 0);
-            Tensor[] results = {out, lse, dqkv};
-            int length = 0;
-            for (Tensor t : results) {
-                length += Math.toIntExact(t.buffer().length());
-            }
-            float[] all = new float[length];
-            int at = 0;
-            for (Tensor t : results) {
-                float[] values = engine.host(
-                                new Tensor(t.buffer(), 0, 0), t.buffer().length())
-                        .toArray(ValueLayout.JAVA_FLOAT);
-                System.arraycopy(values, 0, all, at, values.length);
-                at += values.length;
-            }
-            return all;
+            return values(engine, out, lse, dqkv);
         }
+    }
+
+    private static float[] values(Engine engine, Tensor... results) {
+        int length = 0;
+        for (Tensor t : results) {
+            length += Math.toIntExact(t.buffer().length());
+        }
+        float[] all = new float[length];
+        int at = 0;
+        for (Tensor t : results) {
+            float[] values = engine.host(
+                            new Tensor(t.buffer(), 0, 0), t.buffer().length())
+                    .toArray(ValueLayout.JAVA_FLOAT);
+            System.arraycopy(values, 0, all, at, values.length);
+            at += values.length;
+        }
+        return all;
     }
 
     /** With room around it, which must stay as it was. */

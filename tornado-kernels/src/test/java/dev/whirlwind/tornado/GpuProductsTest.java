@@ -14,14 +14,24 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** The form of matrix products for GPUs, on whatever device there is, against plain Java. */
-class TiledGemmTest {
+class GpuProductsTest {
     @BeforeAll
     static void needsDevice() {
         Sdk.assumeDevice();
     }
 
     @ParameterizedTest
-    @CsvSource({"7,20,33", "130,65,70"})
+    @CsvSource({
+        // One tile, and several that end within one.
+        "7, 20, 33",
+        "130, 65, 270",
+        // So few rows that each is read for itself.
+        "3, 130, 33",
+        // Depth in several parts: of y, of dx, of dweight.
+        "5, 700, 33",
+        "20, 33, 600",
+        "600, 40, 33"
+    })
     void agreesWithLoops(int rows, int in, int out) {
         float[] expected = run(new LoopsEngine(), rows, in, out);
         float[] actual = run(Sdk.engineForGpus(), rows, in, out);
