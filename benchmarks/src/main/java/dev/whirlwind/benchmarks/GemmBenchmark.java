@@ -1,14 +1,13 @@
 package dev.whirlwind.benchmarks;
 
-import dev.whirlwind.cpu.CpuEngine;
 import dev.whirlwind.model.Buffer;
+import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Tensor;
 import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
-import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -24,7 +23,7 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * The three products of a linear layer on the CPU engine, all cores, at the shapes of GPT-2 (4 x 64 and 8 x 64 tokens),
+ * The three products of a linear layer at the shapes of GPT-2 (4 x 64 and 8 x 64 tokens),
  * the 15M Llama (8 x 256) and the byte model (16 x 256); {@code gflop} is GFLOP/s.
  */
 @State(Scope.Benchmark)
@@ -51,10 +50,13 @@ public class GemmBenchmark {
     })
     public String shape;
 
+    @Param("cpu")
+    public String engine;
+
     private int rows;
     private int in;
     private int out;
-    private CpuEngine engine;
+    private Engine device;
     private Tensor x;
     private Tensor weight;
     private Tensor y;
@@ -65,33 +67,29 @@ public class GemmBenchmark {
     private Program backwardInput;
     private Program backwardWeight;
 
-    /** Billions of floating-point operations; JMH divides by seconds. */
-    @State(Scope.Thread)
-    @AuxCounters(AuxCounters.Type.OPERATIONS)
-    public static class Work {
-        public double gflop;
-    }
-
     @Setup(Level.Trial)
     public void setUp() {
         String[] sizes = shape.split("x", -1);
         rows = Integer.parseInt(sizes[0]);
         in = Integer.parseInt(sizes[1]);
         out = Integer.parseInt(sizes[2]);
-        engine = new CpuEngine();
+        device = BenchmarkEngines.open(engine);
         Random random = new Random(1);
         x = tensor((long) rows * in, random);
         weight = tensor((long) out * in, random);
         y = tensor((long) rows * out, random);
         dx = tensor((long) rows * in, random);
-        dweight = new Tensor(engine.allocate("dweight", (long) out * in), 0, 0);
+        dweight = new Tensor(device.allocate("dweight", (long) out * in), 0, 0);
         inputs = new Inputs(1);
         forward = ops -> ops.linear(y, x, weight, null, rows, in, out);
         backwardInput = ops -> ops.linearBackwardInput(dx, y, weight, rows, in, out);
         backwardWeight = ops -> ops.linearBackwardWeight(dweight, null, y, x, rows, in, out);
-        engine.run(forward, inputs, 0);
-        engine.run(backwardInput, inputs, 0);
-        engine.run(backwardWeight, inputs, 0);
+        device.run(forward, inputs, 0);
+        device.run(backwardInput, inputs, 0);
+        device.run(backwardWeight, inputs, 0);
+        device.download(y.buffer(), 0, y.buffer().length());
+        device.download(dx.buffer(), 0, dx.buffer().length());
+        device.download(dweight.buffer(), 0, dweight.buffer().length());
         for (int sample = 0; sample < SAMPLES; sample++) {
             int r = random.nextInt(rows);
             int i = random.nextInt(in);
@@ -104,39 +102,36 @@ public class GemmBenchmark {
 
     @TearDown(Level.Trial)
     public void close() {
-        engine.close();
+        device.close();
     }
 
     /** y = x * W^T. */
     @Benchmark
     public void forward(Work work) {
-        engine.run(forward, inputs, 0);
-        work.gflop += gflop();
+        device.run(forward, inputs, 0);
+        work.gflop += 2e-9 * rows * in * out;
     }
 
     /** dx = dy * W. */
     @Benchmark
     public void backwardInput(Work work) {
-        engine.run(backwardInput, inputs, 0);
-        work.gflop += gflop();
+        device.run(backwardInput, inputs, 0);
+        work.gflop += 2e-9 * rows * in * out;
     }
 
     /** dW += dy^T * x. */
     @Benchmark
     public void backwardWeight(Work work) {
-        engine.run(backwardWeight, inputs, 0);
-        work.gflop += gflop();
-    }
-
-    private double gflop() {
-        return 2e-9 * rows * in * out;
+        device.run(backwardWeight, inputs, 0);
+        work.gflop += 2e-9 * rows * in * out;
     }
 
     private Tensor tensor(long length, Random random) {
-        Buffer buffer = engine.allocate("operand", length);
+        Buffer buffer = device.allocate("operand", length);
         for (long i = 0; i < length; i++) {
             buffer.segment().setAtIndex(ValueLayout.JAVA_FLOAT, i, random.nextFloat() - 0.5f);
         }
+        device.upload(buffer, 0, length);
         return new Tensor(buffer, 0, 0);
     }
 

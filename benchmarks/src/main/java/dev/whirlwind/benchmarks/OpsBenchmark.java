@@ -1,6 +1,6 @@
 package dev.whirlwind.benchmarks;
 
-import dev.whirlwind.cpu.CpuEngine;
+import dev.whirlwind.cli.cost.OperationCost;
 import dev.whirlwind.model.Activation;
 import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.AttentionShape;
@@ -10,7 +10,6 @@ import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Tensor;
-import dev.whirlwind.tornado.LoopsEngine;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.SplittableRandom;
@@ -30,12 +29,12 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * Every operation of {@link Ops} at the sizes of a small Llama block, on vectors (cpu) and as scalar loops (loops). Before
- * anything is timed, the engine's result is compared with the scalar one's.
+ * Every operation of {@link Ops} at the sizes of a small Llama block, on vectors (cpu), as scalar loops (loops) and on a device
+ * (tornado). Before anything is timed, the engine's result is compared with another engine's.
  */
 @State(Scope.Benchmark)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@BenchmarkMode(Mode.Throughput)
+@OutputTimeUnit(TimeUnit.SECONDS)
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 5, time = 1)
 @Fork(
@@ -112,6 +111,7 @@ public class OpsBenchmark {
         final Tensor[] in = new Tensor[INPUTS];
         final Inputs inputs;
         final Program program;
+        final OperationCost cost;
 
         Case(Engine engine, String operation, int width) {
             this.engine = engine;
@@ -142,6 +142,7 @@ public class OpsBenchmark {
             inputs.lossScale = 1f / rows;
             inputs.learningRate = 1e-3f;
             program = ops -> issue(ops, operation);
+            cost = OperationCost.of(program, 0);
         }
 
         void run() {
@@ -206,20 +207,18 @@ public class OpsBenchmark {
         }
     }
 
-    /** Runs the operation once and compares all it wrote with what the scalar loops write. */
+    /** Runs the operation once and compares all it wrote with what another engine writes. */
     @Setup(Level.Trial)
     public void prepareAndCheck() {
-        timed = new Case(engine.equals("cpu") ? new CpuEngine() : new LoopsEngine(), operation, width);
+        timed = new Case(BenchmarkEngines.open(engine), operation, width);
         timed.run();
-        try (Case scalar = new Case(new LoopsEngine(), operation, width)) {
-            scalar.run();
+        try (Case other = new Case(BenchmarkEngines.reference(engine), operation, width)) {
+            other.run();
             for (int i = 0; i < Case.OUTPUTS; i++) {
-                compare(
-                        timed.engine.host(timed.out[i], timed.largest),
-                        scalar.engine.host(scalar.out[i], scalar.largest));
+                compare(timed.engine.host(timed.out[i], timed.largest), other.engine.host(other.out[i], other.largest));
             }
             // What an operation changes in place is an input.
-            compare(timed.engine.host(timed.in[0], timed.largest), scalar.engine.host(scalar.in[0], scalar.largest));
+            compare(timed.engine.host(timed.in[0], timed.largest), other.engine.host(other.in[0], other.largest));
         }
     }
 
@@ -241,7 +240,7 @@ public class OpsBenchmark {
                 ? Math.abs(sum - rightSum) <= TOLERANCE * Math.abs(rightSum)
                 : Math.sqrt(difference) <= TOLERANCE * Math.sqrt(norm);
         if (!same) {
-            throw new IllegalStateException(operation + " on " + engine + " differs from the scalar loops");
+            throw new IllegalStateException(operation + " on " + engine + " differs from another engine's result");
         }
     }
 
@@ -252,7 +251,8 @@ public class OpsBenchmark {
 
     /** One run. */
     @Benchmark
-    public void run() {
+    public void run(Work work) {
         timed.run();
+        work.add(timed.cost);
     }
 }

@@ -57,10 +57,10 @@ final class BenchCommand implements Callable<Integer> {
 
     @Option(
             names = "--model",
-            paramLabel = "PRESET|DIR",
+            paramLabel = "PRESET|FILE|DIR",
             defaultValue = "gpt2",
-            description = "A preset (gpt2, llama-15m, byte-tiny) with random weights, or a model folder. Default:"
-                    + " ${DEFAULT-VALUE}.")
+            description = "A preset (gpt2, llama-15m, byte-tiny) or config.json with random weights, or a model folder."
+                    + " Default: ${DEFAULT-VALUE}.")
     private String model;
 
     @Option(
@@ -176,17 +176,20 @@ final class BenchCommand implements Callable<Integer> {
         }
         PrintWriter err = spec.commandLine().getErr();
         boolean preset = ModelConfig.PRESETS.contains(model);
-        ModelConfig stored = preset ? ModelConfig.preset(model) : ModelConfig.read(Path.of(model));
+        boolean random = preset || Files.isRegularFile(Path.of(model));
+        ModelConfig stored = preset
+                ? ModelConfig.preset(model)
+                : random ? ModelConfig.readFile(Path.of(model)) : ModelConfig.read(Path.of(model));
         // Continued pre-training seldom drops out, and the peers are timed without.
         ModelConfig config = stored.withDropout(0);
-        requireMemory(preset ? config : HuggingFace.check(Path.of(model), config));
+        requireMemory(random ? config : HuggingFace.check(Path.of(model), config));
         try (Engine engine = engines.open()) {
             engines.announce(engine, err);
             if (generation) {
-                generate(engine, config, preset);
+                generate(engine, config, random);
                 return 0;
             }
-            Result result = measure(engine, config, preset);
+            Result result = measure(engine, config, random);
             if (output.isJson()) {
                 spec.commandLine().getOut().println(Output.json(result));
             } else {
@@ -213,9 +216,9 @@ final class BenchCommand implements Callable<Integer> {
                         + MemoryNeeds.generation(config, before + GENERATION_WARM_UP + steps + PROFILED, 1));
     }
 
-    private Result measure(Engine opened, ModelConfig config, boolean preset) {
+    private Result measure(Engine opened, ModelConfig config, boolean random) {
         TimedEngine engine = new TimedEngine(opened);
-        Parameters weights = weights(engine, config, preset);
+        Parameters weights = weights(engine, config, random);
         Transformer transformer = Transformer.forTraining(engine, weights, batch, sequence, recompute);
         fill(transformer.inputs(), config.vocabularySize());
         Optimizer optimizer = new Optimizer(engine, transformer, new AdamW(0.9f, 0.95f, 1e-8f, 0.1f), 1);
@@ -261,8 +264,8 @@ final class BenchCommand implements Callable<Integer> {
                 traffic);
     }
 
-    private Parameters weights(Engine engine, ModelConfig config, boolean preset) {
-        if (!preset) {
+    private Parameters weights(Engine engine, ModelConfig config, boolean random) {
+        if (!random) {
             return Models.load(
                     engine, Path.of(model), config, spec.commandLine().getErr());
         }
@@ -278,10 +281,10 @@ final class BenchCommand implements Callable<Integer> {
         return new StepMs(1e3 * median, 1e3 * sorted[0], 1e3 * sorted[sorted.length - 1]);
     }
 
-    private void generate(Engine opened, ModelConfig config, boolean preset) {
+    private void generate(Engine opened, ModelConfig config, boolean random) {
         TimedEngine engine = new TimedEngine(opened);
         int all = sequence + GENERATION_WARM_UP + steps;
-        Parameters weights = weights(engine, config, preset);
+        Parameters weights = weights(engine, config, random);
         KeyValueCache cache = new KeyValueCache(engine, config, all + PROFILED);
         Transformer transformer = Transformer.forGeneration(engine, weights, 1, cache);
         double[] seconds = new double[steps];

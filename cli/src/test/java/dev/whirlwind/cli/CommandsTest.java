@@ -5,8 +5,10 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.whirlwind.model.GoldenCases;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -137,6 +139,27 @@ class CommandsTest {
                 .isGreaterThan(json.path("gflops").doubleValue());
         assertThat(json.path("operations"))
                 .anyMatch(row -> row.path("operation").stringValue().equals("headLossBackward"));
+    }
+
+    @Test
+    void benchOfAConfigHasRandomWeights() throws IOException {
+        Path config = Files.writeString(temp.resolve("shape.json"), Cli.TINY);
+        JsonNode json = Cli.run(
+                        "bench",
+                        "--model",
+                        config,
+                        "--batch",
+                        1,
+                        "--sequence",
+                        5,
+                        "--steps",
+                        1,
+                        "--engine",
+                        "cpu",
+                        "--json")
+                .succeeds()
+                .json();
+        assertThat(json.path("parameters").intValue()).isBetween(8000, 20000);
     }
 
     @Test

@@ -1,0 +1,139 @@
+package dev.whirlwind.tornado;
+
+import dev.whirlwind.model.AdamW;
+import dev.whirlwind.model.Buffer;
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Generator;
+import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.Ops;
+import dev.whirlwind.model.ParameterLayout;
+import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Program;
+import dev.whirlwind.model.Sampler;
+import dev.whirlwind.model.Tensor;
+import dev.whirlwind.model.Transformer;
+import dev.whirlwind.tornado.kernels.Cursor;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+
+/** What an engine for GPUs would start, without a device and almost without memory. */
+final class Launches extends KernelEngine {
+    /** GPT-2 without dropout. */
+    static final String GPT2 = """
+            {"architectures":["GPT2LMHeadModel"],"model_type":"gpt2","n_embd":768,"n_layer":12,"n_head":12,
+            "vocab_size":50257,"n_positions":1024,"resid_pdrop":0,"embd_pdrop":0,"attn_pdrop":0}
+            """;
+
+    /** Larger buffers are never looked at by the host, and get a single float. */
+    private static final long LARGE = 1 << 20;
+
+    private final int computeUnits;
+    private final List<Launch> all = new ArrayList<>();
+
+    private Launches(int computeUnits) {
+        this.computeUnits = computeUnits;
+    }
+
+    static ModelConfig config(String json) {
+        return ModelConfig.parse(json.getBytes(StandardCharsets.UTF_8), "config.json");
+    }
+
+    /** Of a whole training step, in order. */
+    static List<Launch> ofStep(ModelConfig config, int batch, int sequence, int computeUnits) {
+        try (Launches launches = new Launches(computeUnits)) {
+            step(launches, config, batch, sequence);
+            return launches.all;
+        }
+    }
+
+    /** Of a prompt and the tokens that continue it. */
+    static List<Launch> ofGeneration(ModelConfig config, int prompt, int length, int computeUnits) {
+        try (Launches launches = new Launches(computeUnits)) {
+            generate(launches, config, prompt, length);
+            return launches.all;
+        }
+    }
+
+    /** A training step of a model of zeros: as many launches of the same sizes as of any. */
+    static void step(Engine engine, ModelConfig config, int batch, int sequence) {
+        Parameters weights = new Parameters(engine, new ParameterLayout(config), "weights");
+        Transformer model = Transformer.forTraining(engine, weights, batch, sequence, false);
+        Inputs inputs = model.inputs();
+        for (int i = 0; i < inputs.tokens.length; i++) {
+            inputs.tokens[i] = i % config.vocabularySize();
+            inputs.targets[i] = (i + 1) % config.vocabularySize();
+        }
+        model.forwardBackward();
+        update(engine, model);
+    }
+
+    /** What an optimizer computes after it. */
+    static void update(Engine engine, Transformer model) {
+        Inputs inputs = model.inputs();
+        Parameters weights = model.weights();
+        Parameters gradients = model.gradients();
+        Parameters m = new Parameters(engine, weights.layout(), "m");
+        Parameters v = new Parameters(engine, weights.layout(), "v");
+        Tensor partials = new Tensor(engine.allocate("partials", Ops.PARTIALS), 0, 0);
+        Program squares = ops ->
+                ops.sumOfSquares(partials, gradients.all(), weights.layout().length());
+        Program update = ops -> ops.adamw(
+                weights.all(),
+                gradients.all(),
+                m.all(),
+                v.all(),
+                weights.layout().length(),
+                new AdamW(0.9f, 0.95f, 1e-8f, 0.1f));
+        engine.run(squares, inputs, 0);
+        engine.run(update, inputs, 0);
+    }
+
+    /** Tokens after a prompt. */
+    static void generate(Engine engine, ModelConfig config, int prompt, int length) {
+        Parameters weights = new Parameters(engine, new ParameterLayout(config), "weights");
+        Generator generator = new Generator(engine, weights, prompt + length, prompt - 1);
+        generator.generate(new int[prompt], length, Sampler.greedy(), Set.of(), token -> {});
+    }
+
+    @Override
+    public String name() {
+        return "launches";
+    }
+
+    @Override
+    public String description() {
+        return "what would be started";
+    }
+
+    @Override
+    Recorder recorder() {
+        return new GpuRecorder(this, computeUnits);
+    }
+
+    @Override
+    public Buffer allocate(String name, long length) {
+        return length <= LARGE ? super.allocate(name, length) : new Memory(name, new FloatArray(1));
+    }
+
+    @Override
+    void run(Stage stage) {
+        int position = ((IntArray) stage.inputs().getFirst()).get(Cursor.POSITION);
+        for (Call call : stage.calls()) {
+            all.add(Launch.of(call, position));
+        }
+    }
+
+    @Override
+    public void download(Buffer buffer, long offset, long length) {}
+
+    @Override
+    public void upload(Buffer buffer, long offset, long length) {}
+
+    @Override
+    public void close() {}
+}

@@ -1,0 +1,85 @@
+package dev.whirlwind.tornado;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.whirlwind.model.Ops;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** That kernels for GPUs fill a GPU: enough groups, none too large, and no item that all others wait for. */
+class LaunchesTest {
+    /** Of an H100 or H200, which have most of those that we know. */
+    private static final int COMPUTE_UNITS = 132;
+
+    /** Groups that keep every unit busy while one waits for memory. */
+    private static final int ENOUGH = 4 * COMPUTE_UNITS;
+
+    /** With fewer groups, an item may go round its loops so often: microseconds. */
+    private static final int SHORT = 64;
+
+    /** No item may go round more often, as one that owned a row of logits would. */
+    private static final int LONGEST = 7600;
+
+    /** Operations with long items that may have fewer groups than enough. */
+    private static final Map<String, Integer> FEWER = Map.of(
+            // Items of products and of attention keep so much in registers that a unit holds two groups.
+            "linear", 2 * COMPUTE_UNITS,
+            "linearBackwardInput", 2 * COMPUTE_UNITS,
+            "linearBackwardWeight", 2 * COMPUTE_UNITS,
+            // A group has all query heads of a key head.
+            "attentionKeyValueBackward", 256,
+            // The host adds up what groups found.
+            "sumOfSquares", Ops.PARTIALS);
+
+    /** Generation: one row, whose weights or cache are read by as many groups as there are columns by eight, or heads. */
+    private static final Map<String, Integer> FEWER_WHEN_GENERATING = Map.of("linear", 112, "cachedAttention", 14);
+
+    /** A Llama of half a thousand million weights. */
+    private static final String LLAMA = """
+            {"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_size":896,"intermediate_size":4864,
+            "num_hidden_layers":24,"num_attention_heads":14,"num_key_value_heads":2,"vocab_size":151936,
+            "max_position_embeddings":32768,"rms_norm_eps":1e-6,"rope_theta":1000000.0,"tie_word_embeddings":true}
+            """;
+
+    static Stream<Arguments> steps() {
+        return Stream.of(
+                Arguments.of(
+                        "gpt2, 8 x 1024",
+                        FEWER,
+                        Launches.ofStep(Launches.config(Launches.GPT2), 8, 1024, COMPUTE_UNITS)),
+                Arguments.of("llama, 8 x 1024", FEWER, Launches.ofStep(Launches.config(LLAMA), 8, 1024, COMPUTE_UNITS)),
+                Arguments.of(
+                        "llama generates",
+                        FEWER_WHEN_GENERATING,
+                        Launches.ofGeneration(Launches.config(LLAMA), 1024, 2, COMPUTE_UNITS)));
+    }
+
+    @ParameterizedTest(name = "{0}")
+    @MethodSource("steps")
+    void fillTheDevice(String name, Map<String, Integer> fewer, List<Launch> launches) {
+        assertThat(launches).isNotEmpty();
+        for (Launch launch : launches) {
+            assertThat(launch.groupItems()).as("items of a group of %s", launch).isBetween(1, 256);
+            double longest = Rounds.of(launch).longest().stream().reduce(0.0, Math::max);
+            assertThat(longest).as("rounds of the longest item of %s", launch).isLessThanOrEqualTo(LONGEST);
+            if (longest > SHORT && !restOfTheHead(launch)) {
+                assertThat(launch.groups())
+                        .as("groups of %s", launch)
+                        .isGreaterThanOrEqualTo(fewer.getOrDefault(launch.operation(), ENOUGH));
+            }
+        }
+    }
+
+    /** The rows that are left over where all others fill chunks: few, and there is nothing else to do. */
+    private static boolean restOfTheHead(Launch launch) {
+        return switch (launch.operation()) {
+            case "headLossBackward" -> launch.groups() < 4;
+            case "linearBackwardInput" -> launch.size(0) < 4;
+            default -> false;
+        };
+    }
+}
