@@ -210,8 +210,9 @@ final class GpuRecorder extends Recorder {
         copy(apartRstd, rstd, rstds);
     }
 
+    /** Rows in the first dimension: CUDA takes no more than 65,535 groups in the second. */
     private void heads(AttentionShape shape) {
-        stage.grid((shape.heads() + 2 * shape.kvHeads()) * Rows.HEAD_ITEMS, shape.rows(), Rows.HEAD_ITEMS, 1);
+        stage.grid(size(shape.rows(), Rows.HEAD_ITEMS), shape.heads() + 2 * shape.kvHeads(), Rows.HEAD_ITEMS, 1);
     }
 
     @Override

@@ -313,8 +313,8 @@ public final class Rows {
             float eps) {
         float[] sums = context.allocateFloatLocalArray(64);
         int item = context.localIdx;
-        int h = context.groupIdx;
-        int r = context.groupIdy;
+        int r = context.groupIdx;
+        int h = context.groupIdy;
         int head = (r * (heads + 2 * kvHeads) + h) * headDim;
         float squares = 0f;
         for (int i = item; i < headDim; i += 64) {
@@ -360,8 +360,8 @@ public final class Rows {
             int headDim) {
         float[] products = context.allocateFloatLocalArray(64);
         int item = context.localIdx;
-        int h = context.groupIdx;
-        int r = context.groupIdy;
+        int r = context.groupIdx;
+        int h = context.groupIdy;
         int head = (r * (heads + 2 * kvHeads) + h) * headDim;
         boolean normed = h < heads + kvHeads;
         float s = 1f;
