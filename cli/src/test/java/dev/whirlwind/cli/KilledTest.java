@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -40,14 +41,19 @@ class KilledTest {
     /** Steps are short, so most of the time goes to starting, preparing, evaluating, saving and pruning. */
     private List<String> command(Path run, String engine) {
         if (Files.exists(run.resolve("config.yaml"))) {
-            return Child.program(List.of(), "resume", run);
+            return Child.program(flags(engine), "resume", run);
         }
         List<Object> train = new ArrayList<>(List.of("train", "--model", model, "--data", texts, "--out", run));
         train.addAll(List.of("--steps", 30, "--batch", 2, "--sequence", 16, "--lr", "1e-2", "--dropout", "0.1"));
         train.addAll(List.of("--replay", texts, "--replay-fraction", "0.25", "--accumulation", 2));
         train.addAll(List.of("--save-every", 1, "--eval-every", 2, "--eval-windows", 4, "--keep", 2));
         train.addAll(List.of("--engine", engine));
-        return Child.program(List.of(), train.toArray());
+        return Child.program(flags(engine), train.toArray());
+    }
+
+    /** TornadoVM's are this process's own. */
+    private static List<String> flags(String engine) {
+        return engine.equals("tornado") ? ManagementFactory.getRuntimeMXBean().getInputArguments() : List.of();
     }
 
     @Test
