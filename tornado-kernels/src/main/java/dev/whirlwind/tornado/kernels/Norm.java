@@ -5,7 +5,10 @@ import uk.ac.manchester.tornado.api.math.TornadoMath;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
-/** Layer norm (arXiv 1607.06450) and RMS norm (arXiv 1910.07467). */
+/**
+ * Layer norm (arXiv 1607.06450) and RMS norm (arXiv 1910.07467). Sums over rows are sixteen columns a work item, so that
+ * what lies on a line of memory is read together.
+ */
 public final class Norm {
     private Norm() {}
 
@@ -111,13 +114,24 @@ public final class Norm {
         int mean0 = c.get(at + 2);
         int rstd0 = c.get(at + 3);
         int dweight0 = c.get(at + 4);
-        for (@Parallel int i = 0; i < width; i++) {
-            float sum = 0f;
-            for (int r = 0; r < rows; r++) {
-                float n = (x.get(x0 + r * width + i) - mean.get(mean0 + r)) * rstd.get(rstd0 + r);
-                sum += dout.get(dout0 + r * width + i) * n;
+        for (@Parallel int block = 0; block < (width + 15) / 16; block++) {
+            float[] sums = new float[16];
+            for (int i = 0; i < 16; i++) {
+                sums[i] = 0f;
             }
-            dweight.set(dweight0 + i, dweight.get(dweight0 + i) + sum);
+            int columns = TornadoMath.min(16, width - 16 * block);
+            for (int r = 0; r < rows; r++) {
+                int place = r * width + 16 * block;
+                float m = mean.get(mean0 + r);
+                float s = rstd.get(rstd0 + r);
+                for (int i = 0; i < columns; i++) {
+                    sums[i] += dout.get(dout0 + place + i) * (x.get(x0 + place + i) - m) * s;
+                }
+            }
+            for (int i = 0; i < columns; i++) {
+                int to = dweight0 + 16 * block + i;
+                dweight.set(to, dweight.get(to) + sums[i]);
+            }
         }
     }
 
@@ -125,12 +139,22 @@ public final class Norm {
     public static void wBiasBackward(IntArray c, int at, FloatArray dout, FloatArray dbias, int rows, int width) {
         int dout0 = c.get(at);
         int dbias0 = c.get(at + 1);
-        for (@Parallel int i = 0; i < width; i++) {
-            float sum = 0f;
-            for (int r = 0; r < rows; r++) {
-                sum += dout.get(dout0 + r * width + i);
+        for (@Parallel int block = 0; block < (width + 15) / 16; block++) {
+            float[] sums = new float[16];
+            for (int i = 0; i < 16; i++) {
+                sums[i] = 0f;
             }
-            dbias.set(dbias0 + i, dbias.get(dbias0 + i) + sum);
+            int columns = TornadoMath.min(16, width - 16 * block);
+            for (int r = 0; r < rows; r++) {
+                int place = r * width + 16 * block;
+                for (int i = 0; i < columns; i++) {
+                    sums[i] += dout.get(dout0 + place + i);
+                }
+            }
+            for (int i = 0; i < columns; i++) {
+                int to = dbias0 + 16 * block + i;
+                dbias.set(to, dbias.get(to) + sums[i]);
+            }
         }
     }
 
@@ -210,12 +234,23 @@ public final class Norm {
         int x0 = c.get(at + 1);
         int rstd0 = c.get(at + 2);
         int dweight0 = c.get(at + 3);
-        for (@Parallel int i = 0; i < width; i++) {
-            float sum = 0f;
-            for (int r = 0; r < rows; r++) {
-                sum += dout.get(dout0 + r * width + i) * x.get(x0 + r * width + i) * rstd.get(rstd0 + r);
+        for (@Parallel int block = 0; block < (width + 15) / 16; block++) {
+            float[] sums = new float[16];
+            for (int i = 0; i < 16; i++) {
+                sums[i] = 0f;
             }
-            dweight.set(dweight0 + i, dweight.get(dweight0 + i) + sum);
+            int columns = TornadoMath.min(16, width - 16 * block);
+            for (int r = 0; r < rows; r++) {
+                int place = r * width + 16 * block;
+                float s = rstd.get(rstd0 + r);
+                for (int i = 0; i < columns; i++) {
+                    sums[i] += dout.get(dout0 + place + i) * x.get(x0 + place + i) * s;
+                }
+            }
+            for (int i = 0; i < columns; i++) {
+                int to = dweight0 + 16 * block + i;
+                dweight.set(to, dweight.get(to) + sums[i]);
+            }
         }
     }
 }
