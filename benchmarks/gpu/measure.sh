@@ -9,12 +9,14 @@
 #   DEVICE     one of `whirlwind devices`; default: the first GPU
 #   PYTHON     default: python3
 #   QUICK=1    tiny sizes, to try the script on any machine
+#   TOTAL      seconds in all, of which each part has its share; default: 480
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd -P)
 root=$(cd "$here/../.." && pwd -P)
 out=${1:-gpu.md}
 device=${DEVICE:+--device $DEVICE}
 python=${PYTHON:-python3}
+total=${TOTAL:-480}
 read -ra whirlwind <<<"${WHIRLWIND:-$root/whirlwind}"
 golden=$root/model/src/test/resources/golden
 work=$(mktemp -d)
@@ -37,10 +39,17 @@ fi
 
 say() { printf '%s\n' "$*" >>"$out"; }
 
-# part SECONDS COMMAND...: its output, as it is, goes to the file; standard error is shown only when it fails.
+# part SECONDS COMMAND...: its output, as it is, goes to the file; standard error is shown only when it fails. The seconds
+# are for a total of 480.
 part() {
-  local seconds=$1 code=0
+  local seconds=$(($1 * total / 480)) left=$((total - SECONDS - 5)) code=0
   shift
+  if [ "$left" -lt 10 ]; then
+    : >"$work/out"
+    say "(skipped, as the $total s are over)"
+    return 1
+  fi
+  if [ "$seconds" -gt "$left" ]; then seconds=$left; fi
   echo "$SECONDS s: $*" | cut -c1-150 >&2
   timeout -k 5 "$seconds" "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
   cat "$work/out" >>"$out"
@@ -90,7 +99,9 @@ say
 say "Against PyTorch in double precision."
 say
 if [ -d "$golden" ]; then
-  block 75 "${whirlwind[@]}" parity "$golden/gpt2" "$golden/llama" "$golden/mistral-swa" --engine tornado $device
+  # Each in a process of its own, since what takes the time is compiling.
+  printf '%s\0' "$golden/gpt2" "$golden/llama" "$golden/mistral-swa" >"$work/cases"
+  block 90 xargs -0 -a "$work/cases" -P 3 -n 1 "${whirlwind[@]}" parity --engine tornado $device
   correct=$?
 else
   say "Skipped: $golden is missing (the script needs a clone of the repository)."

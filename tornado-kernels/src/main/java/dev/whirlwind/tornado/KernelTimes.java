@@ -12,7 +12,11 @@ public final class KernelTimes {
     private final Map<String, Time> byName = new TreeMap<>();
 
     /** Of all runs of one kernel. */
-    public record Time(long calls, double seconds) {}
+    public record Time(long calls, long nanos) {
+        public double seconds() {
+            return 1e-9 * nanos;
+        }
+    }
 
     KernelTimes() {}
 
@@ -38,8 +42,8 @@ public final class KernelTimes {
             if (nanos.isString()) {
                 String task = entry.getKey();
                 String kernel = task.substring(task.indexOf('.') + 1, task.lastIndexOf('_'));
-                Time one = new Time(1, 1e-9 * Long.parseLong(nanos.stringValue()));
-                byName.merge(kernel, one, (a, b) -> new Time(a.calls() + b.calls(), a.seconds() + b.seconds()));
+                Time one = new Time(1, Long.parseLong(nanos.stringValue()));
+                byName.merge(kernel, one, (a, b) -> new Time(a.calls() + b.calls(), a.nanos() + b.nanos()));
             }
         });
     }

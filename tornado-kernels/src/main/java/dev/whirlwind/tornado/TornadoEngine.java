@@ -131,7 +131,9 @@ public final class TornadoEngine extends KernelEngine {
 
     /** Measures the device; takes half a GiB of its memory meanwhile. */
     public DevicePeak peak() {
-        return DevicePeak.measure(Devices.device(info));
+        DevicePeak[] peak = new DevicePeak[1];
+        guardedTransfer("while its peak was measured", () -> peak[0] = DevicePeak.measure(Devices.device(info)));
+        return peak[0];
     }
 
     /** Times every kernel from now on, which small ones take longer for. */
