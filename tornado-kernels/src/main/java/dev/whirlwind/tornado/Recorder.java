@@ -759,14 +759,15 @@ class Recorder implements Ops {
     /** Works through rows in chunks whose logits fit the bound; what is left over becomes a stage of its own. */
     private void inChunks(int rows, int vocabulary, Chunk chunk) {
         int most = Math.clamp(logitsBytes() / Float.BYTES / vocabulary, 1, rows);
-        int count = (rows + most - 1) / most;
-        int size = rows / count;
-        begin(new Stage(count, size, 0));
+        // All but the last of one size, which is then nearly as large: each reads all weights.
+        int size = Math.ceilDiv(rows, Math.ceilDiv(rows, most));
+        int whole = rows / size;
+        begin(new Stage(whole, size, 0));
         chunk.record(size, 0);
-        int rest = rows - count * size;
+        int rest = rows - whole * size;
         if (rest > 0) {
-            begin(new Stage(1, rest, count * size));
-            chunk.record(rest, count * size);
+            begin(new Stage(1, rest, whole * size));
+            chunk.record(rest, whole * size);
         }
         begin(new Stage());
     }
