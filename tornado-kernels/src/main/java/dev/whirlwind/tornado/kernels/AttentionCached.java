@@ -7,7 +7,8 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /**
  * {@link Attention#wCachedAttention} for GPUs: a group of 256 work items owns a query of a head, and meets the keys 256 at
- * a time: first an item scores a key, then an item sums one column over every so-manieth value.
+ * a time: first an item scores a key, then it sums one
+ * column over every (256 / headDim)-th value.
  */
 public final class AttentionCached {
     public static final int ITEMS = 256;

@@ -51,15 +51,15 @@ public final class GemmBlocked {
             int aStride,
             int bStride,
             int flags) {
-        float[] slicesA = context.allocateFloatLocalArray(2112);
-        float[] slicesB = context.allocateFloatLocalArray(2112);
+        float[] slicesA = context.allocateFloatLocalArray(2 * DEPTH * STRIDE);
+        float[] slicesB = context.allocateFloatLocalArray(2 * DEPTH * STRIDE);
         int item = context.localIdx;
         int x = item % 16;
         int z = item / 16;
-        int rowTiles = (rows + 127) / 128;
+        int rowTiles = (rows + TILE - 1) / TILE;
         int split = context.groupIdy / rowTiles;
-        int firstRow = context.groupIdy % rowTiles * 128;
-        int firstColumn = context.groupIdx * 128;
+        int firstRow = context.groupIdy % rowTiles * TILE;
+        int firstColumn = context.groupIdx * TILE;
         boolean aByDepth = (flags & A_BY_DEPTH) != 0;
         boolean bByDepth = (flags & B_BY_DEPTH) != 0;
         int kA = aByDepth ? item % 8 : item / 32;
@@ -95,28 +95,28 @@ public final class GemmBlocked {
             if (32 * i < columnsLeft && from + kB < end) {
                 w = b.get(b0 + 32 * i * bDown);
             }
-            slicesA[kA * 132 + rowA + 32 * i] = v;
-            slicesB[kB * 132 + columnB + 32 * i] = w;
+            slicesA[kA * STRIDE + rowA + 32 * i] = v;
+            slicesB[kB * STRIDE + columnB + 32 * i] = w;
         }
         context.localBarrier();
         int slice = 0;
-        for (int depth = from; depth < end; depth += 8) {
-            a0 += 8 * aDeep;
-            b0 += 8 * bDeep;
+        for (int depth = from; depth < end; depth += DEPTH) {
+            a0 += DEPTH * aDeep;
+            b0 += DEPTH * bDeep;
             for (int i = 0; i < 4; i++) {
                 nextA[i] = 0f;
                 nextB[i] = 0f;
-                if (32 * i < rowsLeft && depth + 8 + kA < end) {
+                if (32 * i < rowsLeft && depth + DEPTH + kA < end) {
                     nextA[i] = a.get(a0 + 32 * i * aDown);
                 }
-                if (32 * i < columnsLeft && depth + 8 + kB < end) {
+                if (32 * i < columnsLeft && depth + DEPTH + kB < end) {
                     nextB[i] = b.get(b0 + 32 * i * bDown);
                 }
             }
             for (int i = 0; i < 8; i++) {
                 for (int j = 0; j < 8; j++) {
-                    valueA[j] = slicesA[slice + i * 132 + z * 8 + j];
-                    valueB[j] = slicesB[slice + i * 132 + x + 16 * j];
+                    valueA[j] = slicesA[slice + i * STRIDE + z * 8 + j];
+                    valueB[j] = slicesB[slice + i * STRIDE + x + 16 * j];
                 }
                 for (int row = 0; row < 8; row++) {
                     for (int column = 0; column < 8; column++) {
@@ -124,10 +124,10 @@ public final class GemmBlocked {
                     }
                 }
             }
-            slice = 1056 - slice;
+            slice = DEPTH * STRIDE - slice;
             for (int i = 0; i < 4; i++) {
-                slicesA[slice + kA * 132 + rowA + 32 * i] = nextA[i];
-                slicesB[slice + kB * 132 + columnB + 32 * i] = nextB[i];
+                slicesA[slice + kA * STRIDE + rowA + 32 * i] = nextA[i];
+                slicesB[slice + kB * STRIDE + columnB + 32 * i] = nextB[i];
             }
             context.localBarrier();
         }

@@ -48,37 +48,33 @@ public final class Optimizer {
         }
     }
 
-    /**
-     * partials[p] = the sum of squares of its share of x, summed in blocks so that float keeps its digits. Shares are
-     * stretches of memory on CPUs ({@code stretch} = length of a share) and interleaved on GPUs ({@code stretch} = 1).
-     */
+    /** partials[p] = the sum of squares of a stretch of x, summed in blocks so that float keeps its digits. */
     public static void wSumOfSquares(
             IntArray c, int at, FloatArray x, FloatArray partials, int n, int parts, int stretch) {
         int x0 = c.get(at);
         int partials0 = c.get(at + 1);
-        int step = stretch == 1 ? parts : 1;
         for (@Parallel int p = 0; p < parts; p++) {
             float total = 0f;
-            int end = stretch == 1 ? n : TornadoMath.min(n, (p + 1) * stretch);
-            for (int block = p * stretch; block < end; block += 256 * step) {
+            int end = TornadoMath.min(n, (p + 1) * stretch);
+            for (int block = p * stretch; block < end; block += 256) {
                 float sum = 0f;
                 float sum1 = 0f;
                 float sum2 = 0f;
                 float sum3 = 0f;
-                int last = TornadoMath.min(end, block + 256 * step);
+                int last = TornadoMath.min(end, block + 256);
                 int i = block;
                 // Four sums, as an addition waits for the one before it.
-                for (; i + 3 * step < last; i += 4 * step) {
+                for (; i + 3 < last; i += 4) {
                     float value = x.get(x0 + i);
-                    float value1 = x.get(x0 + i + step);
-                    float value2 = x.get(x0 + i + 2 * step);
-                    float value3 = x.get(x0 + i + 3 * step);
+                    float value1 = x.get(x0 + i + 1);
+                    float value2 = x.get(x0 + i + 2);
+                    float value3 = x.get(x0 + i + 3);
                     sum += value * value;
                     sum1 += value1 * value1;
                     sum2 += value2 * value2;
                     sum3 += value3 * value3;
                 }
-                for (; i < last; i += step) {
+                for (; i < last; i++) {
                     float value = x.get(x0 + i);
                     sum += value * value;
                 }
