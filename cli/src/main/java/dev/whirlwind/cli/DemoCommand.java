@@ -1,5 +1,11 @@
 package dev.whirlwind.cli;
 
+import dev.whirlwind.cli.run.Run;
+import dev.whirlwind.cli.shared.EngineOptions;
+import dev.whirlwind.cli.shared.Models;
+import dev.whirlwind.cli.shared.Output;
+import dev.whirlwind.cli.terminal.Interruption;
+import dev.whirlwind.cli.terminal.Table;
 import dev.whirlwind.data.EvaluationWindows;
 import dev.whirlwind.data.EvaluationWindows.Convention;
 import dev.whirlwind.data.Preparation.OnBadText;
@@ -13,8 +19,8 @@ import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Sampler;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.safetensors.DType;
-import dev.whirlwind.training.Evaluation;
-import dev.whirlwind.training.TrainConfig;
+import dev.whirlwind.training.config.TrainConfig;
+import dev.whirlwind.training.evaluation.Evaluation;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -111,13 +117,13 @@ final class DemoCommand implements Callable<Integer> {
         Path general = folder.resolve("general");
         Path continued = folder.resolve("continued");
         if (train(options(fresh, prose, general, 2e-3, size.general()), "pre-train on prose", err)) {
-            return Main.INTERRUPTED;
+            return Interruption.EXIT_CODE;
         }
         Measured before = measure(general.resolve("final"), prose, code);
         TrainConfig continuation = options(general.resolve("final"), code, continued, 1e-3, size.code())
                 .with(Map.of("replay", List.of(prose.toString()), "replay_fraction", REPLAY_FRACTION), "demo");
         if (train(continuation, "continue on code", err)) {
-            return Main.INTERRUPTED;
+            return Interruption.EXIT_CODE;
         }
         Measured after = measure(continued.resolve("final"), prose, code);
         double seconds = (System.nanoTime() - start) * 1e-9;

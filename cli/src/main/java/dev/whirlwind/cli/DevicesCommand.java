@@ -1,5 +1,7 @@
 package dev.whirlwind.cli;
 
+import dev.whirlwind.cli.shared.Engines;
+import dev.whirlwind.cli.shared.Output;
 import java.io.PrintWriter;
 import java.util.List;
 import java.util.Map;

@@ -1,5 +1,11 @@
 package dev.whirlwind.cli;
 
+import dev.whirlwind.cli.shared.EngineOptions;
+import dev.whirlwind.cli.shared.MemoryCheck;
+import dev.whirlwind.cli.shared.Models;
+import dev.whirlwind.cli.shared.Output;
+import dev.whirlwind.cli.shared.Texts;
+import dev.whirlwind.cli.terminal.Table;
 import dev.whirlwind.data.EvaluationWindows;
 import dev.whirlwind.data.EvaluationWindows.Convention;
 import dev.whirlwind.data.TokenDataset;
@@ -12,8 +18,8 @@ import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
-import dev.whirlwind.training.Comparison;
-import dev.whirlwind.training.Evaluation;
+import dev.whirlwind.training.evaluation.Comparison;
+import dev.whirlwind.training.evaluation.Evaluation;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;

@@ -1,5 +1,8 @@
 package dev.whirlwind.cli;
 
+import dev.whirlwind.cli.shared.Engines;
+import dev.whirlwind.cli.shared.MemoryCheck;
+import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.data.tokenizers.ByteTokenizer;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;

@@ -1,9 +1,16 @@
 package dev.whirlwind.cli;
 
+import dev.whirlwind.cli.bench.BenchCommand;
+import dev.whirlwind.cli.bench.CompareCommand;
+import dev.whirlwind.cli.run.ResumeCommand;
+import dev.whirlwind.cli.run.TrainCommand;
+import dev.whirlwind.cli.run.TrainOptions;
+import dev.whirlwind.cli.terminal.Messages;
+import dev.whirlwind.cli.terminal.Terminal;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
-import dev.whirlwind.training.Suggestion;
+import dev.whirlwind.training.config.Suggestion;
 import java.io.OutputStreamWriter;
 import java.io.PrintStream;
 import java.io.PrintWriter;
@@ -45,9 +52,6 @@ import picocli.CommandLine.UnmatchedArgumentException;
             "130 interrupted after everything was saved."
         })
 public final class Main implements Runnable {
-    /** The exit code of a run that was interrupted and has saved everything. */
-    static final int INTERRUPTED = 130;
-
     @Spec
     private CommandSpec spec;
 

@@ -1,5 +1,8 @@
 package dev.whirlwind.cli;
 
+import dev.whirlwind.cli.shared.EngineOptions;
+import dev.whirlwind.cli.shared.Output;
+import dev.whirlwind.cli.terminal.Table;
 import dev.whirlwind.training.Parity;
 import java.io.PrintWriter;
 import java.nio.file.Path;

@@ -1,5 +1,9 @@
 package dev.whirlwind.cli;
 
+import dev.whirlwind.cli.shared.Models;
+import dev.whirlwind.cli.shared.Output;
+import dev.whirlwind.cli.terminal.Interruption;
+import dev.whirlwind.cli.terminal.Table;
 import dev.whirlwind.data.DatasetSummary;
 import dev.whirlwind.data.Preparation;
 import dev.whirlwind.data.Preparation.OnBadText;
@@ -23,7 +27,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "prepare",
         description = "Turns text into token shards, once for many runs. train and eval take the folder as --data.")
-final class PrepareCommand implements Callable<Integer> {
+public final class PrepareCommand implements Callable<Integer> {
     private static final long NANOS_BETWEEN_LINES = 10_000_000_000L;
 
     @Spec
@@ -111,7 +115,7 @@ final class PrepareCommand implements Callable<Integer> {
     }
 
     /** What stands before documents and after them, and who says so. */
-    static String ends(Tokenizer tokenizer) {
+    public static String ends(Tokenizer tokenizer) {
         int[] after = tokenizer.afterDocument();
         String begin = tokenizer.before().length == 0
                 ? "; nothing is put before them"
@@ -132,7 +136,7 @@ final class PrepareCommand implements Callable<Integer> {
     }
 
     /** Prepares a corpus, and says how far it is and what was passed over. */
-    static DatasetSummary prepare(
+    public static DatasetSummary prepare(
             Corpus corpus,
             Tokenizer tokenizer,
             double heldOut,

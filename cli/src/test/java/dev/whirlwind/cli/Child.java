@@ -7,14 +7,14 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Other processes with this one's Java and class path. */
-final class Child {
+public final class Child {
     private Child() {}
 
-    static List<String> program(List<String> properties, Object... args) {
+    public static List<String> program(List<String> properties, Object... args) {
         return java(Main.class, properties, args);
     }
 
-    static List<String> java(Class<?> main, List<String> properties, Object... args) {
+    public static List<String> java(Class<?> main, List<String> properties, Object... args) {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "--add-modules=jdk.incubator.vector",
@@ -30,21 +30,21 @@ final class Child {
     }
 
     /** A process whose standard error, and output, go to a file. */
-    static Process start(List<String> command, Path output) throws IOException {
+    public static Process start(List<String> command, Path output) throws IOException {
         return new ProcessBuilder(command)
                 .redirectErrorStream(true)
                 .redirectOutput(output.toFile())
                 .start();
     }
 
-    static void signal(Process process, String name) throws IOException, InterruptedException {
+    public static void signal(Process process, String name) throws IOException, InterruptedException {
         new ProcessBuilder("kill", "-" + name, String.valueOf(process.pid()))
                 .start()
                 .waitFor();
     }
 
     /** Waits until a file has a text in it, or is there at all for an empty one; false where the process ended before. */
-    static boolean awaits(Process process, Path file, String text) throws IOException, InterruptedException {
+    public static boolean awaits(Process process, Path file, String text) throws IOException, InterruptedException {
         while (!(Files.exists(file) && (text.isEmpty() || Files.readString(file).contains(text)))) {
             if (!process.isAlive()) {
                 return false;

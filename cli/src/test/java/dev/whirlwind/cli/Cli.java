@@ -13,27 +13,27 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 /** Runs commands in this process, and makes the small things that they need. */
-final class Cli {
+public final class Cli {
     /** Reads bytes; about 9,000 parameters. */
-    static final String TINY = """
+    public static final String TINY = """
             {"model_type": "llama", "vocab_size": 256, "hidden_size": 24, "intermediate_size": 40,
              "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 32,
              "rms_norm_eps": 1e-5, "rope_theta": 10000.0, "tie_word_embeddings": true, "eos_token_id": 255}
             """;
 
-    record Result(int code, String out, String err) {
-        Result succeeds() {
+    public record Result(int code, String out, String err) {
+        public Result succeeds() {
             assertThat(code).as(err).isZero();
             return this;
         }
 
         /** Exit code 1 and exactly one line, which says all of these. */
-        void fails(String... says) {
+        public void fails(String... says) {
             failsWith(1, says);
         }
 
         /** The same with exit code 2. */
-        void isWrongUsage(String... says) {
+        public void isWrongUsage(String... says) {
             failsWith(2, says);
         }
 
@@ -45,7 +45,7 @@ final class Cli {
             assertThat(code).as(err).isEqualTo(expected);
         }
 
-        JsonNode json() {
+        public JsonNode json() {
             assertThat(out.lines()).hasSize(1);
             return JsonMapper.shared().readTree(out);
         }
@@ -53,7 +53,7 @@ final class Cli {
 
     private Cli() {}
 
-    static Result run(Object... args) {
+    public static Result run(Object... args) {
         StringWriter out = new StringWriter();
         StringWriter err = new StringWriter();
         String[] strings = new String[args.length];
@@ -65,14 +65,14 @@ final class Cli {
     }
 
     /** A tiny model of bytes with random weights. */
-    static Path model(Path folder) {
+    public static Path model(Path folder) {
         Path config = write(folder.resolveSibling("tiny.json"), TINY);
         run("init", "--config", config, "--out", folder).succeeds();
         return folder;
     }
 
     /** A folder of ten little texts. */
-    static Path texts(Path folder) {
+    public static Path texts(Path folder) {
         for (int i = 0; i < 10; i++) {
             StringBuilder text = new StringBuilder();
             for (int j = 0; j < 40; j++) {
@@ -87,7 +87,7 @@ final class Cli {
         return folder;
     }
 
-    static Path write(Path file, String text) {
+    public static Path write(Path file, String text) {
         try {
             Files.createDirectories(file.getParent());
             return Files.writeString(file, text);

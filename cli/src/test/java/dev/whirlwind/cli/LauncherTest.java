@@ -2,6 +2,7 @@ package dev.whirlwind.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.whirlwind.cli.terminal.Interruption;
 import java.io.File;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -384,7 +385,7 @@ class LauncherTest {
                         "cpu"))) {
             pty.until("\u001B[Ktrain").until("tokens/s");
             pty.press(Pty.CTRL_C);
-            assertThat(pty.end()).as(pty.shown()).isEqualTo(Main.INTERRUPTED);
+            assertThat(pty.end()).as(pty.shown()).isEqualTo(Interruption.EXIT_CODE);
             assertThat(pty.shown())
                     .contains("everything is saved; go on with: whirlwind resume " + run)
                     .doesNotContain("WARNING");

@@ -2,6 +2,7 @@ package dev.whirlwind.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.whirlwind.cli.terminal.Interruption;
 import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -58,7 +59,7 @@ class TerminalTest {
             }
             pty.until("tokens/s");
             pty.press(Pty.CTRL_C);
-            assertThat(pty.end()).as(pty.shown()).isEqualTo(Main.INTERRUPTED);
+            assertThat(pty.end()).as(pty.shown()).isEqualTo(Interruption.EXIT_CODE);
             // The last line, below the bar.
             List<String> lines = pty.lines();
             assertThat(lines.getLast()).isEmpty();
@@ -84,7 +85,7 @@ class TerminalTest {
         try (Pty pty = Pty.program(40, train(run, "--steps", "2", "--accumulation", "100000000"))) {
             pty.until("step 0: valid perplexity").until("0/2");
             pty.press(Pty.CTRL_C);
-            assertThat(pty.end()).as(pty.shown()).isEqualTo(Main.INTERRUPTED);
+            assertThat(pty.end()).as(pty.shown()).isEqualTo(Interruption.EXIT_CODE);
             assertThat(pty.shown()).contains("interrupted before the first step was done; begin again with: whirlwind");
             assertThat(pty.lines())
                     .filteredOn(line -> line.startsWith("train "))
@@ -95,7 +96,7 @@ class TerminalTest {
         Process resumed = Child.start(Child.program(List.of(), "resume", run), output);
         assertThat(Child.awaits(resumed, output, "step 0: valid perplexity")).isTrue();
         Child.signal(resumed, "HUP");
-        assertThat(resumed.waitFor()).isEqualTo(Main.INTERRUPTED);
+        assertThat(resumed.waitFor()).isEqualTo(Interruption.EXIT_CODE);
         assertThat(output)
                 .content()
                 .contains("there is no checkpoint yet: beginning again, from " + model, "interrupted before")
@@ -127,7 +128,7 @@ class TerminalTest {
                 Thread.sleep(5);
             }
             pty.press(Pty.CTRL_C);
-            assertThat(pty.end()).isEqualTo(Main.INTERRUPTED);
+            assertThat(pty.end()).isEqualTo(Interruption.EXIT_CODE);
         }
     }
 
@@ -137,7 +138,7 @@ class TerminalTest {
         try (Pty pty = Pty.program(80, "demo", "--quick", "--engine", "cpu", "--out", folder)) {
             pty.until("tokens/s");
             pty.press(Pty.CTRL_C);
-            assertThat(pty.end()).as(pty.shown()).isEqualTo(Main.INTERRUPTED);
+            assertThat(pty.end()).as(pty.shown()).isEqualTo(Interruption.EXIT_CODE);
             assertThat(pty.shown()).contains("everything is saved; go on with: whirlwind resume " + folder);
         }
     }

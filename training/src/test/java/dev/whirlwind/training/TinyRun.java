@@ -14,6 +14,10 @@ import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.files.FolderLock;
 import dev.whirlwind.model.safetensors.DType;
+import dev.whirlwind.training.checkpoints.RunFolder;
+import dev.whirlwind.training.config.TrainConfig;
+import dev.whirlwind.training.metrics.Event;
+import dev.whirlwind.training.metrics.Listener;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -28,8 +32,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
 /** A GPT-2 small enough to train within a second, with dropout at all its sites, and text for it. */
-final class TinyRun {
-    static final int SEQUENCE = 9;
+public final class TinyRun {
+    public static final int SEQUENCE = 9;
     static final int STEPS = 8;
 
     private static final String GPT2 = """
@@ -48,15 +52,15 @@ final class TinyRun {
     private TinyRun() {}
 
     /** Each with another number of threads, which must not matter to a single bit. */
-    static Engine engine() {
+    public static Engine engine() {
         return new CpuEngine(1 + ENGINES.getAndIncrement() % 3);
     }
 
-    static Path gpt2(Path folder, DType dtype) throws IOException {
+    public static Path gpt2(Path folder, DType dtype) throws IOException {
         return model(folder, GPT2, dtype, weights -> {});
     }
 
-    static Path llama(Path folder, Consumer<Parameters> change) throws IOException {
+    public static Path llama(Path folder, Consumer<Parameters> change) throws IOException {
         return model(folder, LLAMA, DType.F32, change);
     }
 
@@ -75,7 +79,7 @@ final class TinyRun {
     }
 
     /** Three micro-batches of two sequences a step; a checkpoint of every step, all kept; evaluation every third. */
-    static TrainConfig config(Path model, Path out, Map<String, ?> changes) {
+    public static TrainConfig config(Path model, Path out, Map<String, ?> changes) {
         return TrainConfig.of(
                         Map.ofEntries(
                                 Map.entry("model", model.toString()),
@@ -96,7 +100,7 @@ final class TinyRun {
     }
 
     /** Letters that follow each other in a pattern; general text of another pattern is mixed in. */
-    static Trainer.Corpus corpus() {
+    public static Trainer.Corpus corpus() {
         TrainingSequences training = new MixedSequences(
                 new ShuffledSequences(text("domain", 5, 400), SEQUENCE, 3),
                 new ShuffledSequences(text("general", 6, 300), SEQUENCE, 4),
@@ -107,7 +111,7 @@ final class TinyRun {
         return new Trainer.Corpus(training, heldOut, new ByteTokenizer());
     }
 
-    static TokenSource text(String name, long seed, int length) {
+    public static TokenSource text(String name, long seed, int length) {
         Random random = new Random(seed);
         int[] tokens = new int[length];
         for (int i = 1; i < length; i++) {
@@ -117,12 +121,12 @@ final class TinyRun {
     }
 
     /** Trains to the end; the run's notes. */
-    static List<String> train(TrainConfig config) {
+    public static List<String> train(TrainConfig config) {
         return train(engine(), config);
     }
 
     /** The same on an engine that is closed afterwards. */
-    static List<String> train(Engine engine, TrainConfig config) {
+    public static List<String> train(Engine engine, TrainConfig config) {
         Recorder recorder = new Recorder();
         try (engine;
                 Trainer trainer = trainer(engine, config, corpus(), recorder)) {

@@ -9,7 +9,7 @@ import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
-import dev.whirlwind.training.Optimizer;
+import dev.whirlwind.training.optimizers.Optimizer;
 import java.util.function.BiConsumer;
 
 /**

@@ -17,7 +17,7 @@ import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Sampler;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UserException;
-import dev.whirlwind.training.Optimizer;
+import dev.whirlwind.training.optimizers.Optimizer;
 import java.nio.charset.StandardCharsets;
 import java.util.Set;
 import java.util.function.BiConsumer;

@@ -1,0 +1,2 @@
+/** Commands that measure or compare engines. */
+package dev.whirlwind.cli.bench;

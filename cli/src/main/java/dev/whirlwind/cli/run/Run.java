@@ -1,0 +1,363 @@
+package dev.whirlwind.cli.run;
+
+import dev.whirlwind.cli.PrepareCommand;
+import dev.whirlwind.cli.shared.Engines;
+import dev.whirlwind.cli.shared.MemoryCheck;
+import dev.whirlwind.cli.shared.Models;
+import dev.whirlwind.cli.shared.Output;
+import dev.whirlwind.cli.terminal.Interruption;
+import dev.whirlwind.data.MixedSequences;
+import dev.whirlwind.data.Preparation.OnBadText;
+import dev.whirlwind.data.ShuffledSequences;
+import dev.whirlwind.data.TokenDataset;
+import dev.whirlwind.data.TokenSource;
+import dev.whirlwind.data.TrainingSequences;
+import dev.whirlwind.data.sources.Corpus;
+import dev.whirlwind.data.tokenizers.Tokenizer;
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.HuggingFace;
+import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.UsageException;
+import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.FolderLock;
+import dev.whirlwind.training.Trainer;
+import dev.whirlwind.training.checkpoints.RunFolder;
+import dev.whirlwind.training.config.TrainConfig;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.stream.Collectors;
+import picocli.CommandLine;
+
+/**
+ * A run's folder: {@code config.yaml}, the tokens of its texts in {@code data/} where they were not prepared before, and
+ * what the {@link Trainer} keeps there.
+ */
+public final class Run implements AutoCloseable {
+    public static final String CONFIG = "config.yaml";
+
+    private final Path folder;
+    private final TrainConfig config;
+    private final ModelConfig model;
+    private final Tokenizer tokenizer;
+
+    /** Folders that were prepared without checksums, which is said once. */
+    private final Set<Path> unchecked = new HashSet<>();
+
+    private final boolean resumed;
+    private final Progress progress;
+    private RunFolder held;
+
+    private Run(TrainConfig config, Path source, Progress progress, boolean resumed) {
+        this.config = config;
+        this.progress = progress;
+        this.resumed = resumed;
+        folder = Path.of(config.out());
+        model = ModelConfig.read(source);
+        tokenizer = Models.tokenizer(source, model, progress::note);
+    }
+
+    /**
+     * A new run; its folder must be empty or absent, and is so again when its texts turn out to be no good.
+     *
+     * @param name what it is called where its progress is told
+     */
+    public static Run create(TrainConfig given, String name, PrintWriter err) {
+        Path folder = Path.of(given.out());
+        Models.requireEmpty(folder);
+        TrainConfig config = given.with(
+                Map.of(
+                        "model", absolute(given.model()),
+                        "data", given.data().stream().map(Run::absolute).toList(),
+                        "valid", given.valid().stream().map(Run::absolute).toList(),
+                        "replay", given.replay().stream().map(Run::absolute).toList(),
+                        "out", absolute(given.out())),
+                "command line");
+        // What can be wrong without the texts, which may take long to prepare, is told before anything is created.
+        Run run = new Run(config, Path.of(config.model()), new Progress(err, name), false);
+        run.check();
+        FolderLock lock = new FolderLock(folder);
+        boolean created = false;
+        try {
+            // Once more, as another process may have been faster.
+            Models.requireEmpty(folder);
+            run.held = new RunFolder(folder, lock, false, run.progress::note);
+            run.begin(err);
+            created = true;
+            return run;
+        } finally {
+            if (!created) {
+                lock.closeAndForget();
+            }
+        }
+    }
+
+    private void begin(PrintWriter err) {
+        boolean begun = false;
+        try {
+            // Before the texts, so that resume knows a run that is stopped or killed while it prepares them.
+            ConfigFile.write(folder.resolve(CONFIG), config.toMap());
+            boolean prepared = prepare(err);
+            // Opened once to see whether they are long enough, before any weight is loaded.
+            corpus();
+            if (prepared) {
+                progress.note(PrepareCommand.ends(tokenizer));
+            }
+            begun = true;
+        } finally {
+            if (!begun) {
+                Models.delete(folder.resolve("data"));
+                Models.delete(folder.resolve(CONFIG));
+            }
+        }
+    }
+
+    /**
+     * A run that was begun before, perhaps under another name.
+     *
+     * @param changes options that this time are others than those of its file
+     * @param acceptConfig whether an edit of its file that changes the result is meant
+     */
+    static Run open(Path folder, Map<String, Object> changes, boolean acceptConfig, PrintWriter err) {
+        Path file = folder.resolve(CONFIG);
+        if (!Files.exists(file)) {
+            throw new UserException(
+                    folder + ": is not the folder of a run (it has no " + CONFIG + "); begin one with train");
+        }
+        TrainConfig config = TrainConfig.DEFAULTS
+                .with(ConfigFile.read(file), file.toString())
+                .with(changes, "command line")
+                .with(Map.of("out", absolute(folder.toString())), "command line");
+        Progress progress = new Progress(err, "train");
+        RunFolder held = new RunFolder(folder, new FolderLock(folder), acceptConfig, progress::note);
+        boolean opened = false;
+        try {
+            checkEdit(file, config, held, acceptConfig, progress);
+            // The original model may be gone.
+            Run run = new Run(config, held.newest().orElse(Path.of(config.model())), progress, true);
+            run.held = held;
+            run.checkMemory(run.model, run::asChanges);
+            if (run.prepare(err)) {
+                progress.note(PrepareCommand.ends(run.tokenizer));
+            }
+            opened = true;
+            return run;
+        } finally {
+            if (!opened) {
+                held.close();
+            }
+        }
+    }
+
+    /**
+     * Tells an edit that is meant from damage and mistakes: by what the last checkpoint recorded and, before there is one,
+     * by the file's checksum.
+     */
+    private static void checkEdit(
+            Path file, TrainConfig config, RunFolder held, boolean acceptConfig, Progress progress) {
+        ConfigFile.Checksum checksum = ConfigFile.checksum(file);
+        if (acceptConfig && checksum != ConfigFile.Checksum.FITS) {
+            ConfigFile.accept(file);
+            return;
+        }
+        held.requireSameOptions(config);
+        if (checksum == ConfigFile.Checksum.MISSING) {
+            progress.note(file + ": has no checksum, as an older version wrote it; damage before the first checkpoint"
+                    + " would go unnoticed");
+        } else if (checksum == ConfigFile.Checksum.DIFFERS && !held.recordsOptions()) {
+            throw new UserException(
+                    file + ": was edited or damaged since it was written, and there is no checkpoint that"
+                            + " tells what it held; see whether all is as you mean it, then resume with --accept-config");
+        } else if (checksum == ConfigFile.Checksum.DIFFERS) {
+            progress.note(
+                    file + ": was edited or damaged since it was written; the options that decide the result are as"
+                            + " the last checkpoint recorded them");
+        }
+    }
+
+    private void check() {
+        Engines.require(config.engine());
+        Engines.requireUse(config.engine(), config.device());
+        ModelConfig stored = HuggingFace.check(Path.of(config.model()), model);
+        int sequence = config.sequenceLength(model.maxPositions());
+        if (sequence > model.longestText()) {
+            throw new UserException("sequence is " + sequence + ", but the model in " + config.model() + " has "
+                    + model.longestText() + " positions; choose a shorter one");
+        }
+        if (config.replay().isEmpty() != (config.replayFraction() == 0)) {
+            throw new UsageException("replay and replay_fraction belong together; give both (such as --replay TEXTS"
+                    + " --replay-fraction 0.25) or neither");
+        }
+        checkMemory(stored, MemoryCheck::asOptions);
+    }
+
+    private void checkMemory(ModelConfig stored, Function<Map<String, Object>, String> words) {
+        MemoryCheck.now()
+                .require(
+                        new MemoryCheck.Training(
+                                config.dropout() == null
+                                        ? stored
+                                        : stored.withDropout(config.dropout().floatValue()),
+                                config.batch(),
+                                config.sequenceLength(model.maxPositions()),
+                                config.accumulation(),
+                                config.recompute(),
+                                0),
+                        words);
+    }
+
+    /** How a run that is under way is given other options, none of which changes what a step reads. */
+    private String asChanges(Map<String, Object> options) {
+        return options.entrySet().stream()
+                        .map(option -> "\"" + option.getKey() + ": " + option.getValue() + "\"")
+                        .collect(Collectors.joining(" and "))
+                + " in " + folder.resolve(CONFIG)
+                + " (then resume with --accept-config)";
+    }
+
+    // ---------------------------------------------------------------------------------------------- data
+
+    /** Makes the tokens of those texts that have none yet; whether there were any. */
+    private boolean prepare(PrintWriter err) {
+        try (Interruption _ =
+                Interruption.ending(err, "interrupted while texts were prepared, which begins anew with: " + goOn())) {
+            boolean prepared = prepare(config.data(), "new", config.valid().isEmpty() ? config.heldOut() : 0, err);
+            prepared |= prepare(config.valid(), "valid", 0, err);
+            prepared |= prepare(config.replay(), "replay", config.heldOut(), err);
+            return prepared;
+        }
+    }
+
+    private boolean prepare(List<String> paths, String name, double heldOut, PrintWriter err) {
+        Path tokens = folder.resolve("data").resolve(name);
+        if (paths.isEmpty() || isPrepared(paths) || TokenDataset.isPrepared(tokens)) {
+            return false;
+        }
+        List<Path> texts = paths.stream().map(Path::of).toList();
+        PrepareCommand.prepare(
+                Corpus.of(texts, folder), tokenizer, heldOut, config.seed(), OnBadText.STOP, tokens, err);
+        return true;
+    }
+
+    private static boolean isPrepared(List<String> paths) {
+        return paths.size() == 1 && TokenDataset.isPrepared(Path.of(paths.getFirst()));
+    }
+
+    private TokenDataset open(List<String> paths, String name, String split) {
+        Path prepared = isPrepared(paths)
+                ? Path.of(paths.getFirst())
+                : folder.resolve("data").resolve(name);
+        TokenDataset dataset = TokenDataset.open(prepared, split, model.vocabularySize(), String.join(", ", paths));
+        dataset.requireTokenizer(tokenizer);
+        if (!dataset.isChecked() && unchecked.add(prepared)) {
+            progress.note(
+                    prepared + " was prepared before shards had checksums, so damage in it is not noticed; to have"
+                            + " them, prepare it again");
+        }
+        return dataset;
+    }
+
+    private Trainer.Corpus corpus() {
+        LinkedHashMap<String, TokenSource> heldOut = new LinkedHashMap<>();
+        if (!config.valid().isEmpty()) {
+            // A prepared folder is one that somebody held a part out of.
+            heldOut.put(
+                    "valid",
+                    open(
+                            config.valid(),
+                            "valid",
+                            isPrepared(config.valid()) ? TokenDataset.VALID : TokenDataset.TRAIN));
+        } else if (config.heldOut() > 0) {
+            heldOut.put("valid", open(config.data(), "new", TokenDataset.VALID));
+        }
+        TrainingSequences sequences = sequences(config.data(), "new");
+        if (!config.replay().isEmpty()) {
+            sequences = new MixedSequences(sequences, sequences(config.replay(), "replay"), config.replayFraction());
+            if (config.heldOut() > 0) {
+                heldOut.put("replay", open(config.replay(), "replay", TokenDataset.VALID));
+            }
+        }
+        return new Trainer.Corpus(sequences, heldOut, tokenizer);
+    }
+
+    private TrainingSequences sequences(List<String> paths, String name) {
+        return new ShuffledSequences(
+                open(paths, name, TokenDataset.TRAIN), config.sequenceLength(model.maxPositions()), config.seed());
+    }
+
+    // ---------------------------------------------------------------------------------------------- training
+
+    /** Trains to the end, or until a signal comes, and gives the exit code. */
+    int train(CommandLine command, boolean json) {
+        PrintWriter err = command.getErr();
+        Trainer.Outcome outcome = train(err);
+        if (json) {
+            Map<String, Object> result = new LinkedHashMap<>();
+            result.put("run", folder.toString());
+            result.put("step", outcome.step());
+            result.put("interrupted", outcome.interrupted());
+            command.getOut().println(Output.json(result));
+        } else if (!outcome.interrupted()) {
+            command.getOut().println(folder.resolve("final"));
+        }
+        return outcome.interrupted() ? Interruption.EXIT_CODE : 0;
+    }
+
+    /** Trains to the end, or until a signal comes. */
+    public Trainer.Outcome train(PrintWriter err) {
+        Trainer.Outcome outcome;
+        try (Interruption _ = Interruption.ending(
+                        err, "interrupted while the model was loaded; nothing is lost; go on with: " + goOn());
+                Engine engine = Engines.open(config.engine(), config.device(), config.threads());
+                progress;
+                Trainer trainer = new Trainer(engine, held, config, corpus(), progress)) {
+            if (config.engine().equals(Engines.AUTO)) {
+                err.println(Engines.choice(engine));
+            }
+            if (resumed && trainer.step() == 0) {
+                progress.note("there is no checkpoint yet: beginning again, from " + config.model());
+            }
+            progress.begin(trainer.step(), trainer.totalSteps());
+            try (Interruption _ = Interruption.stopping(
+                    err,
+                    () -> {
+                        trainer.stop();
+                        progress.note("stopping; what is done is saved first, unless a second signal ends it at once");
+                    },
+                    "ended at once; the checkpoints are whole; go on from the last one with: " + goOn())) {
+                outcome = trainer.run();
+            }
+        }
+        if (outcome.interrupted()) {
+            err.println(
+                    outcome.step() == 0
+                            ? "interrupted before the first step was done; begin again with: " + goOn()
+                            : "interrupted after step " + outcome.step() + "; everything is saved; go on with: "
+                                    + goOn());
+        }
+        return outcome;
+    }
+
+    private String goOn() {
+        return "whirlwind resume " + folder;
+    }
+
+    @Override
+    public void close() {
+        held.close();
+    }
+
+    Path folder() {
+        return folder;
+    }
+
+    private static String absolute(String path) {
+        return Path.of(path).toAbsolutePath().normalize().toString();
+    }
+}

@@ -1,0 +1,65 @@
+package dev.whirlwind.cli.shared;
+
+import dev.whirlwind.model.Engine;
+import java.io.PrintWriter;
+import picocli.CommandLine.Option;
+
+/** What every command that computes is asked. */
+public final class EngineOptions {
+    @Option(
+            names = "--engine",
+            paramLabel = "ENGINE",
+            defaultValue = Engines.AUTO,
+            description =
+                    "What computes: cpu (all cores), tornado (a GPU through TornadoVM), loops (TornadoVM's kernels as"
+                            + " plain Java, slow) or auto, which takes the fastest that works here. Default: ${DEFAULT-VALUE}.")
+    private String engine;
+
+    @Option(
+            names = "--device",
+            paramLabel = "ID",
+            description = "Device of the tornado engine, as devices lists them. Default: the first GPU.")
+    private String device;
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "Threads of the cpu engine; 0, the default, for one per core.")
+    private int threads;
+
+    private boolean announced;
+
+    public Engine open() {
+        Engines.requireUse(engine, device);
+        return Engines.open(engine, device, threads);
+    }
+
+    /** Says once which engine auto took; to be called when nothing of the input can be wrong any more. */
+    public void announce(Engine opened, PrintWriter err) {
+        if (engine.equals(Engines.AUTO) && !announced) {
+            err.println(Engines.choice(opened));
+            announced = true;
+        }
+    }
+
+    /** The engine's name as it was given. */
+    public String name() {
+        return engine;
+    }
+
+    /** The device's id as it was given, or null. */
+    public String device() {
+        return device;
+    }
+
+    /** The number of threads as it was given. */
+    public int given() {
+        return threads;
+    }
+
+    /** Threads that the cpu engine has. */
+    public int threads() {
+        return Engines.threads(threads);
+    }
+}

@@ -1,0 +1,156 @@
+package dev.whirlwind.cli.shared;
+
+import dev.whirlwind.cli.terminal.CompileProgress;
+import dev.whirlwind.cli.terminal.Terminal;
+import dev.whirlwind.cpu.CpuEngine;
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.UsageException;
+import dev.whirlwind.model.UserException;
+import dev.whirlwind.tornado.DeviceInfo;
+import dev.whirlwind.tornado.Devices;
+import dev.whirlwind.tornado.LoopsEngine;
+import dev.whirlwind.tornado.TornadoEngine;
+import dev.whirlwind.training.config.TrainConfig;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+
+/** The engines by name, and which of them can be used here. */
+public final class Engines {
+    public static final String AUTO = "auto";
+
+    private static final List<String> NAMES = List.of("cpu", "tornado", "loops");
+
+    /**
+     * What is known of an engine.
+     *
+     * @param device id of its device, or null where there is no choice
+     * @param description the device in words, or why the engine cannot be used
+     */
+    public record Found(String name, String device, boolean usable, String description) {}
+
+    private Engines() {}
+
+    /**
+     * An engine, ready to compute.
+     *
+     * @param name cpu, tornado, loops or auto
+     * @param device id of the tornado engine's device; null for the first GPU, or else the first device
+     * @param threads of the cpu engine; 0 for all cores
+     */
+    public static Engine open(String name, String device, int threads) {
+        return switch (name) {
+            case "cpu" -> cpu(threads);
+            case "tornado" -> tornado(Devices.find(device));
+            case "loops" -> new LoopsEngine();
+            case AUTO -> automatic(device, threads);
+            default -> throw unknown(name);
+        };
+    }
+
+    /** A GPU that works, else the CPU, with vectors if this Java has them. */
+    private static Engine automatic(String device, int threads) {
+        Optional<DeviceInfo> gpu = gpu(device);
+        if (gpu.isPresent()) {
+            return tornado(gpu.get());
+        }
+        return hasVectors() ? cpu(threads) : new LoopsEngine();
+    }
+
+    private static Engine tornado(DeviceInfo device) {
+        return new TornadoEngine(device, new CompileProgress(System.err, Terminal.interactive()));
+    }
+
+    private static Optional<DeviceInfo> gpu(String device) {
+        if (device != null) {
+            return Optional.of(Devices.find(device));
+        }
+        try {
+            return Devices.list().stream().filter(DeviceInfo::isGpu).findFirst();
+        } catch (UserException e) {
+            return Optional.empty();
+        }
+    }
+
+    private static Engine cpu(int threads) {
+        if (!hasVectors()) {
+            throw new UserException("the cpu engine needs Java's Vector API; start with ./whirlwind, or java with"
+                    + " --add-modules jdk.incubator.vector, or take --engine loops, which is slow");
+        }
+        return new CpuEngine(threads(threads));
+    }
+
+    private static boolean hasVectors() {
+        return ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
+    }
+
+    /** Throws if a device is named for an engine that has none. */
+    public static void requireUse(String name, String device) {
+        if (device != null && (name.equals("cpu") || name.equals("loops"))) {
+            throw new UsageException("--device " + device + " names a device of the tornado engine, but the engine is "
+                    + name + "; leave --device out, or take --engine tornado");
+        }
+    }
+
+    /** Throws unless there is such an engine, whether it works here or not. */
+    public static void require(String name) {
+        if (!NAMES.contains(name) && !name.equals(AUTO)) {
+            throw unknown(name);
+        }
+    }
+
+    private static UsageException unknown(String name) {
+        return new UsageException(
+                "there is no engine \"" + name + "\"; choose " + String.join(", ", NAMES) + " or " + AUTO);
+    }
+
+    /** What auto took, and why, for people. */
+    public static String choice(Engine engine) {
+        String why = switch (engine.name()) {
+            case "tornado" -> "TornadoVM has a GPU";
+            case "cpu" -> Devices.problem().orElse("no GPU through TornadoVM; see devices");
+            default -> "this Java was started without the Vector API, so it is slow";
+        };
+        return "engine " + engine.name() + " (" + why + "): " + engine.description();
+    }
+
+    /** The number that {@code threads} means: 0 is one per core. */
+    static int threads(int threads) {
+        if (threads < 0 || threads > TrainConfig.MOST_THREADS) {
+            throw new UsageException(
+                    "--threads is " + threads + "; it must be from 0 (one per core) to " + TrainConfig.MOST_THREADS);
+        }
+        return threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+    }
+
+    /** All engines and devices, usable or not; a TornadoVM device is usable when a small kernel ran right on it. */
+    public static List<Found> find() {
+        List<Found> found = new ArrayList<>();
+        found.add(tried("cpu", null, "", () -> cpu(0)));
+        found.add(tried("loops", null, "", LoopsEngine::new));
+        try {
+            for (DeviceInfo device : Devices.list()) {
+                String memory =
+                        String.format(Locale.ROOT, ", %.1f GiB, %s", device.memory() / 0x1p30, device.platform());
+                found.add(tried("tornado", device.id(), memory, () -> new TornadoEngine(device)));
+            }
+            Devices.leftOut().ifPresent(why -> found.add(new Found("tornado", null, false, why)));
+        } catch (UserException e) {
+            found.add(new Found("tornado", null, false, e.getMessage()));
+        }
+        return found;
+    }
+
+    private interface Opening {
+        Engine open();
+    }
+
+    private static Found tried(String name, String device, String more, Opening opening) {
+        try (Engine engine = opening.open()) {
+            return new Found(name, device, true, engine.description() + more);
+        } catch (UserException e) {
+            return new Found(name, device, false, e.getMessage());
+        }
+    }
+}

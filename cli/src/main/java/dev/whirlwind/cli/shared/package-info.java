@@ -1,0 +1,2 @@
+/** What several commands need: engines, models, texts, memory. */
+package dev.whirlwind.cli.shared;

@@ -1,0 +1,74 @@
+package dev.whirlwind.cli.run;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.whirlwind.model.UserException;
+import dev.whirlwind.training.config.TrainConfig;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Map;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What is written of a run's options is read back as it is, or known not to be what was written. */
+class ConfigFileTest {
+    @TempDir
+    Path temp;
+
+    private Path write() {
+        Path file = temp.resolve("config.yaml");
+        ConfigFile.write(
+                file,
+                TrainConfig.DEFAULTS
+                        .with(Map.of("model", "a \"model\" # here"), "test")
+                        .toMap());
+        return file;
+    }
+
+    @Test
+    void anEditIsKnownAndCanBeAccepted() throws IOException {
+        Path file = write();
+        assertThat(ConfigFile.checksum(file)).isEqualTo(ConfigFile.Checksum.FITS);
+        Files.writeString(file, Files.readString(file).replace("batch: 8", "batch: 4 # less memory") + "# and no more");
+        assertThat(ConfigFile.checksum(file)).isEqualTo(ConfigFile.Checksum.DIFFERS);
+        ConfigFile.accept(file);
+        assertThat(ConfigFile.checksum(file)).isEqualTo(ConfigFile.Checksum.FITS);
+        assertThat(ConfigFile.read(file).toString()).contains("batch=4", "threads=0");
+        assertThat(Files.readString(file)).containsOnlyOnce("# checksum ");
+        assertThat(file).content().contains("# less memory", "# and no more\n# checksum ");
+    }
+
+    @Test
+    void anOlderFileHasNone() throws IOException {
+        Path file = write();
+        Files.writeString(file, Files.readString(file).replaceAll("# checksum.*\n", ""));
+        assertThat(ConfigFile.checksum(file)).isEqualTo(ConfigFile.Checksum.MISSING);
+    }
+
+    /** No byte can change so that other options are read and the checksum fits. */
+    @Test
+    void anyChangedByteIsNoticedOrHarmless() throws IOException {
+        Path file = write();
+        byte[] written = Files.readAllBytes(file);
+        String options = ConfigFile.read(file).toString();
+        Random random = new Random(3);
+        int noticed = 0;
+        for (int i = 0; i < written.length; i++) {
+            byte[] changed = written.clone();
+            changed[i] ^= (byte) (1 << random.nextInt(8));
+            Files.write(file, changed);
+            try {
+                if (ConfigFile.checksum(file) == ConfigFile.Checksum.DIFFERS) {
+                    noticed++;
+                } else {
+                    assertThat(ConfigFile.read(file)).as("byte %d", i).hasToString(options);
+                }
+            } catch (UserException e) {
+                noticed++;
+            }
+        }
+        assertThat(noticed).isGreaterThan(written.length - 20);
+    }
+}

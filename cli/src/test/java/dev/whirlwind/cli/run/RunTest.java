@@ -1,0 +1,251 @@
+package dev.whirlwind.cli.run;
+
+import static org.assertj.core.api.Assertions.as;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.whirlwind.cli.Child;
+import dev.whirlwind.cli.Cli;
+import dev.whirlwind.cli.shared.Models;
+import dev.whirlwind.cli.terminal.Interruption;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.assertj.core.api.InstanceOfAssertFactories;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.condition.DisabledOnOs;
+import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
+
+/** Training from the command line, from beginning to end. */
+class RunTest {
+    @TempDir
+    Path temp;
+
+    private static final List<Object> OPTIONS =
+            List.of("--batch", "2", "--sequence", "16", "--lr", "1e-3", "--save-every", "0", "--engine", "cpu");
+
+    private Object[] train(Path model, Path texts, Path run, int steps) {
+        List<Object> args = new ArrayList<>(List.of("train", "--model", model, "--data", texts, "--out", run));
+        args.addAll(List.of("--steps", steps, "--replay", texts, "--replay-fraction", "0.25", "--dropout", "0.1"));
+        args.addAll(OPTIONS);
+        return args.toArray();
+    }
+
+    @Test
+    @Timeout(value = 120, unit = TimeUnit.SECONDS)
+    void interruptedAndResumedEndsWithTheSameBits() throws Exception {
+        int steps = 300;
+        Path model = Cli.model(temp.resolve("model"));
+        Path texts = Cli.texts(temp.resolve("texts"));
+        Path whole = temp.resolve("whole");
+        Cli.run(train(model, texts, whole, steps)).succeeds();
+
+        Path halved = temp.resolve("halved");
+        List<String> command = Child.program(List.of(), train(model, texts, halved, steps));
+        Path err = temp.resolve("err.txt");
+        int code = interrupted(command, halved.resolve("metrics.jsonl"), err);
+        for (int i = 0; code == 0 && i < 5; i++) {
+            // On a machine so busy that the run was over before the signal came.
+            Models.delete(halved);
+            code = interrupted(command, halved.resolve("metrics.jsonl"), err);
+        }
+        assertThat(code).isEqualTo(Interruption.EXIT_CODE);
+        assertThat(Files.readString(err))
+                .contains("interrupted after step", "whirlwind resume " + halved)
+                .doesNotContain("\u001B", "\r");
+        assertThat(halved.resolve("final")).doesNotExist();
+
+        // Another place and name, and without the model it began with.
+        Path moved = Files.move(halved, temp.resolve("moved"));
+        Files.move(model, temp.resolve("elsewhere"));
+        Cli.run("resume", moved).succeeds();
+        assertThat(moved.resolve("final/model.safetensors"))
+                .hasSameBinaryContentAs(whole.resolve("final/model.safetensors"));
+
+        JsonNode results = Cli.run(
+                        "eval", "--model", temp.resolve("elsewhere"), moved.resolve("final"), "--data", texts, "--json")
+                .succeeds()
+                .json();
+        assertThat(results.path("results").path(1).path("perplexity").doubleValue())
+                .isLessThan(
+                        0.7 * results.path("results").path(0).path("perplexity").doubleValue());
+        assertThat(results.path("comparisons").path(0).path("significant").booleanValue())
+                .isTrue();
+        Cli.run("generate", "--model", moved.resolve("final"), "--prompt", "Line ", "--max-tokens", "8")
+                .succeeds();
+    }
+
+    /** The exit code of a process that gets a signal after its first step. */
+    private static int interrupted(List<String> command, Path metrics, Path err) throws Exception {
+        Process process = Child.start(command, err);
+        if (!Child.awaits(process, metrics, "\"event\":\"step\"")) {
+            return process.waitFor();
+        }
+        process.destroy();
+        return process.waitFor();
+    }
+
+    @Test
+    @Timeout(value = 60, unit = TimeUnit.SECONDS)
+    void ofTwoAtOnceInOneNewFolderOneIsTold() throws Exception {
+        Path model = Cli.model(temp.resolve("model"));
+        Path texts = Cli.texts(temp.resolve("texts"));
+        Path run = temp.resolve("run");
+        List<Process> processes = new ArrayList<>();
+        for (int i = 0; i < 2; i++) {
+            processes.add(Child.start(
+                    Child.program(List.of(), train(model, texts, run, 20)), temp.resolve("out-" + i + ".txt")));
+        }
+        int winner = processes.get(0).waitFor() == 0 ? 0 : 1;
+        assertThat(processes.get(winner).waitFor()).isZero();
+        assertThat(processes.get(1 - winner).waitFor()).isEqualTo(1);
+        assertThat(Files.readAllLines(temp.resolve("out-" + (1 - winner) + ".txt")))
+                .filteredOn(line -> !line.startsWith("WARNING"))
+                .singleElement(as(InstanceOfAssertFactories.STRING))
+                .startsWith("whirlwind: " + run)
+                // Its number may not be written yet.
+                .containsPattern(
+                        "another process( \\(\\d+\\))? is at work in this folder|is not empty but holds a run");
+        assertThat(run.resolve("final/model.safetensors")).exists();
+    }
+
+    /** A signal while texts are prepared, by train or by prepare, and then again. */
+    @Test
+    @DisabledOnOs(OS.WINDOWS)
+    @Timeout(value = 60, unit = TimeUnit.SECONDS)
+    void interruptedWhileTextsArePrepared() throws Exception {
+        Path model = Cli.model(temp.resolve("model"));
+        Path texts = Cli.texts(temp.resolve("texts"));
+        Path large = Cli.write(temp.resolve("texts/large.txt"), "Words and words. ".repeat(2_000_000));
+        Path out = temp.resolve("out.txt");
+        Path prepared = temp.resolve("prepared");
+        Object[] prepare = {"prepare", "--model", model, "--data", texts, "--held-out", "0", "--out", prepared};
+        Process process = Child.start(Child.program(List.of(), prepare), out);
+        assertThat(Child.awaits(process, prepared.resolve("train-00000.tokens.partial"), ""))
+                .isTrue();
+        Child.signal(process, "TERM");
+        assertThat(process.waitFor()).isEqualTo(Interruption.EXIT_CODE);
+        assertThat(out)
+                .content()
+                .endsWith("interrupted; nothing is prepared yet; the same command begins anew in " + prepared + "\n");
+
+        Path run = temp.resolve("run");
+        process = Child.start(Child.program(List.of(), train(model, texts, run, 2)), out);
+        assertThat(Child.awaits(process, run.resolve("data/new/train-00000.tokens.partial"), ""))
+                .isTrue();
+        Child.signal(process, "INT");
+        assertThat(process.waitFor()).isEqualTo(Interruption.EXIT_CODE);
+        assertThat(out)
+                .content()
+                .endsWith("interrupted while texts were prepared, which begins anew with: whirlwind" + " resume " + run
+                        + "\n");
+
+        Files.delete(large);
+        Cli.run(prepare).succeeds();
+        assertThat(Cli.run("resume", run).succeeds().err()).contains("beginning again");
+        assertThat(run.resolve("final/model.safetensors")).exists();
+    }
+
+    /** As a run that was killed while it prepared its texts is found. */
+    @Test
+    void resumePreparesTextsThatAreNotYet() throws IOException {
+        Path model = Cli.model(temp.resolve("model"));
+        Path texts = Cli.texts(temp.resolve("texts"));
+        Path whole = temp.resolve("whole");
+        Cli.run(train(model, texts, whole, 3)).succeeds();
+        Path killed = Files.createDirectories(temp.resolve("killed"));
+        Files.copy(whole.resolve("config.yaml"), killed.resolve("config.yaml"));
+        Cli.write(killed.resolve("data/new/train-00000.tokens.partial"), "half of a shard");
+        Cli.run("resume", killed).succeeds();
+        assertThat(killed.resolve("final/model.safetensors"))
+                .hasSameBinaryContentAs(whole.resolve("final/model.safetensors"));
+    }
+
+    /** A run of four steps that is to be resumed after its third, and the same to its end in the folder {@code whole}. */
+    private Path threeSteps() throws IOException {
+        Path model = Cli.model(temp.resolve("model"));
+        Path texts = Cli.texts(temp.resolve("texts"));
+        List<Object> args = new ArrayList<>(List.of(train(model, texts, temp.resolve("run"), 4)));
+        args.set(args.indexOf("--save-every") + 1, "1");
+        args.addAll(List.of("--keep", "3"));
+        Cli.run(args.toArray()).succeeds();
+        Models.delete(temp.resolve("run/final"));
+        Models.delete(temp.resolve("run/checkpoints/step-00000004"));
+        args.set(args.indexOf("--out") + 1, temp.resolve("whole"));
+        Cli.run(args.toArray()).succeeds();
+        return temp.resolve("run");
+    }
+
+    /** Wherever commands look for a checkpoint, they look for the newest whole one. */
+    @Test
+    void aDamagedTokenizerOrConfigurationMeansTheOlderCheckpoint() throws IOException {
+        Path run = threeSteps();
+        for (String name : List.of("tokenizer.json", "config.json", "manifest.json")) {
+            Path last = run.resolve("checkpoints/step-00000004");
+            Path file = (Files.exists(last) ? last : run.resolve("checkpoints/step-00000003")).resolve(name);
+            byte[] bytes = Files.readAllBytes(file);
+            bytes[bytes.length / 3] ^= 2;
+            Files.write(file, bytes);
+            Cli.Result result = Cli.run("resume", run).succeeds();
+            assertThat(result.err())
+                    .contains(file + ": damaged, it ", "; going on from the older step-0000000")
+                    .containsOnlyOnce("damaged");
+            assertThat(run.resolve("final/model.safetensors"))
+                    .hasSameBinaryContentAs(temp.resolve("whole/final/model.safetensors"));
+        }
+    }
+
+    @Test
+    void anEditOfTheConfigurationIsRefusedOrMeant() throws IOException {
+        Path run = threeSteps();
+        Path config = run.resolve("config.yaml");
+        String written = Files.readString(config);
+        Files.writeString(config, written.replace("lr: 0.001", "lr: 0.002"));
+        Cli.run("resume", run).fails(run.toString(), "lr was 0.001 and is 0.002;", "--accept-config");
+        assertThat(Cli.run("resume", run, "--accept-config").succeeds().err())
+                .contains("from step 3 on: lr was 0.001 and is 0.002");
+        assertThat(ConfigFile.checksum(config)).isEqualTo(ConfigFile.Checksum.FITS);
+        assertThat(Cli.run("resume", run).succeeds().err()).doesNotContain("lr", "edited");
+
+        // What does not decide the result may be edited as it pleases.
+        Files.writeString(config, Files.readString(config).replace("keep: 3", "keep: 4"));
+        assertThat(Cli.run("resume", run).succeeds().err()).contains("was edited or damaged");
+
+        // Before the first checkpoint only the checksum can tell.
+        Models.delete(run.resolve("checkpoints"));
+        Cli.run("resume", run).fails("config.yaml", "edited or damaged", "--accept-config");
+        assertThat(Cli.run("resume", run, "--accept-config").succeeds().err()).doesNotContain("damaged");
+    }
+
+    @Test
+    void commandLineWinsOverTheFileAndBothAreKept() throws IOException {
+        Path model = Cli.model(temp.resolve("model"));
+        Path texts = Cli.texts(temp.resolve("texts"));
+        Path yaml = Cli.write(temp.resolve("options.yaml"), """
+                model: %s
+                data: %s
+                valid: %s
+                steps: 3
+                batch: 3
+                min-lr: 1e-5
+                schedule: wsd
+                """.formatted(model, texts, texts.resolve("text-3.txt")));
+        Path run = temp.resolve("run");
+        JsonNode json = Cli.run("train", "--config", yaml, "--out", run, "--batch", "2", "--json")
+                .succeeds()
+                .json();
+        assertThat(json.path("step").intValue()).isEqualTo(3);
+        assertThat(json.path("interrupted").booleanValue()).isFalse();
+        assertThat(ConfigFile.read(run.resolve("config.yaml")).toString())
+                .contains("batch=2", "steps=3", "min_lr=1.0E-5", "schedule=\"wsd\"", "sequence=0");
+        assertThat(Files.readAllLines(run.resolve("metrics.jsonl")))
+                .filteredOn(line -> line.contains("\"event\":\"step\""))
+                .hasSize(3);
+        assertThat(run.resolve("final/tokenizer.json")).exists();
+    }
+}

@@ -1,0 +1,193 @@
+package dev.whirlwind.training.checkpoints;
+
+import dev.whirlwind.data.TrainingSequences;
+import dev.whirlwind.model.Reason;
+import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.Storage;
+import dev.whirlwind.model.files.WholeFile;
+import dev.whirlwind.training.config.TrainConfig;
+import dev.whirlwind.training.metrics.Json;
+import dev.whirlwind.training.optimizers.LossGuard;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+import java.util.zip.CRC32C;
+import tools.jackson.core.JacksonException;
+import tools.jackson.core.type.TypeReference;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * {@code trainer_state.json}: where a run stands, apart from weights and moments. Random numbers need no state: the
+ * order of sequences and the dropout masks are functions of seed, position and step.
+ */
+public final class TrainerState {
+    public static final String NAME = "trainer_state.json";
+    private static final int CHECKED_SEQUENCES = 16;
+
+    /** Optimizer steps done, skipped ones included. */
+    public long step;
+
+    /** Steps that changed the weights: AdamW's t. */
+    public long updates;
+
+    /** Training tokens read. */
+    public long tokens;
+
+    /** Training sequences read: the position in the data order. */
+    public long position;
+
+    public double elapsedSeconds;
+
+    /** The last step after which the held-out sets were evaluated; -1 for none. */
+    public long evaluatedStep = -1;
+
+    /** Lowest loss so far of the first held-out set, in nats; null before the first evaluation. */
+    public Double bestLoss;
+
+    public long bestStep;
+
+    /** Evaluations since then. */
+    public int evaluationsSinceBest;
+
+    public LossGuard lossGuard = new LossGuard();
+
+    /** What must stay the same for a resumed run to be the same run. */
+    public long seed;
+
+    public int batch;
+    public int sequence;
+    public int accumulation;
+    public long sequencesPerEpoch;
+    public long dataChecksum;
+
+    /** Length of the run in optimizer steps; 0 where an older version did not record it. */
+    public long totalSteps;
+
+    /** The {@link TrainConfig#lasting} options; null where an older version did not record them. */
+    public SequencedMap<String, JsonNode> options;
+
+    /** The state before the first step. */
+    public static TrainerState start(TrainConfig config, TrainingSequences data) {
+        TrainerState state = new TrainerState();
+        state.seed = config.seed();
+        state.batch = config.batch();
+        state.sequence = data.sequence();
+        state.accumulation = config.accumulation();
+        state.sequencesPerEpoch = data.perEpoch();
+        state.dataChecksum = checksum(data);
+        state.totalSteps = config.totalSteps(state.sequencesPerEpoch, state.sequence);
+        state.options = lasting(config);
+        return state;
+    }
+
+    /** CRC-32C of some of the sequences in their order, which tells text that was changed since. */
+    private static long checksum(TrainingSequences data) {
+        int[] tokens = new int[data.sequence()];
+        int[] targets = new int[data.sequence()];
+        ByteBuffer bytes = ByteBuffer.allocate(Integer.BYTES * data.sequence());
+        CRC32C crc = new CRC32C();
+        for (int i = 0; i < CHECKED_SEQUENCES; i++) {
+            data.read(data.perEpoch() * i / CHECKED_SEQUENCES, tokens, targets, 0);
+            bytes.clear().asIntBuffer().put(tokens);
+            crc.update(bytes);
+        }
+        return crc.getValue();
+    }
+
+    /**
+     * A checkpoint's state.
+     *
+     * @throws UserException if it cannot be the state of any run
+     */
+    static TrainerState read(Path checkpoint) {
+        Path file = checkpoint.resolve(NAME);
+        try {
+            TrainerState state = Json.MAPPER.readValue(WholeFile.read(file, WholeFile.SETTINGS), TrainerState.class);
+            if (state == null || !state.isSound()) {
+                throw Manifest.damaged(file, "is not the state of a run");
+            }
+            return state;
+        } catch (IOException e) {
+            throw Manifest.damaged(file, "cannot be read: " + Reason.of(e));
+        } catch (JacksonException e) {
+            throw Manifest.damaged(file, "is not a trainer state (" + Reason.of(e) + ")");
+        }
+    }
+
+    private boolean isSound() {
+        return step > 0
+                && updates >= 0
+                && updates <= step
+                && tokens >= 0
+                && position >= 0
+                && position <= (double) step * batch * accumulation
+                && isFiniteAndNotNegative(elapsedSeconds)
+                && evaluatedStep >= -1
+                && evaluatedStep <= step
+                && (bestLoss == null || Double.isFinite(bestLoss))
+                && bestStep >= 0
+                && bestStep <= step
+                && evaluationsSinceBest >= 0
+                && lossGuard != null
+                && Double.isFinite(lossGuard.mean)
+                && isFiniteAndNotNegative(lossGuard.variance)
+                && lossGuard.count >= 0
+                && totalSteps >= 0;
+    }
+
+    private static boolean isFiniteAndNotNegative(double value) {
+        return value >= 0 && value < Double.POSITIVE_INFINITY;
+    }
+
+    /**
+     * What a resumed run must have as this one had it, or its place in the data would be another.
+     *
+     * @throws UserException if it has not
+     */
+    public void requireSameData(Path checkpoint, TrainerState now) {
+        Path file = checkpoint.resolve(NAME);
+        same(file, "seed", seed, now.seed);
+        same(file, "batch", batch, now.batch);
+        same(file, "sequence", sequence, now.sequence);
+        same(file, "accumulation", accumulation, now.accumulation);
+        same(file, "training sequences per epoch", sequencesPerEpoch, now.sequencesPerEpoch);
+        same(file, "training data of checksum", dataChecksum, now.dataChecksum);
+    }
+
+    /** The options that are no longer as they are recorded, in words. */
+    public List<String> changes(TrainConfig config) {
+        if (options == null) {
+            return List.of();
+        }
+        List<String> changes = new ArrayList<>();
+        lasting(config).forEach((name, now) -> {
+            JsonNode then = options.get(name);
+            if (then != null && !then.toString().equals(now.toString())) {
+                changes.add(name + " was " + then + " and is " + now);
+            }
+        });
+        return changes;
+    }
+
+    /** As it is read back from a file. */
+    private static SequencedMap<String, JsonNode> lasting(TrainConfig config) {
+        return Json.MAPPER.readValue(
+                Json.MAPPER.writeValueAsBytes(config.lasting()),
+                new TypeReference<LinkedHashMap<String, JsonNode>>() {});
+    }
+
+    void write(Path folder) throws IOException {
+        Storage.write(folder.resolve(NAME), Json.pretty(this));
+    }
+
+    private static void same(Path file, String what, long then, long now) {
+        if (then != now) {
+            throw new UserException(file + ": the run so far had " + what + " " + then + ", and is now given " + now
+                    + "; give it what it had, or start a new run with --model " + file.getParent());
+        }
+    }
+}

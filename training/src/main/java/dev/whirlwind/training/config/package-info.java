@@ -1,0 +1,2 @@
+/** The options of a run. */
+package dev.whirlwind.training.config;

@@ -1,0 +1,47 @@
+package dev.whirlwind.training.metrics;
+
+import com.fasterxml.jackson.annotation.JsonSubTypes;
+import com.fasterxml.jackson.annotation.JsonTypeInfo;
+
+/** Something that happened in a run: a line of {@code metrics.jsonl}, and what a {@link Listener} is told. */
+@JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "event")
+@JsonSubTypes({
+    @JsonSubTypes.Type(value = Event.Step.class, name = "step"),
+    @JsonSubTypes.Type(value = Event.Anomaly.class, name = "anomaly"),
+    @JsonSubTypes.Type(value = Event.Eval.class, name = "eval"),
+    @JsonSubTypes.Type(value = Event.Saved.class, name = "checkpoint")
+})
+public sealed interface Event {
+    /** Optimizer steps done when it happened. */
+    long step();
+
+    /**
+     * An optimizer step.
+     *
+     * @param step steps done, this one included
+     * @param tokens tokens read by the run so far
+     * @param loss mean negative log-likelihood of the step's predicted tokens, in nats, before the update
+     * @param lr learning rate of the update
+     * @param gradNorm global L2 norm of the gradient before clipping
+     * @param tokensPerSecond of this step
+     * @param elapsedSeconds time spent training, evaluating and saving, earlier sessions of the run included
+     */
+    record Step(
+            long step,
+            long tokens,
+            double loss,
+            double lr,
+            double gradNorm,
+            double tokensPerSecond,
+            double elapsedSeconds)
+            implements Event {}
+
+    /** A step's loss or gradient was suspect: why, in words, and what was done about it (warn, skip or stop). */
+    record Anomaly(long step, double loss, double gradNorm, String reason, String action) implements Event {}
+
+    /** The mean negative log-likelihood (nats per token) of a held-out set. */
+    record Eval(long step, String name, double loss, double perplexity) implements Event {}
+
+    /** A checkpoint is whole on disk; path is relative to the run. */
+    record Saved(long step, String path, long bytes, double seconds) implements Event {}
+}
