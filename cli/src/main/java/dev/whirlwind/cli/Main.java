@@ -40,6 +40,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             TrainCommand.class,
             ResumeCommand.class,
             EvalCommand.class,
+            ScoreCommand.class,
             GenerateCommand.class,
             ParityCommand.class,
             CompareCommand.class,
