@@ -69,22 +69,22 @@ final class Activations {
         residual = training ? slices("residual", layers + 1, hidden) : shared("residual", hidden);
         mean1 = gpt2 ? perLayer(keep, "norm1.mean", rows) : null;
         rstd1 = perLayer(keep, "norm1.rstd", rows);
-        normed1 = perLayer(keep, "norm1", hidden);
-        qkv = perLayer(keep, "qkv", qkvSize);
+        normed1 = activations(keep, "norm1", hidden);
+        qkv = activations(keep, "qkv", qkvSize);
         headRstd = config.queryKeyNorm() ? perLayer(keep, "qkv.rstd", rows * (shape.heads() + shape.kvHeads())) : null;
-        rotated = config.queryKeyNorm() ? perLayer(keep, "qkv.rotated", qkvSize) : qkv;
-        attention = perLayer(keep, "attention", rows * shape.outWidth());
+        rotated = config.queryKeyNorm() ? activations(keep, "qkv.rotated", qkvSize) : qkv;
+        attention = activations(keep, "attention", rows * shape.outWidth());
         lse = perLayer(keep, "attention.lse", headRows);
         middle = perLayer(keep, "middle", hidden);
         mean2 = gpt2 ? perLayer(keep, "norm2.mean", rows) : null;
         rstd2 = perLayer(keep, "norm2.rstd", rows);
-        normed2 = perLayer(keep, "norm2", hidden);
-        this.up = perLayer(keep, "mlp.up", up);
-        activated = perLayer(keep, "mlp.activated", intermediate);
+        normed2 = activations(keep, "norm2", hidden);
+        this.up = activations(keep, "mlp.up", up);
+        activated = activations(keep, "mlp.activated", intermediate);
         branch = shared("branch", hidden);
         finalMean = gpt2 ? shared("final_norm.mean", rows) : null;
         finalRstd = shared("final_norm.rstd", rows);
-        finalNormed = shared("final_norm", hidden);
+        finalNormed = activations(false, "final_norm", hidden);
         nll = shared("nll", rows);
 
         rope = config.rope() == null ? null : new RopeTable(engine, config.rope(), positions, config.headDim() / 2);
@@ -108,6 +108,13 @@ final class Activations {
 
     private Tensor perLayer(boolean keep, String name, long size) {
         return keep ? slices(name, layers, size) : shared(name, size);
+    }
+
+    /** What matrix products and attention read: 16 bits of it do. */
+    private Tensor activations(boolean keep, String name, long size) {
+        long stride = keep ? ParameterLayout.align(size) : 0;
+        long length = keep ? Math.multiplyExact(layers, stride) : size;
+        return new Tensor(engine.allocateActivations(name, length), 0, stride);
     }
 
     private Tensor slices(String name, int count, long size) {

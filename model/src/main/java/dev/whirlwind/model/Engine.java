@@ -13,6 +13,14 @@ public interface Engine extends AutoCloseable {
     /** New memory of {@code length} floats, all zero; it lives until the engine is closed. */
     Buffer allocate(String name, long length);
 
+    /**
+     * The same for what passes leave to be read by later ones. An engine of mixed precision keeps 16 bits of each float, and
+     * the host cannot see them.
+     */
+    default Buffer allocateActivations(String name, long length) {
+        return allocate(name, length);
+    }
+
     /** What programs are told at each run, with room for so many tokens; the host's memory, on any device. */
     default Inputs inputs(int places) {
         return new Inputs(places);

@@ -10,6 +10,8 @@ import dev.whirlwind.tornado.kernels.GemmBlocked;
 import dev.whirlwind.tornado.kernels.Rows;
 import dev.whirlwind.tornado.kernels.Sums;
 import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /**
  * The forms for GPUs: every kernel is divided into groups by us, since TornadoVM takes the largest divisor of a loop's
@@ -346,6 +348,34 @@ final class GpuRecorder extends Recorder {
     // ---------------------------------------------------------------------------------------------- linear
 
     @Override
+    boolean multipliesHalves() {
+        return true;
+    }
+
+    // A product's kernel takes both kinds of arrays for each operand, and reads one: its flags are literals.
+
+    private static boolean isHalf(Tensor tensor) {
+        return tensor.buffer() instanceof HalfMemory;
+    }
+
+    private int halfFlags(Tensor a, Tensor b) {
+        int format = engine.precision() == Precision.FP16 ? GemmBlocked.FP16 : 0;
+        return format | (isHalf(a) ? GemmBlocked.A_HALF : 0) | (isHalf(b) ? GemmBlocked.B_HALF : 0);
+    }
+
+    private static FloatArray floats(Tensor tensor, Tensor other) {
+        return array(isHalf(tensor) ? other : tensor);
+    }
+
+    private IntArray halves(Tensor tensor) {
+        return isHalf(tensor) ? words(tensor) : stage.cursor();
+    }
+
+    private FloatArray table(Tensor a, Tensor b, Tensor other) {
+        return array(isHalf(a) || isHalf(b) ? engine.halfTable() : other);
+    }
+
+    @Override
     void linear(
             Tensor out, Tensor x, long xPerRepeat, Tensor weight, Tensor bias, int rows, int inWidth, int outWidth) {
         int flags = bias == null ? 0 : Gemm.BIAS;
@@ -358,13 +388,16 @@ final class GpuRecorder extends Recorder {
                     GemmBlocked::wGemv,
                     at,
                     new KernelContext(),
-                    array(x),
-                    array(weight),
-                    array(columns),
+                    floats(x, out),
+                    floats(weight, out),
+                    halves(x),
+                    halves(weight),
+                    table(x, weight, out),
+                    floats(columns, out),
                     array(out),
                     outWidth,
                     inWidth,
-                    flags);
+                    flags | halfFlags(x, weight));
             stage.grid(ceil(outWidth, 8) * GROUP, rows, GROUP, 1);
             return;
         }
@@ -379,8 +412,6 @@ final class GpuRecorder extends Recorder {
                 columns,
                 rows,
                 outWidth,
-                inWidth,
-                inWidth,
                 inWidth,
                 flags | GemmBlocked.A_BY_DEPTH | GemmBlocked.B_BY_DEPTH);
     }
@@ -400,8 +431,6 @@ final class GpuRecorder extends Recorder {
                 rows,
                 inWidth,
                 outWidth,
-                outWidth,
-                inWidth,
                 GemmBlocked.A_BY_DEPTH);
     }
 
@@ -420,8 +449,6 @@ final class GpuRecorder extends Recorder {
                 outWidth,
                 inWidth,
                 rows,
-                outWidth,
-                inWidth,
                 Gemm.ACCUMULATE);
     }
 
@@ -437,8 +464,6 @@ final class GpuRecorder extends Recorder {
             int rows,
             int columns,
             int k,
-            int aStride,
-            int bStride,
             int flags) {
         int rowTiles = ceil(rows, GemmBlocked.TILE);
         int tiles = size(rowTiles, ceil(columns, GemmBlocked.TILE));
@@ -456,17 +481,18 @@ final class GpuRecorder extends Recorder {
                 GemmBlocked::wGemmBlocked,
                 at,
                 new KernelContext(),
-                array(a),
-                array(b),
-                array(bias),
+                floats(a, to),
+                floats(b, to),
+                halves(a),
+                halves(b),
+                table(a, b, to),
+                floats(bias, to),
                 array(to),
                 rows,
                 columns,
                 k,
                 depth,
-                aStride,
-                bStride,
-                parts == 1 ? flags : flags & forms);
+                (parts == 1 ? flags : flags & forms) | halfFlags(a, b));
         stage.grid(ceil(columns, GemmBlocked.TILE) * GemmBlocked.ITEMS, rowTiles * parts, GemmBlocked.ITEMS, 1);
         if (parts > 1) {
             addParts(name, to, y, yPerRepeat, bias, size(rows, columns), parts, columns, flags);

@@ -9,6 +9,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.util.Locale;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
@@ -30,7 +31,16 @@ final class HostMemory implements AutoCloseable {
 
     /** Zeros, until this is closed. */
     FloatArray floats(String name, int length) {
-        long bytes = TornadoNativeArray.ARRAY_HEADER + (long) length * Float.BYTES;
+        return FloatArray.fromSegmentShallow(zeros(name, length));
+    }
+
+    /** The same. */
+    IntArray ints(String name, int length) {
+        return IntArray.fromSegmentShallow(zeros(name, length));
+    }
+
+    private MemorySegment zeros(String name, int length) {
+        long bytes = TornadoNativeArray.ARRAY_HEADER + (long) length * Integer.BYTES;
         MemorySegment memory = calloc(bytes);
         if (memory.equals(MemorySegment.NULL)) {
             throw new UserException(String.format(
@@ -39,7 +49,7 @@ final class HostMemory implements AutoCloseable {
                     name,
                     bytes / 0x1p30));
         }
-        return FloatArray.fromSegmentShallow(memory.reinterpret(bytes, arena, HostMemory::free));
+        return memory.reinterpret(bytes, arena, HostMemory::free);
     }
 
     private static MemorySegment calloc(long bytes) {

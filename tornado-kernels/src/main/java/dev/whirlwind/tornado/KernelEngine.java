@@ -6,28 +6,65 @@ import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Tensor;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.tornado.kernels.Half;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /** Records each program once as kernel calls and replays them. */
 abstract class KernelEngine implements Engine {
     private final IdentityHashMap<Program, List<Stage>> recordings = new IdentityHashMap<>();
     private final Map<String, Memory> scratch = new HashMap<>();
     private final HostMemory host = new HostMemory();
+    private final Precision precision;
+
+    /** Floats by the buffers that follow them in 16 bits, and those of them that the host has changed. */
+    private final IdentityHashMap<Memory, HalfMemory> halves = new IdentityHashMap<>();
+
+    private final Set<Memory> changed = Collections.newSetFromMap(new IdentityHashMap<>());
+    private Tensor halfTable;
     private int kernels;
+
+    KernelEngine(Precision precision) {
+        this.precision = precision;
+    }
+
+    /** What activations are kept as. */
+    public final Precision precision() {
+        return precision;
+    }
 
     @Override
     public final void run(Program program, Inputs inputs, int layer) {
         List<Stage> stages = recordings.get(program);
         if (stages == null) {
             Recorder recorder = recorder();
-            program.run(recorder);
-            stages = recorder.stages();
+            program.run(precision.isHalf() ? new MixedPrecision(this, recorder) : recorder);
+            stages = stagesOf(recorder);
             recordings.put(program, stages);
-            kernels += stages.stream().mapToInt(stage -> stage.calls().size()).sum();
         }
+        if (!changed.isEmpty()) {
+            Recorder recorder = recorder();
+            changed.forEach(floats -> recorder.narrow(
+                    new Tensor(floats, 0, 0), new Tensor(halves.get(floats), 0, 0), floats.length(), false));
+            changed.clear();
+            run(stagesOf(recorder), inputs, 0);
+        }
+        run(stages, inputs, layer);
+    }
+
+    private List<Stage> stagesOf(Recorder recorder) {
+        List<Stage> stages = recorder.stages();
+        kernels += stages.stream().mapToInt(stage -> stage.calls().size()).sum();
+        return stages;
+    }
+
+    private void run(List<Stage> stages, Inputs inputs, int layer) {
         for (Stage stage : stages) {
             for (int repeat = 0; repeat < stage.repeats(); repeat++) {
                 stage.fill(inputs, layer, repeat);
@@ -51,12 +88,53 @@ abstract class KernelEngine implements Engine {
 
     @Override
     public Buffer allocate(String name, long length) {
-        // Kernels index floats by int.
+        requireIndices(name, length);
+        return new Memory(name, host.floats(name, (int) length));
+    }
+
+    /** Kernels index by int. */
+    private void requireIndices(String name, long length) {
         if (length > Integer.MAX_VALUE - 1024) {
             throw new UserException("the engine '" + name() + "' holds at most 2147482623 floats in one buffer, but "
                     + name + " needs " + length + "; use --engine cpu or a smaller model or batch");
         }
-        return new Memory(name, host.floats(name, (int) length));
+    }
+
+    @Override
+    public Buffer allocateActivations(String name, long length) {
+        return precision.isHalf() ? allocateHalves(name, length) : allocate(name, length);
+    }
+
+    HalfMemory allocateHalves(String name, long length) {
+        requireIndices(name, length);
+        return new HalfMemory(name, host.ints(name, (int) ((length + 1) / 2)), length);
+    }
+
+    /** The copy of a tensor that takes 16 bits a number; it follows what {@link MixedPrecision} and the host write. */
+    final Tensor halves(Tensor floats) {
+        Memory memory = (Memory) floats.buffer();
+        HalfMemory copy = halves.computeIfAbsent(memory, fresh -> {
+            changed.add(fresh);
+            return allocateHalves(fresh.name() + " in 16 bits", fresh.length());
+        });
+        return new Tensor(copy, floats.offset(), floats.stride());
+    }
+
+    /** The host has changed floats that may have a copy. */
+    final void hostChanged(Buffer buffer) {
+        if (halves.containsKey(buffer)) {
+            changed.add((Memory) buffer);
+        }
+    }
+
+    /** The table by which kernels convert numbers of 16 bits. */
+    final Tensor halfTable() {
+        if (halfTable == null) {
+            float[] table = Half.table(precision.exponentBits());
+            halfTable = new Tensor(allocate("table of powers of two", table.length), 0, 0);
+            MemorySegment.copy(table, 0, halfTable.buffer().segment(), ValueLayout.JAVA_FLOAT, 0, table.length);
+        }
+        return halfTable;
     }
 
     /** Frees the host's memory. */

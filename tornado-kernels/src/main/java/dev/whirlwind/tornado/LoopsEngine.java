@@ -7,6 +7,14 @@ import dev.whirlwind.model.Buffer;
  * keeps device kernels honest.
  */
 public final class LoopsEngine extends KernelEngine {
+    public LoopsEngine() {
+        this(Precision.FP32);
+    }
+
+    public LoopsEngine(Precision precision) {
+        super(precision);
+    }
+
     @Override
     public String name() {
         return "loops";
@@ -28,7 +36,9 @@ public final class LoopsEngine extends KernelEngine {
     public void download(Buffer buffer, long offset, long length) {}
 
     @Override
-    public void upload(Buffer buffer, long offset, long length) {}
+    public void upload(Buffer buffer, long offset, long length) {
+        hostChanged(buffer);
+    }
 
     @Override
     public void close() {

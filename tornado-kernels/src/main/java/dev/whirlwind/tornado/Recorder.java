@@ -11,6 +11,7 @@ import dev.whirlwind.tornado.kernels.Attention;
 import dev.whirlwind.tornado.kernels.Elementwise;
 import dev.whirlwind.tornado.kernels.Embedding;
 import dev.whirlwind.tornado.kernels.Gemm;
+import dev.whirlwind.tornado.kernels.Half;
 import dev.whirlwind.tornado.kernels.Head;
 import dev.whirlwind.tornado.kernels.HeadNorm;
 import dev.whirlwind.tornado.kernels.Norm;
@@ -19,6 +20,7 @@ import dev.whirlwind.tornado.kernels.Rope;
 import java.util.ArrayList;
 import java.util.List;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /**
  * Translates operations into kernel calls, in the forms for CPU devices. Kernels take what they read before what they
@@ -101,6 +103,50 @@ class Recorder implements Ops {
                     "copy", Elementwise::wCopy, at(from, to), array(from), array(to), Math.toIntExact(length), share());
             over(shares(Math.toIntExact(length)));
         }
+    }
+
+    // ---------------------------------------------------------------------------------------------- 16 bits
+
+    static IntArray words(Tensor tensor) {
+        return ((HalfMemory) tensor.buffer()).words();
+    }
+
+    /** Whether matrix products read 16 bits, of x and of weights. */
+    boolean multipliesHalves() {
+        return false;
+    }
+
+    /** half = x; with {@code round}, x becomes what half holds. */
+    final void narrow(Tensor x, Tensor half, long length, boolean round) {
+        int n = Math.toIntExact(length);
+        stage.call(
+                "narrow",
+                Half::wNarrow,
+                at(x, half),
+                array(engine.halfTable()),
+                array(x),
+                words(half),
+                n,
+                share(),
+                engine.precision().exponentBits(),
+                round ? 1 : 0);
+        over(shares((n + 1) / 2));
+    }
+
+    /** x = half. */
+    final void widen(Tensor half, Tensor x, long length) {
+        int n = Math.toIntExact(length);
+        stage.call(
+                "widen",
+                Half::wWiden,
+                at(half, x),
+                array(engine.halfTable()),
+                words(half),
+                array(x),
+                n,
+                share(),
+                engine.precision().exponentBits());
+        over(shares(n));
     }
 
     // ---------------------------------------------------------------------------------------------- embedding

@@ -32,8 +32,9 @@ final class Residency {
     private static final int CANARY = 1000;
 
     private final TornadoDevice device;
-    private final List<FloatArray> resident = new ArrayList<>();
+    private final List<Object> resident = new ArrayList<>();
     private final List<FloatArray> pending = new ArrayList<>();
+    private final List<IntArray> pendingInts = new ArrayList<>();
     private final IdentityHashMap<FloatArray, Runnable> uploads = new IdentityHashMap<>();
     private final IntArray no = new IntArray(1);
     private final IntArray where = new IntArray(2);
@@ -50,6 +51,11 @@ final class Residency {
     /** The array goes to the device, with what the host wrote to it until then, before the next graph runs. */
     void add(FloatArray array) {
         pending.add(array);
+    }
+
+    /** The same for an array that only the device writes. */
+    void add(IntArray array) {
+        pendingInts.add(array);
     }
 
     /** A name that no other graph has. */
@@ -76,18 +82,23 @@ final class Residency {
 
     /** Moves the added arrays to the device. */
     void settle() {
-        if (pending.isEmpty()) {
+        if (pending.isEmpty() && pendingInts.isEmpty()) {
             return;
         }
         List<FloatArray> fresh = new ArrayList<>(pending);
         while (fresh.size() % Transfers.TOUCHED != 0) {
             fresh.add(new FloatArray(1));
         }
+        List<IntArray> freshInts = new ArrayList<>(pendingInts);
+        while (freshInts.size() % Transfers.TOUCHED_INTS != 0) {
+            freshInts.add(new IntArray(1));
+        }
         TaskGraph graph = new TaskGraph(name("hub"));
         if (hub != null) {
             graph.consumeFromDevice(resident());
         }
         graph.transferToDevice(DataTransferMode.FIRST_EXECUTION, fresh.toArray());
+        graph.transferToDevice(DataTransferMode.FIRST_EXECUTION, freshInts.toArray());
         graph.transferToDevice(DataTransferMode.FIRST_EXECUTION, no);
         for (int i = 0; i < fresh.size(); i += Transfers.TOUCHED) {
             graph.task(
@@ -107,7 +118,18 @@ final class Residency {
                     fresh.get(i + 10),
                     fresh.get(i + 11));
         }
+        for (int i = 0; i < freshInts.size(); i += Transfers.TOUCHED_INTS) {
+            graph.task(
+                    "touchInts" + i,
+                    Transfers::wTouchInts,
+                    no,
+                    freshInts.get(i),
+                    freshInts.get(i + 1),
+                    freshInts.get(i + 2),
+                    freshInts.get(i + 3));
+        }
         resident.addAll(fresh);
+        resident.addAll(freshInts);
         graph.persistOnDevice(resident());
         ImmutableTaskGraph next = graph.snapshot();
         TornadoExecutionPlan plan = hub == null ? new TornadoExecutionPlan(next) : new TornadoExecutionPlan(hub, next);
@@ -121,6 +143,7 @@ final class Residency {
         hub = next;
         hubPlan = plan;
         pending.clear();
+        pendingInts.clear();
     }
 
     /** Runs a kernel whose result is known: a device that computes wrongly must not be found out by a lost run. */

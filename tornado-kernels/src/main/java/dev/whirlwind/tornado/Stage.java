@@ -127,6 +127,10 @@ final class Stage {
         }
     }
 
+    IntArray cursor() {
+        return cursor;
+    }
+
     FloatArray floats() {
         return floats;
     }

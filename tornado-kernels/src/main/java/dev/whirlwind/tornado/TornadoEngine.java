@@ -50,12 +50,12 @@ public final class TornadoEngine extends KernelEngine {
 
     /** On a device that {@link Devices} found. */
     public TornadoEngine(DeviceInfo info) {
-        this(info, (done, known, seconds) -> {});
+        this(info, Precision.FP32, (done, known, seconds) -> {});
     }
 
     /** The same; {@code -Dwhirlwind.kernels=cpu} or {@code gpu} overrules the device's kind. */
-    public TornadoEngine(DeviceInfo info, Compiling compiling) {
-        this(info, info.memory(), forGpus(info), computeUnits(info), compiling);
+    public TornadoEngine(DeviceInfo info, Precision precision, Compiling compiling) {
+        this(info, precision, info.memory(), forGpus(info), computeUnits(info), compiling);
     }
 
     private static boolean forGpus(DeviceInfo info) {
@@ -72,11 +72,13 @@ public final class TornadoEngine extends KernelEngine {
     }
 
     /** Some memory only, or kernels for another kind or size of device. */
-    TornadoEngine(DeviceInfo info, long memory, boolean gpu, int computeUnits) {
-        this(info, memory, gpu, computeUnits, (done, known, seconds) -> {});
+    TornadoEngine(DeviceInfo info, Precision precision, long memory, boolean gpu, int computeUnits) {
+        this(info, precision, memory, gpu, computeUnits, (done, known, seconds) -> {});
     }
 
-    private TornadoEngine(DeviceInfo info, long memory, boolean gpu, int computeUnits, Compiling compiling) {
+    private TornadoEngine(
+            DeviceInfo info, Precision precision, long memory, boolean gpu, int computeUnits, Compiling compiling) {
+        super(precision);
         this.info = info;
         this.compiling = compiling;
         this.memory = memory;
@@ -105,7 +107,21 @@ public final class TornadoEngine extends KernelEngine {
 
     @Override
     public Buffer allocate(String name, long length) {
-        long bytes = Math.multiplyExact(length, Float.BYTES);
+        require(name, Math.multiplyExact(length, Float.BYTES));
+        Memory buffer = (Memory) super.allocate(name, length);
+        residency.add(buffer.array());
+        return buffer;
+    }
+
+    @Override
+    HalfMemory allocateHalves(String name, long length) {
+        require(name, Math.multiplyExact(length, Short.BYTES));
+        HalfMemory buffer = super.allocateHalves(name, length);
+        residency.add(buffer.words());
+        return buffer;
+    }
+
+    private void require(String name, long bytes) {
         if (allocated + bytes > memory || bytes > largest) {
             throw new UserException(String.format(
                     Locale.ROOT,
@@ -118,10 +134,7 @@ public final class TornadoEngine extends KernelEngine {
                     bytes / 0x1p30,
                     name));
         }
-        Memory buffer = (Memory) super.allocate(name, length);
         allocated += bytes;
-        residency.add(buffer.array());
-        return buffer;
     }
 
     /** The device that it runs on. */
@@ -281,6 +294,7 @@ public final class TornadoEngine extends KernelEngine {
 
     @Override
     public void upload(Buffer buffer, long offset, long length) {
+        hostChanged(buffer);
         traffic = traffic.afterUpload(length);
         guardedTransfer(
                 "while sending " + ((Memory) buffer).name(),

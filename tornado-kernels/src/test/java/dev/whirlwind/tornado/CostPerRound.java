@@ -41,7 +41,7 @@ record CostPerRound(List<Counts> terms, double worst) {
     static String key(Launch launch) {
         return switch (launch.kernel()) {
             case "wColumnSums" -> "wColumnSums " + launch.size(6) % 4;
-            case "wGemmBlocked" -> "wGemmBlocked " + launch.size(6) / GemmBlocked.A_BY_DEPTH;
+            case "wGemmBlocked" -> "wGemmBlocked " + launch.size(4) / GemmBlocked.A_BY_DEPTH;
             default -> launch.kernel();
         };
     }

@@ -2,6 +2,7 @@ package dev.whirlwind.tornado;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.Engine;
@@ -33,6 +34,21 @@ abstract class GoldenContract {
         return GoldenCases.NAMES;
     }
 
+    /** How far from the float64 figures: relatively, absolutely, and relatively to the norm of each gradient. */
+    record Tolerance(double loss, double logits, double gradients) {
+        static final Tolerance FP32 = new Tolerance(1e-5, 1e-4, 1e-4);
+
+        /** PyTorch 2.13 under autocast is at worst this far on these cases: 2.7e-4, 0.056, 0.144 (ReLU; else 0.111). */
+        static final Tolerance BF16 = new Tolerance(3e-4, 0.055, 0.08);
+
+        /** PyTorch: 3.1e-5, 0.0062, 0.081. */
+        static final Tolerance FP16 = new Tolerance(3.2e-5, 0.0062, 0.0065);
+    }
+
+    Tolerance tolerance() {
+        return Tolerance.FP32;
+    }
+
     @ParameterizedTest
     @MethodSource("cases")
     void agreesWithPyTorch(String name) {
@@ -50,12 +66,16 @@ abstract class GoldenContract {
             model.inputs().lossScale = 1f / predicted;
 
             assertThat(model.forwardBackward() / predicted)
-                    .isCloseTo(expected.path("loss").doubleValue(), within(1e-5));
+                    .isCloseTo(
+                            expected.path("loss").doubleValue(),
+                            withinPercentage(100 * tolerance().loss()));
             model.gradients().download();
             for (CheckpointTensor tensor : layout.checkpointTensors()) {
                 MemorySegment ours =
                         model.gradients().buffer().segment().asSlice(4 * tensor.offset(), 4 * tensor.size());
-                assertThat(relativeError(ours, grads, tensor)).as(tensor.name()).isLessThan(1e-4);
+                assertThat(relativeError(ours, grads, tensor))
+                        .as(tensor.name())
+                        .isLessThan(tolerance().gradients());
             }
 
             MemorySegment logits = model.logits();
@@ -64,7 +84,9 @@ abstract class GoldenContract {
                 long r = row.path("b").longValue() * sequence + row.path("t").longValue();
                 for (int v = 0; v < vocabulary; v++) {
                     assertThat((double) logits.getAtIndex(ValueLayout.JAVA_FLOAT, r * vocabulary + v))
-                            .isCloseTo(row.path("values").path(v).doubleValue(), within(1e-4));
+                            .isCloseTo(
+                                    row.path("values").path(v).doubleValue(),
+                                    within(tolerance().logits()));
                 }
             }
         }

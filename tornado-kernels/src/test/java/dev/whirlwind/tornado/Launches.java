@@ -36,6 +36,7 @@ final class Launches extends KernelEngine {
     private final List<Launch> all = new ArrayList<>();
 
     private Launches(int computeUnits) {
+        super(Precision.FP32);
         this.computeUnits = computeUnits;
     }
 

@@ -95,7 +95,7 @@ record Rounds(List<Double> all, List<Double> longest, double waits, double bytes
             slices += Math.ceilDiv(Math.min(part, k - i * part), depth);
         }
         double longest = Math.ceilDiv(Math.min(part, k), depth);
-        int accumulate = (l.size(6) & Gemm.ACCUMULATE) == 0 ? 1 : 2;
+        int accumulate = (l.size(4) & Gemm.ACCUMULATE) == 0 ? 1 : 2;
         double bytes = 4 * ((rows + columns) * k + rows * columns * parts * accumulate);
         // The next slice is on its way while one is computed.
         return one(tiles * slices * l.groupItems(), longest, 4, bytes);

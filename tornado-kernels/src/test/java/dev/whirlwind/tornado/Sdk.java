@@ -13,15 +13,23 @@ final class Sdk {
     private Sdk() {}
 
     static Engine engine() {
+        return engine(Precision.FP32);
+    }
+
+    static Engine engine(Precision precision) {
         assumeDevice();
-        return new TornadoEngine(Devices.find(null));
+        return new TornadoEngine(Devices.find(null), precision, (done, known, seconds) -> {});
     }
 
     /** With the kernels for GPUs, on whatever device there is. */
     static Engine engineForGpus() {
+        return engineForGpus(Precision.FP32);
+    }
+
+    static Engine engineForGpus(Precision precision) {
         assumeDevice();
         DeviceInfo info = Devices.find(null);
-        return new TornadoEngine(info, info.memory(), true, 16);
+        return new TornadoEngine(info, precision, info.memory(), true, 16);
     }
 
     static void assumeDevice() {

@@ -93,7 +93,7 @@ final class SimulatedGpu {
     private static void run() {
         for (Step step : STEPS) {
             DeviceInfo info = Devices.find(null);
-            try (TornadoEngine engine = new TornadoEngine(info, info.memory(), true, COMPUTE_UNITS)) {
+            try (TornadoEngine engine = new TornadoEngine(info, Precision.FP32, info.memory(), true, COMPUTE_UNITS)) {
                 Launches.step(engine, Launches.config(step.json()), step.batch(), step.sequence());
             }
         }

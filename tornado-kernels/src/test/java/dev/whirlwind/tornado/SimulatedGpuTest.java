@@ -79,7 +79,7 @@ class SimulatedGpuTest {
         DeviceInfo info = Devices.find(null);
         long before = findings();
         try (Engine loops = new LoopsEngine();
-                Engine gpu = new TornadoEngine(info, info.memory(), true, 2)) {
+                Engine gpu = new TornadoEngine(info, Precision.FP32, info.memory(), true, 2)) {
             double expected = gradientNorm(loops, config, batch, sequence);
             assertThat(gradientNorm(gpu, config, batch, sequence)).isCloseTo(expected, within(1e-4 * expected));
             assertThat(generated(gpu, config)).isEqualTo(generated(loops, config));

@@ -140,7 +140,7 @@ class TornadoEngineTest {
     @Test
     void sayWhenTheDeviceIsTooSmall() {
         DeviceInfo info = Devices.find(null);
-        try (TornadoEngine engine = new TornadoEngine(info, 1 << 20, false, 1)) {
+        try (TornadoEngine engine = new TornadoEngine(info, Precision.FP32, 1 << 20, false, 1)) {
             engine.allocate("weights", 200_000);
             assertThatThrownBy(() -> engine.allocate("gradients", 200_000))
                     .isInstanceOf(UserException.class)

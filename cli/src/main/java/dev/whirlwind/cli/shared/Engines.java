@@ -9,6 +9,7 @@ import dev.whirlwind.model.UserException;
 import dev.whirlwind.tornado.DeviceInfo;
 import dev.whirlwind.tornado.Devices;
 import dev.whirlwind.tornado.LoopsEngine;
+import dev.whirlwind.tornado.Precision;
 import dev.whirlwind.tornado.TornadoEngine;
 import dev.whirlwind.training.config.TrainConfig;
 import java.util.ArrayList;
@@ -59,7 +60,7 @@ public final class Engines {
     }
 
     private static Engine tornado(DeviceInfo device) {
-        return new TornadoEngine(device, new CompileProgress(System.err, Terminal.interactive()));
+        return new TornadoEngine(device, Precision.FP32, new CompileProgress(System.err, Terminal.interactive()));
     }
 
     private static Optional<DeviceInfo> gpu(String device) {

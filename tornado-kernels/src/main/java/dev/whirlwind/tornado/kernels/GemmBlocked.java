@@ -29,12 +29,26 @@ public final class GemmBlocked {
 
     public static final int B_BY_DEPTH = 16;
 
+    /** a's numbers have 16 bits; the same for b. */
+    public static final int A_HALF = 32;
+
+    public static final int B_HALF = 64;
+
+    /** They are binary16, not bfloat16. */
+    public static final int FP16 = 128;
+
     private GemmBlocked() {}
 
+    private static int wExponentBits(int flags, int half) {
+        int bits = (flags & FP16) != 0 ? Half.FP16_EXPONENT : Half.BF16_EXPONENT;
+        return (flags & half) != 0 ? bits : 0;
+    }
+
     /**
-     * y[rows, columns] (+)= the sum over k of a(row, k) b(column, k), plus bias[column]. a's element (row, k) lies at row *
-     * aStride + k where A_BY_DEPTH, else at row + k * aStride; b's likewise. Other flags are {@link Gemm}'s. Groups with
-     * the same tile and another part of the depth, {@code part} long each, write to y one result after the other.
+     * y[rows, columns] (+)= the sum over k of a(row, k) b(column, k), plus bias[column]. a is [rows, k] where A_BY_DEPTH, else
+     * [k, rows]; b likewise; of numbers with 16 bits it is {@code halfA}, {@code halfB}, and {@code table} is {@link Half}'s.
+     * Other flags are {@link Gemm}'s. Groups with the same tile and another part of the depth, {@code part} long each, write
+     * to y one result after the other.
      */
     public static void wGemmBlocked(
             IntArray c,
@@ -42,14 +56,15 @@ public final class GemmBlocked {
             KernelContext context,
             FloatArray a,
             FloatArray b,
+            IntArray halfA,
+            IntArray halfB,
+            FloatArray table,
             FloatArray bias,
             FloatArray y,
             int rows,
             int columns,
             int k,
             int part,
-            int aStride,
-            int bStride,
             int flags) {
         float[] slicesA = context.allocateFloatLocalArray(2 * DEPTH * STRIDE);
         float[] slicesB = context.allocateFloatLocalArray(2 * DEPTH * STRIDE);
@@ -66,10 +81,12 @@ public final class GemmBlocked {
         int rowA = aByDepth ? item / 8 : item % 32;
         int kB = bByDepth ? item % 8 : item / 32;
         int columnB = bByDepth ? item / 8 : item % 32;
-        int aDown = aByDepth ? aStride : 1;
-        int aDeep = aByDepth ? 1 : aStride;
-        int bDown = bByDepth ? bStride : 1;
-        int bDeep = bByDepth ? 1 : bStride;
+        int aBits = wExponentBits(flags, A_HALF);
+        int bBits = wExponentBits(flags, B_HALF);
+        int aDown = aByDepth ? k : 1;
+        int aDeep = aByDepth ? 1 : rows;
+        int bDown = bByDepth ? k : 1;
+        int bDeep = bByDepth ? 1 : columns;
         int from = split * part;
         int end = from + part < k ? from + part : k;
         int a0 = c.get(at) + (firstRow + rowA) * aDown + (from + kA) * aDeep;
@@ -90,10 +107,10 @@ public final class GemmBlocked {
             float v = 0f;
             float w = 0f;
             if (32 * i < rowsLeft && from + kA < end) {
-                v = a.get(a0 + 32 * i * aDown);
+                v = Half.wGet(a, halfA, table, a0 + 32 * i * aDown, aBits);
             }
             if (32 * i < columnsLeft && from + kB < end) {
-                w = b.get(b0 + 32 * i * bDown);
+                w = Half.wGet(b, halfB, table, b0 + 32 * i * bDown, bBits);
             }
             slicesA[kA * STRIDE + rowA + 32 * i] = v;
             slicesB[kB * STRIDE + columnB + 32 * i] = w;
@@ -107,10 +124,10 @@ public final class GemmBlocked {
                 nextA[i] = 0f;
                 nextB[i] = 0f;
                 if (32 * i < rowsLeft && depth + DEPTH + kA < end) {
-                    nextA[i] = a.get(a0 + 32 * i * aDown);
+                    nextA[i] = Half.wGet(a, halfA, table, a0 + 32 * i * aDown, aBits);
                 }
                 if (32 * i < columnsLeft && depth + DEPTH + kB < end) {
-                    nextB[i] = b.get(b0 + 32 * i * bDown);
+                    nextB[i] = Half.wGet(b, halfB, table, b0 + 32 * i * bDown, bBits);
                 }
             }
             for (int i = 0; i < 8; i++) {
@@ -188,6 +205,9 @@ public final class GemmBlocked {
             KernelContext context,
             FloatArray a,
             FloatArray b,
+            IntArray halfA,
+            IntArray halfB,
+            FloatArray table,
             FloatArray bias,
             FloatArray y,
             int columns,
@@ -198,6 +218,8 @@ public final class GemmBlocked {
         int lane = item % 32;
         int column = context.groupIdx * 8 + item / 32;
         int row = context.groupIdy;
+        int aBits = wExponentBits(flags, A_HALF);
+        int bBits = wExponentBits(flags, B_HALF);
         int a0 = c.get(at) + row * k;
         int b0 = c.get(at + 1) + column * k;
         float sum0 = 0f;
@@ -207,13 +229,13 @@ public final class GemmBlocked {
         if (column < columns) {
             int i = lane;
             for (; i + 96 < k; i += 128) {
-                sum0 += a.get(a0 + i) * b.get(b0 + i);
-                sum1 += a.get(a0 + i + 32) * b.get(b0 + i + 32);
-                sum2 += a.get(a0 + i + 64) * b.get(b0 + i + 64);
-                sum3 += a.get(a0 + i + 96) * b.get(b0 + i + 96);
+                sum0 += Half.wGet(a, halfA, table, a0 + i, aBits) * Half.wGet(b, halfB, table, b0 + i, bBits);
+                sum1 += Half.wGet(a, halfA, table, a0 + i + 32, aBits) * Half.wGet(b, halfB, table, b0 + i + 32, bBits);
+                sum2 += Half.wGet(a, halfA, table, a0 + i + 64, aBits) * Half.wGet(b, halfB, table, b0 + i + 64, bBits);
+                sum3 += Half.wGet(a, halfA, table, a0 + i + 96, aBits) * Half.wGet(b, halfB, table, b0 + i + 96, bBits);
             }
             for (; i < k; i += 32) {
-                sum0 += a.get(a0 + i) * b.get(b0 + i);
+                sum0 += Half.wGet(a, halfA, table, a0 + i, aBits) * Half.wGet(b, halfB, table, b0 + i, bBits);
             }
         }
         sums[item] = sum0 + sum1 + (sum2 + sum3);

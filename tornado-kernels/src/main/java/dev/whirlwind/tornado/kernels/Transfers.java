@@ -9,6 +9,9 @@ public final class Transfers {
     /** Arrays that {@link #wTouch} takes. */
     public static final int TOUCHED = 12;
 
+    /** Arrays that {@link #wTouchInts} takes. */
+    public static final int TOUCHED_INTS = 4;
+
     private Transfers() {}
 
     /**
@@ -43,6 +46,18 @@ public final class Transfers {
                 j.set(item, j.get(item) + 1f);
                 k.set(item, k.get(item) + 1f);
                 l.set(item, l.get(item) + 1f);
+            }
+        }
+    }
+
+    /** The same for arrays of ints. */
+    public static void wTouchInts(IntArray no, IntArray a, IntArray b, IntArray c, IntArray d) {
+        for (@Parallel int item = 0; item < 1; item++) {
+            if (no.get(0) != 0) {
+                a.set(item, a.get(item) + 1);
+                b.set(item, b.get(item) + 1);
+                c.set(item, c.get(item) + 1);
+                d.set(item, d.get(item) + 1);
             }
         }
     }

@@ -11,8 +11,18 @@ public final class IntArray extends TornadoNativeArray {
 
     /** {@code size} zeros. */
     public IntArray(int size) {
+        this(Arena.ofAuto().allocate((long) size * Integer.BYTES, Long.BYTES), size);
+    }
+
+    private IntArray(MemorySegment segment, int size) {
+        this.segment = segment;
         this.size = size;
-        segment = Arena.ofAuto().allocate((long) size * Integer.BYTES, Long.BYTES);
+    }
+
+    /** Ints that lie in memory of one's own, behind {@link #ARRAY_HEADER} bytes. */
+    public static IntArray fromSegmentShallow(MemorySegment segment) {
+        MemorySegment ints = segment.asSlice(ARRAY_HEADER);
+        return new IntArray(ints, (int) (ints.byteSize() / Integer.BYTES));
     }
 
     public int get(int index) {

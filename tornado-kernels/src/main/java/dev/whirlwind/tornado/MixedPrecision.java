@@ -1,0 +1,292 @@
+package dev.whirlwind.tornado;
+
+import dev.whirlwind.model.Activation;
+import dev.whirlwind.model.AdamW;
+import dev.whirlwind.model.AttentionShape;
+import dev.whirlwind.model.Buffer;
+import dev.whirlwind.model.Dropout;
+import dev.whirlwind.model.Ops;
+import dev.whirlwind.model.Tensor;
+import java.util.HashMap;
+import java.util.Map;
+
+/**
+ * Mixed precision (arXiv 1710.03740): tensors that lie in memory with 16 bits, as kept activations do, are widened before an
+ * operation that reads them and rounded after one that writes them; what is rounded stays widened, too, until the program
+ * ends, so that most are read without. Where matrix products read 16 bits themselves, they also get a copy of the
+ * weights in 16 bits, which follows the floats that AdamW works on. Gradients are floats throughout, and need no scaling.
+ */
+final class MixedPrecision implements Ops {
+    private final KernelEngine engine;
+    private final Recorder ops;
+
+    /** What lies widened in scratch memory, one slice of each buffer. */
+    private final Map<Buffer, Widened> widened = new HashMap<>();
+
+    private record Widened(Tensor half, Tensor wide) {}
+
+    MixedPrecision(KernelEngine engine, Recorder ops) {
+        this.engine = engine;
+        this.ops = ops;
+    }
+
+    // ---------------------------------------------------------------------------------------------- conversions
+
+    private static boolean isHalf(Tensor tensor) {
+        return tensor != null && tensor.buffer() instanceof HalfMemory;
+    }
+
+    private Tensor read(Tensor tensor, long length) {
+        if (!isHalf(tensor)) {
+            return tensor;
+        }
+        Widened known = widened.get(tensor.buffer());
+        if (known != null && known.half().equals(tensor)) {
+            return known.wide();
+        }
+        Tensor wide = scratch(tensor, length);
+        ops.widen(tensor, wide, length);
+        return wide;
+    }
+
+    private Tensor scratch(Tensor half, long length) {
+        Tensor wide = engine.scratch("wide " + ((HalfMemory) half.buffer()).name(), length);
+        widened.put(half.buffer(), new Widened(half, wide));
+        return wide;
+    }
+
+    /** Where to write what {@link #written} then rounds. */
+    private Tensor write(Tensor tensor, long length) {
+        return isHalf(tensor) ? scratch(tensor, length) : tensor;
+    }
+
+    private void written(Tensor tensor, long length) {
+        if (isHalf(tensor)) {
+            ops.narrow(widened.get(tensor.buffer()).wide(), tensor, length, true);
+        }
+    }
+
+    /** A product's operand, as it lies in memory if the product can read that. */
+    private Tensor operand(Tensor tensor, long length) {
+        return ops.multipliesHalves() ? tensor : read(tensor, length);
+    }
+
+    private Tensor weight(Tensor tensor) {
+        return ops.multipliesHalves() ? engine.halves(tensor) : tensor;
+    }
+
+    private static long size(int rows, int width) {
+        return (long) rows * width;
+    }
+
+    // ---------------------------------------------------------------------------------------------- operations
+
+    @Override
+    public void embed(Tensor out, Tensor wte, Tensor wpe, int batch, int sequence, int width) {
+        ops.embed(out, wte, wpe, batch, sequence, width);
+    }
+
+    @Override
+    public void embedBackward(Tensor dwte, Tensor dwpe, Tensor dout, int batch, int sequence, int width) {
+        ops.embedBackward(dwte, dwpe, dout, batch, sequence, width);
+    }
+
+    @Override
+    public void layerNorm(
+            Tensor out,
+            Tensor mean,
+            Tensor rstd,
+            Tensor x,
+            Tensor weight,
+            Tensor bias,
+            int rows,
+            int width,
+            float eps) {
+        long n = size(rows, width);
+        Tensor from = read(x, n);
+        ops.layerNorm(write(out, n), mean, rstd, from, weight, bias, rows, width, eps);
+        written(out, n);
+    }
+
+    @Override
+    public void layerNormBackward(
+            Tensor dx,
+            Tensor dweight,
+            Tensor dbias,
+            Tensor dout,
+            Tensor x,
+            Tensor mean,
+            Tensor rstd,
+            Tensor weight,
+            int rows,
+            int width) {
+        Tensor from = read(x, size(rows, width));
+        ops.layerNormBackward(dx, dweight, dbias, dout, from, mean, rstd, weight, rows, width);
+    }
+
+    @Override
+    public void rmsNorm(Tensor out, Tensor rstd, Tensor x, Tensor weight, int rows, int width, float eps) {
+        long n = size(rows, width);
+        Tensor from = read(x, n);
+        ops.rmsNorm(write(out, n), rstd, from, weight, rows, width, eps);
+        written(out, n);
+    }
+
+    @Override
+    public void rmsNormBackward(
+            Tensor dx, Tensor dweight, Tensor dout, Tensor x, Tensor rstd, Tensor weight, int rows, int width) {
+        ops.rmsNormBackward(dx, dweight, dout, read(x, size(rows, width)), rstd, weight, rows, width);
+    }
+
+    @Override
+    public void headNorm(
+            Tensor out, Tensor rstd, Tensor x, Tensor queryWeight, Tensor keyWeight, AttentionShape shape, float eps) {
+        long n = size(shape.rows(), shape.qkvWidth());
+        Tensor from = read(x, n);
+        ops.headNorm(write(out, n), rstd, from, queryWeight, keyWeight, shape, eps);
+        written(out, n);
+    }
+
+    @Override
+    public void headNormBackward(
+            Tensor dx,
+            Tensor dqueryWeight,
+            Tensor dkeyWeight,
+            Tensor dout,
+            Tensor x,
+            Tensor rstd,
+            Tensor queryWeight,
+            Tensor keyWeight,
+            AttentionShape shape) {
+        Tensor from = read(x, size(shape.rows(), shape.qkvWidth()));
+        ops.headNormBackward(dx, dqueryWeight, dkeyWeight, dout, from, rstd, queryWeight, keyWeight, shape);
+    }
+
+    @Override
+    public void linear(Tensor out, Tensor x, Tensor weight, Tensor bias, int rows, int inWidth, int outWidth) {
+        Tensor from = operand(x, size(rows, inWidth));
+        ops.linear(write(out, size(rows, outWidth)), from, weight(weight), bias, rows, inWidth, outWidth);
+        written(out, size(rows, outWidth));
+    }
+
+    @Override
+    public void linearBackwardInput(Tensor dx, Tensor dout, Tensor weight, int rows, int inWidth, int outWidth) {
+        ops.linearBackwardInput(dx, dout, weight(weight), rows, inWidth, outWidth);
+    }
+
+    @Override
+    public void linearBackwardWeight(
+            Tensor dweight, Tensor dbias, Tensor dout, Tensor x, int rows, int inWidth, int outWidth) {
+        Tensor from = operand(x, size(rows, inWidth));
+        ops.linearBackwardWeight(dweight, dbias, dout, from, rows, inWidth, outWidth);
+    }
+
+    @Override
+    public void rope(Tensor qkv, Tensor cos, Tensor sin, AttentionShape shape) {
+        long n = size(shape.rows(), shape.qkvWidth());
+        ops.rope(read(qkv, n), cos, sin, shape);
+        written(qkv, n);
+    }
+
+    @Override
+    public void ropeBackward(Tensor dqkv, Tensor cos, Tensor sin, AttentionShape shape) {
+        ops.ropeBackward(dqkv, cos, sin, shape);
+    }
+
+    @Override
+    public void attention(Tensor out, Tensor lse, Tensor qkv, AttentionShape shape, Dropout dropout) {
+        Tensor from = read(qkv, size(shape.rows(), shape.qkvWidth()));
+        long n = size(shape.rows(), shape.outWidth());
+        ops.attention(write(out, n), lse, from, shape, dropout);
+        written(out, n);
+    }
+
+    @Override
+    public void attentionBackward(
+            Tensor dqkv,
+            Tensor dout,
+            Tensor out,
+            Tensor lse,
+            Tensor qkv,
+            Tensor delta,
+            AttentionShape shape,
+            Dropout dropout) {
+        Tensor wideOut = read(out, size(shape.rows(), shape.outWidth()));
+        Tensor wideQkv = read(qkv, size(shape.rows(), shape.qkvWidth()));
+        ops.attentionBackward(dqkv, dout, wideOut, lse, wideQkv, delta, shape, dropout);
+    }
+
+    @Override
+    public void cachedAttention(Tensor out, Tensor cache, Tensor qkv, AttentionShape shape, int capacity) {
+        Tensor from = read(qkv, size(shape.rows(), shape.qkvWidth()));
+        long n = size(shape.rows(), shape.outWidth());
+        ops.cachedAttention(write(out, n), cache, from, shape, capacity);
+        written(out, n);
+    }
+
+    @Override
+    public void activation(Tensor out, Tensor x, Activation f, int rows, int width) {
+        long n = size(rows, width);
+        Tensor from = read(x, n);
+        ops.activation(write(out, n), from, f, rows, width);
+        written(out, n);
+    }
+
+    @Override
+    public void activationBackward(Tensor dx, Tensor dout, Tensor x, Activation f, int rows, int width) {
+        ops.activationBackward(dx, dout, read(x, size(rows, width)), f, rows, width);
+    }
+
+    @Override
+    public void gated(Tensor out, Tensor x, Activation f, int rows, int width) {
+        long n = size(rows, width);
+        Tensor from = read(x, 2 * n);
+        ops.gated(write(out, n), from, f, rows, width);
+        written(out, n);
+    }
+
+    @Override
+    public void gatedBackward(Tensor dx, Tensor dout, Tensor x, Activation f, int rows, int width) {
+        ops.gatedBackward(dx, dout, read(x, 2 * size(rows, width)), f, rows, width);
+    }
+
+    @Override
+    public void add(Tensor out, Tensor a, Tensor b, int rows, int width) {
+        ops.add(out, a, b, rows, width);
+    }
+
+    @Override
+    public void dropout(Tensor out, Tensor x, int rows, int width, Dropout dropout) {
+        ops.dropout(out, x, rows, width, dropout);
+    }
+
+    @Override
+    public void headLoss(Tensor nll, Tensor x, Tensor weight, int rows, int width, int vocabulary) {
+        ops.headLoss(nll, operand(x, size(rows, width)), weight(weight), rows, width, vocabulary);
+    }
+
+    @Override
+    public void headLossBackward(
+            Tensor nll, Tensor dx, Tensor dweight, Tensor x, Tensor weight, int rows, int width, int vocabulary) {
+        Tensor from = operand(x, size(rows, width));
+        ops.headLossBackward(nll, dx, dweight, from, weight(weight), rows, width, vocabulary);
+    }
+
+    @Override
+    public void sumOfSquares(Tensor partials, Tensor x, long length) {
+        ops.sumOfSquares(partials, x, length);
+    }
+
+    @Override
+    public void adamw(Tensor parameter, Tensor gradient, Tensor m, Tensor v, long length, AdamW settings) {
+        ops.adamw(parameter, gradient, m, v, length, settings);
+        if (ops.multipliesHalves()) {
+            ops.narrow(parameter, engine.halves(parameter), length, false);
+        }
+    }
+
+    @Override
+    public void zero(Tensor x, long length) {
+        ops.zero(x, length);
+    }
+}

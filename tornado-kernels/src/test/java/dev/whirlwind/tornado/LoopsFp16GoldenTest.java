@@ -1,0 +1,15 @@
+package dev.whirlwind.tornado;
+
+import dev.whirlwind.model.Engine;
+
+class LoopsFp16GoldenTest extends LoopsGoldenTest {
+    @Override
+    Engine engine() {
+        return new LoopsEngine(Precision.FP16);
+    }
+
+    @Override
+    Tolerance tolerance() {
+        return Tolerance.FP16;
+    }
+}

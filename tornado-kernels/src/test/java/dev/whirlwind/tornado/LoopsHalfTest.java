@@ -1,0 +1,10 @@
+package dev.whirlwind.tornado;
+
+import dev.whirlwind.model.Engine;
+
+class LoopsHalfTest extends HalfContract {
+    @Override
+    Engine engine(Precision precision) {
+        return new LoopsEngine(precision);
+    }
+}
