@@ -2,6 +2,7 @@ package dev.whirlwind.cli;
 
 import dev.whirlwind.cli.bench.BenchCommand;
 import dev.whirlwind.cli.bench.CompareCommand;
+import dev.whirlwind.cli.evaluation.ScoreCommand;
 import dev.whirlwind.cli.run.ResumeCommand;
 import dev.whirlwind.cli.run.TrainCommand;
 import dev.whirlwind.cli.run.TrainOptions;

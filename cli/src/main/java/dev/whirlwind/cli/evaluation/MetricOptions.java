@@ -1,7 +1,7 @@
-package dev.whirlwind.cli;
+package dev.whirlwind.cli.evaluation;
 
 import dev.whirlwind.model.UsageException;
-import dev.whirlwind.training.Suggestion;
+import dev.whirlwind.training.config.Suggestion;
 import dev.whirlwind.training.scoring.Bleu;
 import dev.whirlwind.training.scoring.BleuTokenizer;
 import dev.whirlwind.training.scoring.Chrf;

@@ -1,5 +1,7 @@
-package dev.whirlwind.cli;
+package dev.whirlwind.cli.evaluation;
 
+import dev.whirlwind.cli.shared.Output;
+import dev.whirlwind.cli.terminal.Table;
 import dev.whirlwind.training.scoring.Scores;
 import dev.whirlwind.training.scoring.TextLines;
 import dev.whirlwind.training.scoring.TextMetric;
@@ -18,7 +20,7 @@ import picocli.CommandLine.Spec;
         name = "score",
         description =
                 "Compares texts, made by whatever, with references: BLEU, chrF, ROUGE, SQuAD's F1 and exact match.")
-final class ScoreCommand implements Callable<Integer> {
+public final class ScoreCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 

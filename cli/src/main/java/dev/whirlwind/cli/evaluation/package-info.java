@@ -1,0 +1,2 @@
+/** Judging models and texts: perplexity, tasks, comparisons, scores. */
+package dev.whirlwind.cli.evaluation;
