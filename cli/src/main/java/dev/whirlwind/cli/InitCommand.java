@@ -11,6 +11,7 @@ import dev.whirlwind.model.Initializer;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
@@ -100,7 +101,7 @@ final class InitCommand implements Callable<Integer> {
     /** Writes a fresh model folder and gives its number of parameters. */
     static long write(Path folder, ModelConfig model, Optional<Tokenizer> tokenizer, long seed, DType dtype) {
         MemoryCheck.now().requireWeights(model);
-        try (Engine engine = Engines.open("cpu", null, 1)) {
+        try (Engine engine = Engines.open("cpu", null, 1, Precision.FP32)) {
             Parameters weights = new Parameters(engine, new ParameterLayout(model), "weights");
             Initializer.initialize(weights, seed);
             Storage.createFolders(folder);

@@ -10,6 +10,11 @@ public interface Engine extends AutoCloseable {
     /** The device in words, for people: threads and vector width, or the GPU's name. */
     String description();
 
+    /** What {@link #allocateActivations} keeps of a float. */
+    default Precision precision() {
+        return Precision.FP32;
+    }
+
     /** New memory of {@code length} floats, all zero; it lives until the engine is closed. */
     Buffer allocate(String name, long length);
 

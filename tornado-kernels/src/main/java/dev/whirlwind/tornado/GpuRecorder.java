@@ -2,6 +2,7 @@ package dev.whirlwind.tornado;
 
 import dev.whirlwind.model.AttentionShape;
 import dev.whirlwind.model.Dropout;
+import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Tensor;
 import dev.whirlwind.tornado.kernels.AttentionCached;
 import dev.whirlwind.tornado.kernels.AttentionTiled;

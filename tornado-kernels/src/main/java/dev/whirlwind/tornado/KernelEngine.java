@@ -3,6 +3,7 @@ package dev.whirlwind.tornado;
 import dev.whirlwind.model.Buffer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Tensor;
 import dev.whirlwind.model.UserException;
@@ -34,9 +35,14 @@ abstract class KernelEngine implements Engine {
         this.precision = precision;
     }
 
-    /** What activations are kept as. */
+    @Override
     public final Precision precision() {
         return precision;
+    }
+
+    /** Bits of the exponent of a number that takes 16. */
+    final int exponentBits() {
+        return precision == Precision.FP16 ? Half.FP16_EXPONENT : Half.BF16_EXPONENT;
     }
 
     @Override
@@ -130,7 +136,7 @@ abstract class KernelEngine implements Engine {
     /** The table by which kernels convert numbers of 16 bits. */
     final Tensor halfTable() {
         if (halfTable == null) {
-            float[] table = Half.table(precision.exponentBits());
+            float[] table = Half.table(exponentBits());
             halfTable = new Tensor(allocate("table of powers of two", table.length), 0, 0);
             MemorySegment.copy(table, 0, halfTable.buffer().segment(), ValueLayout.JAVA_FLOAT, 0, table.length);
         }

@@ -1,6 +1,8 @@
 package dev.whirlwind.tornado;
 
 import dev.whirlwind.model.Buffer;
+import dev.whirlwind.model.Precision;
+import java.util.Locale;
 
 /**
  * Runs the very methods that TornadoVM compiles as plain Java: slow, but there on every machine, and the reference that
@@ -22,7 +24,8 @@ public final class LoopsEngine extends KernelEngine {
 
     @Override
     public String description() {
-        return "the device kernels as plain Java loops, 1 thread";
+        String format = precision().isHalf() ? ", " + precision().name().toLowerCase(Locale.ROOT) : "";
+        return "the device kernels as plain Java loops, 1 thread" + format;
     }
 
     @Override

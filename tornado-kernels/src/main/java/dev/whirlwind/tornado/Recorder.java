@@ -128,7 +128,7 @@ class Recorder implements Ops {
                 words(half),
                 n,
                 share(),
-                engine.precision().exponentBits(),
+                engine.exponentBits(),
                 round ? 1 : 0);
         over(shares((n + 1) / 2));
     }
@@ -145,7 +145,7 @@ class Recorder implements Ops {
                 array(x),
                 n,
                 share(),
-                engine.precision().exponentBits());
+                engine.exponentBits());
         over(shares(n));
     }
 

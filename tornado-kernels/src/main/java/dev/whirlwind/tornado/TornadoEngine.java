@@ -1,6 +1,7 @@
 package dev.whirlwind.tornado;
 
 import dev.whirlwind.model.Buffer;
+import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import java.util.IdentityHashMap;
@@ -97,7 +98,8 @@ public final class TornadoEngine extends KernelEngine {
 
     @Override
     public String description() {
-        return info.name() + " (" + info.backend() + ", " + info.kind() + ")";
+        String format = precision().isHalf() ? ", " + precision().name().toLowerCase(Locale.ROOT) : "";
+        return info.name() + " (" + info.backend() + ", " + info.kind() + format + ")";
     }
 
     @Override

@@ -1,6 +1,7 @@
 package dev.whirlwind.tornado;
 
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Precision;
 import java.util.List;
 
 /** In the forms for GPUs weights have 16 bits, too, where they are multiplied. */

@@ -1,6 +1,7 @@
 package dev.whirlwind.tornado;
 
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Precision;
 
 class GpuHalfTest extends TornadoHalfTest {
     @Override

@@ -9,6 +9,7 @@ import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Sampler;
 import dev.whirlwind.model.Tensor;

@@ -1,6 +1,7 @@
 package dev.whirlwind.tornado;
 
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Precision;
 
 /** Whole models with activations of 16 bits. */
 class LoopsBf16GoldenTest extends LoopsGoldenTest {

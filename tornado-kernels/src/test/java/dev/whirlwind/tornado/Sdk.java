@@ -3,6 +3,7 @@ package dev.whirlwind.tornado;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.UserException;
 
 /**

@@ -1,5 +1,6 @@
 package dev.whirlwind.tornado;
 
+import dev.whirlwind.model.Precision;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

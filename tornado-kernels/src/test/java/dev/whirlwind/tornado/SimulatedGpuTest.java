@@ -11,6 +11,7 @@ import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Sampler;
 import dev.whirlwind.model.Transformer;
 import java.io.IOException;

@@ -1,6 +1,7 @@
 package dev.whirlwind.tornado;
 
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Precision;
 import org.junit.jupiter.api.BeforeAll;
 
 class TornadoHalfTest extends HalfContract {

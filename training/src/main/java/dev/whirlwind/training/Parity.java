@@ -13,6 +13,7 @@ import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.Sampler;
 import dev.whirlwind.model.Transformer;
@@ -43,13 +44,22 @@ import tools.jackson.databind.JsonNode;
  * all gradients in {@code grads.safetensors}, and in {@code final/} the model as PyTorch trained it.
  */
 public final class Parity {
-    private static final double LOSS = 1e-5;
-    private static final double LOGITS = 1e-4;
-    private static final double GRADIENTS = 1e-4;
-    private static final double TRAJECTORY = 1e-4;
-
-    /** Where the two likeliest tokens are closer than this, floats may well prefer the other one. */
-    private static final double SURE = 1e-3;
+    /**
+     * What passes. The bounds of 16 bits are about PyTorch's own distances under autocast.
+     *
+     * @param loss relative
+     * @param gradients of the norm of the difference to the gradient's norm
+     * @param sure logits of the two likeliest tokens may be this close for the other one to be preferred
+     */
+    private record Bounds(double loss, double logits, double gradients, double trajectory, double sure) {
+        static Bounds of(Precision precision) {
+            return switch (precision) {
+                case FP32 -> new Bounds(1e-5, 1e-4, 1e-4, 1e-4, 1e-3);
+                case BF16 -> new Bounds(3e-4, 0.06, 0.08, 3e-3, 0.1);
+                case FP16 -> new Bounds(4e-5, 8e-3, 8e-3, 4e-4, 0.0125);
+            };
+        }
+    }
 
     private final Supplier<Engine> engines;
     private final Path folder;
@@ -118,6 +128,7 @@ public final class Parity {
 
     private Report run() {
         String engineName;
+        Bounds bounds;
         Loss loss;
         Logits logits;
         Gradients gradients;
@@ -125,6 +136,7 @@ public final class Parity {
         Greedy greedy;
         try (Engine engine = engines.get()) {
             engineName = engine.name();
+            bounds = Bounds.of(engine.precision());
             Parameters weights = load(engine, folder);
             Transformer model = batchOfTokens(engine, weights);
             double actual = model.forwardBackward() * model.inputs().lossScale;
@@ -132,7 +144,7 @@ public final class Parity {
             gradients = gradients(model.gradients());
             logits = logits(model);
             perplexity = perplexity(engine, weights);
-            greedy = greedy(engine, weights);
+            greedy = greedy(engine, weights, bounds.sure());
         }
         Trajectory trajectory;
         FinalParameters finalParameters;
@@ -142,12 +154,12 @@ public final class Parity {
             finalParameters = finalParameters(weights);
         }
         Loss finalReloaded = finalReloaded();
-        boolean pass = loss.relativeError() <= LOSS
-                && logits.maxAbsError() <= LOGITS
-                && gradients.maxRelativeError() <= GRADIENTS
-                && trajectory.maxLossError() <= TRAJECTORY
+        boolean pass = loss.relativeError() <= bounds.loss()
+                && logits.maxAbsError() <= bounds.logits()
+                && gradients.maxRelativeError() <= bounds.gradients()
+                && trajectory.maxLossError() <= bounds.trajectory()
                 && greedy.pass()
-                && (finalReloaded == null || finalReloaded.relativeError() <= LOSS);
+                && (finalReloaded == null || finalReloaded.relativeError() <= bounds.loss());
         return new Report(
                 expected.path("case").asString(folder.getFileName().toString()),
                 engineName,
@@ -282,7 +294,7 @@ public final class Parity {
         return new Perplexity(right.path("perplexity").doubleValue(), actual);
     }
 
-    private Greedy greedy(Engine engine, Parameters weights) {
+    private Greedy greedy(Engine engine, Parameters weights, double sure) {
         JsonNode record = expected.path("greedy").path("float64");
         int[] prompt = ints(record.path("prompt"));
         int[] right = ints(record.path("continuation"));
@@ -292,7 +304,7 @@ public final class Parity {
         agreeing = agreeing < 0 ? right.length : agreeing;
         // After a choice that could have gone either way the texts are not comparable.
         boolean pass = agreeing == right.length
-                || record.path("top1_minus_top2").path(agreeing).doubleValue() < SURE;
+                || record.path("top1_minus_top2").path(agreeing).doubleValue() < sure;
         return new Greedy(right.length, agreeing, pass);
     }
 

@@ -13,6 +13,7 @@ import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.training.optimizers.Optimizer;
@@ -25,9 +26,11 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -52,7 +55,7 @@ public final class CompareCommand implements Callable<Integer> {
             paramLabel = "A,B",
             split = ",",
             required = true,
-            description = "Two of cpu, tornado, loops; such as cpu,tornado.")
+            description = "Two of cpu, tornado, loops; such as cpu,tornado, or tornado,tornado:bf16 with 16 bits.")
     private String[] names;
 
     @Option(names = "--device", paramLabel = "ID", description = "Device of the tornado engine: see devices.")
@@ -137,10 +140,25 @@ public final class CompareCommand implements Callable<Integer> {
                         MemoryCheck::asOptions);
     }
 
+    /** By a name that may have a precision behind a colon. */
+    private Engine open(String name) {
+        int colon = name.indexOf(':');
+        if (colon < 0) {
+            return Engines.open(name, device, threads, Precision.FP32);
+        }
+        String format = name.substring(colon + 1).toUpperCase(Locale.ROOT);
+        Precision precision = Stream.of(Precision.values())
+                .filter(p -> p.name().equals(format))
+                .findFirst()
+                .orElseThrow(() -> new UsageException(
+                        "there is no precision \"" + name.substring(colon + 1) + "\"; choose fp32, bf16 or fp16"));
+        return Engines.open(name.substring(0, colon), device, threads, precision);
+    }
+
     private Trained train(String name) {
         boolean preset = isPreset();
         ModelConfig config = config();
-        try (Engine engine = Engines.open(name, device, threads)) {
+        try (Engine engine = open(name)) {
             Parameters weights;
             if (preset) {
                 weights = new Parameters(engine, new ParameterLayout(config), "weights");
@@ -168,7 +186,7 @@ public final class CompareCommand implements Callable<Integer> {
             double[] sorted = Arrays.copyOfRange(seconds, Math.min(1, steps - 1), steps);
             Arrays.sort(sorted);
             return new Trained(
-                    engine.name(), engine.description(), losses, norms, trained, seconds[0], sorted[sorted.length / 2]);
+                    name, engine.description(), losses, norms, trained, seconds[0], sorted[sorted.length / 2]);
         }
     }
 

@@ -17,6 +17,7 @@ import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.FolderLock;
@@ -314,7 +315,7 @@ public final class Run implements AutoCloseable {
         Trainer.Outcome outcome;
         try (Interruption _ = Interruption.ending(
                         err, "interrupted while the model was loaded; nothing is lost; go on with: " + goOn());
-                Engine engine = Engines.open(config.engine(), config.device(), config.threads());
+                Engine engine = Engines.open(config.engine(), config.device(), config.threads(), Precision.FP32);
                 progress;
                 Trainer trainer = new Trainer(engine, held, config, corpus(), progress)) {
             if (config.engine().equals(Engines.AUTO)) {

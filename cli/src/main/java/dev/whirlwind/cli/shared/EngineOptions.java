@@ -1,6 +1,7 @@
 package dev.whirlwind.cli.shared;
 
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Precision;
 import java.io.PrintWriter;
 import picocli.CommandLine.Option;
 
@@ -28,11 +29,20 @@ public final class EngineOptions {
             description = "Threads of the cpu engine; 0, the default, for one per core.")
     private int threads;
 
+    @Option(
+            names = "--precision",
+            paramLabel = "FORMAT",
+            defaultValue = "fp32",
+            description =
+                    "What activations are kept as, and matrix products read, on the tornado engine: fp32, bf16 or fp16;"
+                            + " weights, gradients and sums stay fp32. Default: ${DEFAULT-VALUE}.")
+    private Precision precision;
+
     private boolean announced;
 
     public Engine open() {
         Engines.requireUse(engine, device);
-        return Engines.open(engine, device, threads);
+        return Engines.open(engine, device, threads, precision);
     }
 
     /** Says once which engine auto took; to be called when nothing of the input can be wrong any more. */
@@ -56,6 +66,11 @@ public final class EngineOptions {
     /** The number of threads as it was given. */
     public int given() {
         return threads;
+    }
+
+    /** What activations are to be kept as. */
+    public Precision precision() {
+        return precision;
     }
 
     /** Threads that the cpu engine has. */

@@ -4,12 +4,12 @@ import dev.whirlwind.cli.terminal.CompileProgress;
 import dev.whirlwind.cli.terminal.Terminal;
 import dev.whirlwind.cpu.CpuEngine;
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.tornado.DeviceInfo;
 import dev.whirlwind.tornado.Devices;
 import dev.whirlwind.tornado.LoopsEngine;
-import dev.whirlwind.tornado.Precision;
 import dev.whirlwind.tornado.TornadoEngine;
 import dev.whirlwind.training.config.TrainConfig;
 import java.util.ArrayList;
@@ -39,28 +39,29 @@ public final class Engines {
      * @param name cpu, tornado, loops or auto
      * @param device id of the tornado engine's device; null for the first GPU, or else the first device
      * @param threads of the cpu engine; 0 for all cores
+     * @param precision what activations are kept as
      */
-    public static Engine open(String name, String device, int threads) {
+    public static Engine open(String name, String device, int threads, Precision precision) {
         return switch (name) {
-            case "cpu" -> cpu(threads);
-            case "tornado" -> tornado(Devices.find(device));
-            case "loops" -> new LoopsEngine();
-            case AUTO -> automatic(device, threads);
+            case "cpu" -> cpu(threads, precision);
+            case "tornado" -> tornado(Devices.find(device), precision);
+            case "loops" -> new LoopsEngine(precision);
+            case AUTO -> automatic(device, threads, precision);
             default -> throw unknown(name);
         };
     }
 
     /** A GPU that works, else the CPU, with vectors if this Java has them. */
-    private static Engine automatic(String device, int threads) {
+    private static Engine automatic(String device, int threads, Precision precision) {
         Optional<DeviceInfo> gpu = gpu(device);
         if (gpu.isPresent()) {
-            return tornado(gpu.get());
+            return tornado(gpu.get(), precision);
         }
-        return hasVectors() ? cpu(threads) : new LoopsEngine();
+        return hasVectors() ? cpu(threads, precision) : new LoopsEngine(precision);
     }
 
-    private static Engine tornado(DeviceInfo device) {
-        return new TornadoEngine(device, Precision.FP32, new CompileProgress(System.err, Terminal.interactive()));
+    private static Engine tornado(DeviceInfo device, Precision precision) {
+        return new TornadoEngine(device, precision, new CompileProgress(System.err, Terminal.interactive()));
     }
 
     private static Optional<DeviceInfo> gpu(String device) {
@@ -74,7 +75,11 @@ public final class Engines {
         }
     }
 
-    private static Engine cpu(int threads) {
+    private static Engine cpu(int threads, Precision precision) {
+        if (precision.isHalf()) {
+            throw new UsageException("--precision " + precision.name().toLowerCase(Locale.ROOT)
+                    + " is for the tornado engine; the cpu engine, which was chosen, computes with fp32");
+        }
         if (!hasVectors()) {
             throw new UserException("the cpu engine needs Java's Vector API; start with ./whirlwind, or java with"
                     + " --add-modules jdk.incubator.vector, or take --engine loops, which is slow");
@@ -128,7 +133,7 @@ public final class Engines {
     /** All engines and devices, usable or not; a TornadoVM device is usable when a small kernel ran right on it. */
     public static List<Found> find() {
         List<Found> found = new ArrayList<>();
-        found.add(tried("cpu", null, "", () -> cpu(0)));
+        found.add(tried("cpu", null, "", () -> cpu(0, Precision.FP32)));
         found.add(tried("loops", null, "", LoopsEngine::new));
         try {
             for (DeviceInfo device : Devices.list()) {
