@@ -51,6 +51,8 @@ final class Progress implements Listener, AutoCloseable {
                         .formatted(saved.step(), saved.path(), 1e-6 * saved.bytes(), saved.seconds()));
             case Event.Anomaly anomaly ->
                 line("step %,d: %s (%s)".formatted(anomaly.step(), anomaly.reason(), anomaly.action()));
+            case Event.Sample sample -> line("step %,d: sample %s".formatted(sample.step(), sample.name()));
+            case Event.Session _ -> {}
         }
     }
 

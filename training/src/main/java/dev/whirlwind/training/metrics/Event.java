@@ -2,6 +2,7 @@ package dev.whirlwind.training.metrics;
 
 import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
+import java.util.Map;
 
 /** Something that happened in a run: a line of {@code metrics.jsonl}, and what a {@link Listener} is told. */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "event")
@@ -9,7 +10,9 @@ import com.fasterxml.jackson.annotation.JsonTypeInfo;
     @JsonSubTypes.Type(value = Event.Step.class, name = "step"),
     @JsonSubTypes.Type(value = Event.Anomaly.class, name = "anomaly"),
     @JsonSubTypes.Type(value = Event.Eval.class, name = "eval"),
-    @JsonSubTypes.Type(value = Event.Saved.class, name = "checkpoint")
+    @JsonSubTypes.Type(value = Event.Saved.class, name = "checkpoint"),
+    @JsonSubTypes.Type(value = Event.Sample.class, name = "sample"),
+    @JsonSubTypes.Type(value = Event.Session.class, name = "session")
 })
 public sealed interface Event {
     /** Optimizer steps done when it happened. */
@@ -44,4 +47,22 @@ public sealed interface Event {
 
     /** A checkpoint is whole on disk; path is relative to the run. */
     record Saved(long step, String path, long bytes, double seconds) implements Event {}
+
+    /**
+     * What the model made of a fixed prompt.
+     *
+     * @param name of the prompt
+     * @param text without the prompt, which it continues
+     */
+    record Sample(long step, String name, String prompt, String text) implements Event {}
+
+    /**
+     * A process began to work on the run.
+     *
+     * @param step steps that were done before
+     * @param totalSteps of the whole run
+     * @param time in UTC, such as 2026-01-31T12:00:00Z
+     * @param environment what it works with, such as the engine and the machine, in words
+     */
+    record Session(long step, long totalSteps, String time, Map<String, String> environment) implements Event {}
 }

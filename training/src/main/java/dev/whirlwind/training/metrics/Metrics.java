@@ -15,7 +15,9 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import tools.jackson.core.JacksonException;
@@ -145,6 +147,50 @@ public final class Metrics implements AutoCloseable {
         return lines;
     }
 
+    /**
+     * What a file tells when it is read as one uninterrupted run.
+     *
+     * @param events in the order of their steps
+     * @param damagedLines that tell nothing
+     */
+    public record Story(List<Event> events, int damagedLines) {}
+
+    /**
+     * Reads what can be read, and leaves out steps that were done again after a resume, as older versions or a copied file
+     * may have them; a file that is not there has no events.
+     */
+    public static Story story(Path file) {
+        try {
+            List<Line> lines = Files.exists(file) ? lines(file) : List.of();
+            List<Event> events = new ArrayList<>();
+            Map<String, Long> firstOfKind = new HashMap<>();
+            long first = Long.MAX_VALUE;
+            for (Line line : lines.reversed()) {
+                Event event = line.event;
+                if (event == null || event.step() > first) {
+                    continue;
+                }
+                String kind =
+                        switch (event) {
+                            case Event.Step _ -> "step";
+                            case Event.Eval eval -> "eval " + eval.name();
+                            case Event.Sample sample -> "sample " + sample.name();
+                            default -> null;
+                        };
+                if (kind != null && firstOfKind.getOrDefault(kind, Long.MAX_VALUE) <= event.step()) {
+                    continue;
+                }
+                firstOfKind.put(kind, event.step());
+                first = event instanceof Event.Step ? event.step() : first;
+                events.add(event);
+            }
+            int damaged = (int) lines.stream().filter(line -> line.event == null).count();
+            return new Story(events.reversed(), damaged);
+        } catch (IOException e) {
+            throw unreadable(file, e);
+        }
+    }
+
     /** All whole lines of a metrics file. */
     public static List<Event> read(Path file) {
         try {
@@ -158,8 +204,12 @@ public final class Metrics implements AutoCloseable {
                     })
                     .toList();
         } catch (IOException e) {
-            throw new UserException(file + ": cannot be read (" + Reason.of(e) + ")", e);
+            throw unreadable(file, e);
         }
+    }
+
+    private static UserException unreadable(Path file, IOException e) {
+        return new UserException(file + ": cannot be read (" + Reason.of(e) + ")", e);
     }
 
     public void append(Event event) {
