@@ -4,7 +4,7 @@ import dev.whirlwind.cli.shared.EngineOptions;
 import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.Output;
-import dev.whirlwind.cli.terminal.TextStream;
+import dev.whirlwind.data.tokenizers.TextStream;
 import dev.whirlwind.data.tokenizers.BadText;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;

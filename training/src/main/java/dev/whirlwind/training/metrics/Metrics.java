@@ -34,7 +34,7 @@ public final class Metrics implements AutoCloseable {
             Json.MAPPER.readerFor(Event.class).with(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES);
 
     /** Bytes, of any line that we write; what is longer is damaged. */
-    private static final int LONGEST = 1 << 16;
+    private static final int LONGEST = 1 << 20;
 
     private final Path file;
     private final FileChannel channel;

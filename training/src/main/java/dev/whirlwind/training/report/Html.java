@@ -49,6 +49,13 @@ final class Html {
         return digits(value, 4);
     }
 
+    /** A count in a few characters: 12,345, 16.38 M, 3.277 B. */
+    static String count(double value) {
+        return value >= 1e9
+                ? digits(value / 1e9, 4) + " B"
+                : value >= 1e6 ? digits(value / 1e6, 4) + " M" : String.format(Locale.ROOT, "%,.0f", value);
+    }
+
     /** As few digits as give the value this exactly. */
     static String digits(double value, int significant) {
         return value == 0

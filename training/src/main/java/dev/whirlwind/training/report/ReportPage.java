@@ -1,6 +1,5 @@
 package dev.whirlwind.training.report;
 
-import static dev.whirlwind.training.report.Html.figure;
 import static dev.whirlwind.training.report.Html.text;
 
 import dev.whirlwind.training.metrics.Event;
@@ -116,10 +115,10 @@ public final class ReportPage {
             gap(run).ifPresent(gap -> figures.append(tile(run.evaluations.firstEntry().getKey() + " − training", signed(gap))));
         }
         if (run.last != null) {
-            figures.append(tile("tokens", String.format(Locale.ROOT, "%,d", run.last.tokens())))
+            figures.append(tile("tokens", Html.count((double) run.last.tokens())))
                     .append(tile(
                             "tokens per second",
-                            figure(run.last.tokens() / Math.max(1e-9, run.last.elapsedSeconds()))))
+                            Html.count(run.last.tokens() / Math.max(1e-9, run.last.elapsedSeconds()))))
                     .append(tile("time", Html.time(run.last.elapsedSeconds())));
         }
         return figures.append("</div>\n").toString();
@@ -184,7 +183,7 @@ public final class ReportPage {
         return (value > 0 ? "+" : value < 0 ? "−" : "") + loss(Math.abs(value));
     }
 
-    private static String loss(double value) {
+    static String loss(double value) {
         return String.format(Locale.ROOT, "%.4f", value);
     }
 
@@ -222,15 +221,15 @@ public final class ReportPage {
                         .add("smoothed", 0, Style.PLAIN, run.speed.smoothed(BUCKETS)));
     }
 
-    private static List<Curve.Point> exp(List<Curve.Point> points) {
+    static List<Curve.Point> exp(List<Curve.Point> points) {
         return points.stream()
                 .map(point -> new Curve.Point(point.x(), Math.exp(point.y())))
                 .toList();
     }
 
     /** @param last where the level axis, which begins at 0, ends */
-    static String charts(List<Chart> charts, double last, String xUnit) {
-        Scale x = new Scale(0, Math.max(1, last), false);
+    static String charts(List<Chart> charts, long last, String xUnit) {
+        Scale x = new Scale(0, (double) Math.max(1, last), false);
         return charts.stream()
                 .filter(chart -> !chart.isEmpty())
                 .map(chart -> chart.html(x, xUnit))

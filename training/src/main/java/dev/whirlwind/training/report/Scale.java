@@ -9,6 +9,9 @@ record Scale(double low, double high, boolean logarithmic) {
     /** A logarithmic axis serves values that span more than this. */
     private static final double WIDE = 50;
 
+    /** Values that differ by a smaller part differ by rounding. */
+    private static final double EQUAL = 1e-9;
+
     private static final int TICKS = 5;
 
     /** From the least to the most of some finite values, and equal ones in the middle. */
@@ -16,8 +19,9 @@ record Scale(double low, double high, boolean logarithmic) {
         double[] sorted = values.sorted().toArray();
         double low = sorted.length == 0 ? 0 : sorted[0];
         double high = sorted.length == 0 ? 1 : sorted[sorted.length - 1];
-        if (low == high) {
-            double around = low == 0 ? 1 : Math.abs(low) / 10;
+        double size = Math.max(Math.abs(low), Math.abs(high));
+        if (high - low <= EQUAL * size) {
+            double around = size == 0 ? 1 : size / 10;
             return new Scale(low - around, high + around, false);
         }
         return new Scale(low, high, mayBeLogarithmic && low > 0 && high > WIDE * low);
@@ -43,7 +47,7 @@ record Scale(double low, double high, boolean logarithmic) {
     }
 
     private List<Double> multiples() {
-        double step = roundedUp((high - low) / TICKS);
+        double step = rounded((high - low) / TICKS);
         List<Double> ticks = new ArrayList<>();
         for (double i = Math.ceil(low / step); i * step <= high; i++) {
             ticks.add(i * step);
@@ -51,11 +55,11 @@ record Scale(double low, double high, boolean logarithmic) {
         return ticks;
     }
 
-    /** The next of 1, 2, 5, 10, 20 and so on. */
-    private static double roundedUp(double value) {
+    /** The nearest of 1, 2, 5, 10, 20 and so on. */
+    private static double rounded(double value) {
         double power = Math.pow(10, Math.floor(Math.log10(value)));
         double digits = value / power;
-        return power * (digits <= 1 ? 1 : digits <= 2 ? 2 : digits <= 5 ? 5 : 10);
+        return power * (digits < 1.5 ? 1 : digits < 3.5 ? 2 : digits < 7.5 ? 5 : 10);
     }
 
     /** Of ten, each, every second and so on; with their doubles and fivefolds where there are few. */

@@ -1,6 +1,5 @@
-package dev.whirlwind.cli.terminal;
+package dev.whirlwind.data.tokenizers;
 
-import dev.whirlwind.data.tokenizers.Tokenizer;
 import java.util.Arrays;
 import java.util.function.Consumer;
 

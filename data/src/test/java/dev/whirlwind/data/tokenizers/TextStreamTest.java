@@ -1,8 +1,7 @@
-package dev.whirlwind.cli.terminal;
+package dev.whirlwind.data.tokenizers;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.whirlwind.data.tokenizers.ByteTokenizer;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
