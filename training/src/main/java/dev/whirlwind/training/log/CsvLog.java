@@ -64,7 +64,9 @@ public final class CsvLog implements Listener, AutoCloseable {
 
     /** As RFC 4180 has it; names of evaluation sets are whatever people call them. */
     private static String quoted(String name) {
-        return name.matches("[^\",\r\n]*") ? name : '"' + name.replace("\"", "\"\"").replaceAll("[\r\n]+", " ") + '"';
+        return name.matches("[^\",\r\n]*")
+                ? name
+                : '"' + name.replace("\"", "\"\"").replaceAll("[\r\n]+", " ") + '"';
     }
 
     @Override

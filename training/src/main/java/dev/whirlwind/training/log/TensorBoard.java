@@ -63,8 +63,8 @@ public final class TensorBoard implements Listener, AutoCloseable {
     public void on(Event event) {
         Message summary = new Message();
         Scalars.of(event)
-                .forEach((tag, value) ->
-                        summary.put(1, new Message().put(1, tag).put(2, value.floatValue())));
+                .forEach(
+                        (tag, value) -> summary.put(1, new Message().put(1, tag).put(2, value.floatValue())));
         if (event instanceof Event.Sample sample) {
             summary.put(1, text("sample/" + sample.name(), sample.prompt() + sample.text()));
         }

@@ -170,13 +170,12 @@ public final class Metrics implements AutoCloseable {
                 if (event == null || event.step() > first) {
                     continue;
                 }
-                String kind =
-                        switch (event) {
-                            case Event.Step _ -> "step";
-                            case Event.Eval eval -> "eval " + eval.name();
-                            case Event.Sample sample -> "sample " + sample.name();
-                            default -> null;
-                        };
+                String kind = switch (event) {
+                    case Event.Step _ -> "step";
+                    case Event.Eval eval -> "eval " + eval.name();
+                    case Event.Sample sample -> "sample " + sample.name();
+                    default -> null;
+                };
                 if (kind != null && firstOfKind.getOrDefault(kind, Long.MAX_VALUE) <= event.step()) {
                     continue;
                 }
@@ -184,7 +183,8 @@ public final class Metrics implements AutoCloseable {
                 first = event instanceof Event.Step ? event.step() : first;
                 events.add(event);
             }
-            int damaged = (int) lines.stream().filter(line -> line.event == null).count();
+            int damaged =
+                    (int) lines.stream().filter(line -> line.event == null).count();
             return new Story(events.reversed(), damaged);
         } catch (IOException e) {
             throw unreadable(file, e);

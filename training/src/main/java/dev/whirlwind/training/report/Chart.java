@@ -81,8 +81,8 @@ final class Chart {
     String html(Scale x, String xUnit) {
         Scale y = Scale.of(points().mapToDouble(Point::y), mayBeLogarithmic).padded();
         String legend = lines.stream()
-                .map(line -> "<span class=\"k%d %s\">%s</span>"
-                        .formatted(line.colour, line.kind(), Html.text(line.label)))
+                .map(line ->
+                        "<span class=\"k%d %s\">%s</span>".formatted(line.colour, line.kind(), Html.text(line.label)))
                 .collect(Collectors.joining());
         return """
                 <figure class="chart">
@@ -139,7 +139,9 @@ final class Chart {
                 .filter(place -> place >= x.low() && place <= x.high())
                 .map(place -> "M" + coordinate(x.place(place) * SIZE) + " 0v" + SIZE)
                 .collect(Collectors.joining());
-        return d.isEmpty() ? "" : "<path class=\"%s\" d=\"%s\"/>%n".formatted(kind, d).replace("\r", "");
+        return d.isEmpty()
+                ? ""
+                : "<path class=\"%s\" d=\"%s\"/>%n".formatted(kind, d).replace("\r", "");
     }
 
     private String paths(Scale x, Scale y) {

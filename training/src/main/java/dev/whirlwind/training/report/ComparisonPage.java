@@ -43,12 +43,12 @@ public final class ComparisonPage {
     /** The page of some runs, in this order. */
     public static String of(List<RunHistory> runs) {
         ComparisonPage page = new ComparisonPage(runs);
-        String title =
-                String.join(", ", runs.stream().map(run -> run.name).toList());
+        String title = String.join(", ", runs.stream().map(run -> run.name).toList());
         return ReportPage.page(
                 title,
                 "<h1>" + Html.text(title) + "</h1>\n" + page.results()
-                        + "<p class=\"quiet\">Losses in nats per token; the training loss is smoothed.</p>\n<h2>Curves</h2>\n" + page.curves()
+                        + "<p class=\"quiet\">Losses in nats per token; the training loss is smoothed.</p>\n<h2>Curves</h2>\n"
+                        + page.curves()
                         + "<h2>Options that differ</h2>\n" + page.options(),
                 false);
     }
@@ -110,7 +110,8 @@ public final class ComparisonPage {
                 new Chart("Speed", "tokens per second, smoothed", false),
                 Style.PLAIN,
                 run -> run.speed.smoothed(BUCKETS)));
-        long last = runs.stream().mapToLong(run -> run.step() * scale(run)).max().orElse(0);
+        long last =
+                runs.stream().mapToLong(run -> run.step() * scale(run)).max().orElse(0);
         return ReportPage.charts(charts, last, byTokens ? "tokens" : "step");
     }
 

@@ -50,7 +50,8 @@ public final class ReportPage {
     }
 
     static String page(String title, String body, boolean running) {
-        return SIGNATURE + """
+        return SIGNATURE
+                + """
                 <html lang="en"><head><meta charset="utf-8">
                 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-%s'">
                 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -61,13 +62,13 @@ public final class ReportPage {
                 <script>%s</script>
                 </body></html>
                 """.formatted(
-                        hash(SCRIPT),
-                        running ? "<meta http-equiv=\"refresh\" content=\"30\">\n" : "",
-                        text(title),
-                        STYLE,
-                        body,
-                        Instant.now().truncatedTo(ChronoUnit.SECONDS),
-                        SCRIPT);
+                                hash(SCRIPT),
+                                running ? "<meta http-equiv=\"refresh\" content=\"30\">\n" : "",
+                                text(title),
+                                STYLE,
+                                body,
+                                Instant.now().truncatedTo(ChronoUnit.SECONDS),
+                                SCRIPT);
     }
 
     /** The only script that a browser may run here. */
@@ -98,10 +99,14 @@ public final class ReportPage {
             state.append(", about ").append(Html.time(seconds)).append(" left");
         }
         if (run.damagedLines > 0) {
-            state.append(String.format(Locale.ROOT, "; %,d lines of metrics.jsonl could not be read", run.damagedLines));
+            state.append(
+                    String.format(Locale.ROOT, "; %,d lines of metrics.jsonl could not be read", run.damagedLines));
         }
         String bar = total > 0
-                ? String.format(Locale.ROOT, "<div class=\"bar\"><i style=\"width:%.1f%%\"></i></div>\n", 100.0 * run.step() / total)
+                ? String.format(
+                        Locale.ROOT,
+                        "<div class=\"bar\"><i style=\"width:%.1f%%\"></i></div>\n",
+                        100.0 * run.step() / total)
                 : "";
         return "<p class=\"quiet\">" + state + "</p>\n" + bar;
     }
@@ -112,7 +117,8 @@ public final class ReportPage {
         if (!loss.isEmpty()) {
             figures.append(tile("training loss", loss(loss.getLast().y())));
             run.evaluations.forEach((name, set) -> figures.append(tile(name + " loss", loss(set.last.loss()))));
-            gap(run).ifPresent(gap -> figures.append(tile(run.evaluations.firstEntry().getKey() + " − training", signed(gap))));
+            gap(run).ifPresent(gap ->
+                    figures.append(tile(run.evaluations.firstEntry().getKey() + " − training", signed(gap))));
         }
         if (run.last != null) {
             figures.append(tile("tokens", Html.count((double) run.last.tokens())))
@@ -176,7 +182,10 @@ public final class ReportPage {
         }
         double difference = set.last.loss() - set.before.loss();
         return "<td class=\"n\">%s %%<br><small>%s</small></td>"
-                .formatted(String.format(Locale.ROOT, "%+.1f", 100 * Math.expm1(difference)).replace('-', '−'), signed(difference));
+                .formatted(
+                        String.format(Locale.ROOT, "%+.1f", 100 * Math.expm1(difference))
+                                .replace('-', '−'),
+                        signed(difference));
     }
 
     private static String signed(double value) {
@@ -266,9 +275,14 @@ public final class ReportPage {
         }
         String rows = run.anomalies.reversed().stream()
                 .map(anomaly -> "<tr><td class=\"n\">%s</td><td>%s</td><td>%s</td></tr>\n"
-                        .formatted(String.format(Locale.ROOT, "%,d", anomaly.step()), text(anomaly.reason()), text(anomaly.action())))
+                        .formatted(
+                                String.format(Locale.ROOT, "%,d", anomaly.step()),
+                                text(anomaly.reason()),
+                                text(anomaly.action())))
                 .collect(Collectors.joining());
-        String more = run.anomaliesForgotten > 0 ? String.format(Locale.ROOT, "<p>and %,d before</p>\n", run.anomaliesForgotten) : "";
+        String more = run.anomaliesForgotten > 0
+                ? String.format(Locale.ROOT, "<p>and %,d before</p>\n", run.anomaliesForgotten)
+                : "";
         return "<h2>Anomalies</h2>\n<div class=\"wide\"><table><tr><th class=\"n\">step</th><th>what</th>"
                 + "<th>done</th></tr>\n" + rows + "</table></div>\n" + more;
     }
@@ -283,7 +297,8 @@ public final class ReportPage {
                     .append(rows(
                             List.of("began", "after step"),
                             run.sessions.stream()
-                                    .map(session -> List.of(session.time(), String.format(Locale.ROOT, "%,d", session.step())))
+                                    .map(session ->
+                                            List.of(session.time(), String.format(Locale.ROOT, "%,d", session.step())))
                                     .toList()));
         }
         if (!run.saved.isEmpty()) {
@@ -312,8 +327,9 @@ public final class ReportPage {
     static String rows(List<String> headings, List<List<String>> rows) {
         List<String> lines = new ArrayList<>();
         lines.add(headings.stream().map(h -> "<th>" + text(h) + "</th>").collect(Collectors.joining()));
-        rows.forEach(row -> lines.add(
-                row.stream().map(cell -> "<td class=\"v\">" + text(cell) + "</td>").collect(Collectors.joining())));
+        rows.forEach(row -> lines.add(row.stream()
+                .map(cell -> "<td class=\"v\">" + text(cell) + "</td>")
+                .collect(Collectors.joining())));
         return lines.stream()
                 .collect(Collectors.joining(
                         "</tr>\n<tr>", "<div class=\"wide\"><table>\n<tr>", "</tr>\n</table></div>\n"));
@@ -324,5 +340,4 @@ public final class ReportPage {
                 ? list.stream().map(String::valueOf).collect(Collectors.joining(", "))
                 : String.valueOf(value);
     }
-
 }

@@ -83,9 +83,7 @@ public final class RunHistory {
                 last = step;
             }
             case Event.Eval eval ->
-                evaluations
-                        .computeIfAbsent(eval.name(), _ -> new Evaluated())
-                        .add(eval);
+                evaluations.computeIfAbsent(eval.name(), _ -> new Evaluated()).add(eval);
             case Event.Sample sample -> add(samples.computeIfAbsent(sample.name(), _ -> new ArrayList<>()), sample);
             case Event.Saved save -> {
                 // In the order of their last saving.

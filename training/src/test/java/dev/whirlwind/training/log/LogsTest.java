@@ -87,7 +87,9 @@ class LogsTest {
             in.get(length);
             assertThat(in.getInt()).isEqualTo(crc(length));
             byte[] record = new byte
-                    [(int) ByteBuffer.wrap(length).order(ByteOrder.LITTLE_ENDIAN).getLong()];
+                    [(int) ByteBuffer.wrap(length)
+                            .order(ByteOrder.LITTLE_ENDIAN)
+                            .getLong()];
             in.get(record);
             assertThat(in.getInt()).isEqualTo(crc(record));
             records.add(message(ByteBuffer.wrap(record)));
@@ -133,7 +135,9 @@ class LogsTest {
         assertThat(records).hasSize(7);
         assertThat(field(records.get(0), 3).text()).isEqualTo("brain.Event:2");
         // Steps are 64-bit varints, wall-clock times doubles in seconds.
-        assertThat(records).extracting(record -> field(record, 2).value).containsExactly(0L, 1L, 0L, 0L, 1L, 300L, 300L);
+        assertThat(records)
+                .extracting(record -> field(record, 2).value)
+                .containsExactly(0L, 1L, 0L, 0L, 1L, 300L, 300L);
         assertThat(Double.longBitsToDouble(field(records.get(0), 1).value)).isCloseTo(before / 1e3, within(60.0));
         assertThat(field(field(records.get(1), 7).fields(), 1).value).isEqualTo(1);
 

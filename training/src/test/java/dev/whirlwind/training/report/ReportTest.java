@@ -19,7 +19,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class ReportTest {
-    private static final String HOSTILE = "</pre><script>document.title='hacked'</script><img src=x onerror=alert(1)>\u0000&amp;\"'";
+    private static final String HOSTILE =
+            "</pre><script>document.title='hacked'</script><img src=x onerror=alert(1)>\u0000&amp;\"'";
 
     @TempDir
     Path temp;
@@ -93,20 +94,18 @@ class ReportTest {
         for (int s = 0; s < 10_000; s++) {
             curve.add(s, 2.5);
         }
-        assertThat(curve.smoothed(300))
-                .hasSizeBetween(150, 300)
-                .allMatch(point -> Math.abs(point.y() - 2.5) < 1e-12);
+        assertThat(curve.smoothed(300)).hasSizeBetween(150, 300).allMatch(point -> Math.abs(point.y() - 2.5) < 1e-12);
     }
 
     @Test
     void ticksAreRound() {
-        assertThat(new Scale(0, 200_000, false).ticks()).containsExactly(0.0, 50_000.0, 100_000.0, 150_000.0, 200_000.0);
+        assertThat(new Scale(0, 200_000, false).ticks())
+                .containsExactly(0.0, 50_000.0, 100_000.0, 150_000.0, 200_000.0);
         assertThat(new Scale(1, 1000, true).ticks()).contains(1.0, 10.0, 100.0, 1000.0);
-        assertThat(Scale.of(DoubleStream.of(0.1, 20), true).logarithmic())
-                .isTrue();
-        assertThat(Scale.of(DoubleStream.of(0, 20), true).logarithmic())
-                .isFalse();
-        assertThat(Scale.of(DoubleStream.of(2.5, Math.nextUp(2.5)), true).ticks()).hasSizeBetween(3, 9);
+        assertThat(Scale.of(DoubleStream.of(0.1, 20), true).logarithmic()).isTrue();
+        assertThat(Scale.of(DoubleStream.of(0, 20), true).logarithmic()).isFalse();
+        assertThat(Scale.of(DoubleStream.of(2.5, Math.nextUp(2.5)), true).ticks())
+                .hasSizeBetween(3, 9);
         Scale flat = Scale.of(DoubleStream.of(2, 2), true).padded();
         assertThat(flat.place(2)).isBetween(0.4, 0.6);
     }
@@ -143,7 +142,8 @@ class ReportTest {
 
     @Test
     void nothingYetIsAPageToo() {
-        assertThat(ReportPage.of(new RunHistory("new", Map.of("steps", 5)), true)).contains("step 0 of 5, running");
+        assertThat(ReportPage.of(new RunHistory("new", Map.of("steps", 5)), true))
+                .contains("step 0 of 5, running");
         assertThat(ComparisonPage.of(List.of(new RunHistory("a", Map.of()), new RunHistory("b", Map.of()))))
                 .contains("a, b");
     }
@@ -177,7 +177,8 @@ class ReportTest {
         assertThat(run.evaluations.get("valid").last.step()).isZero();
         assertThat(run.damagedLines).isEqualTo(2);
         assertThat(ReportPage.of(run, false)).contains("step 2, not finished; 2 lines of metrics.jsonl");
-        assertThat(RunHistory.read(temp.resolve("none"), "none", Map.of()).step()).isZero();
+        assertThat(RunHistory.read(temp.resolve("none"), "none", Map.of()).step())
+                .isZero();
     }
 
     /** A clock that each page takes a tenth of a second by. */
