@@ -152,7 +152,7 @@ class MetricsTest {
                 "DEEP"
             })
     void aDamagedLineIsSetAsideAndTheGoodOnesStay(String damage) throws IOException {
-        String text = damage.replace("LONG", "x".repeat(100_000)).replace("DEEP", "[".repeat(60_000));
+        String text = damage.replace("LONG", "x".repeat(1_100_000)).replace("DEEP", "[".repeat(60_000));
         List<Event> events = tenSteps();
         Path file = write(events.toArray(Event[]::new));
         List<String> lines = new ArrayList<>(Files.readAllLines(file));
@@ -166,7 +166,7 @@ class MetricsTest {
         }
         assertThat(notes).singleElement().asString().contains("metrics.jsonl: line 3 is damaged; set aside");
         assertThat(Files.readString(folder.resolve("metrics.damaged")))
-                .isEqualTo((text.length() > 65_536 ? text.substring(0, 65_536) : text) + "\n");
+                .isEqualTo((text.length() > 1 << 20 ? text.substring(0, 1 << 20) : text) + "\n");
         // Once only.
         assertThat(rewound(file)).isEqualTo(expected);
         assertThat(notes).isEmpty();
