@@ -49,7 +49,9 @@ class CommandsTest {
         assertThat(warnings.toString(StandardCharsets.UTF_8)).isEmpty();
         assertThat(Cli.run("train", "--help").out())
                 .contains("--min-lr", "--replay-fraction", "--save-dtype")
-                .contains("Default: 1.0E-4");
+                .contains("Default: 1e-4.")
+                .containsSubsequence("Data\n", "--model", "Schedule\n", "--lr", "Engine\n", "--threads")
+                .doesNotContain("eval-batches");
     }
 
     @Test

@@ -18,8 +18,11 @@ import dev.whirlwind.training.checkpoints.CheckpointFiles;
 import dev.whirlwind.training.checkpoints.Checkpoints;
 import dev.whirlwind.training.checkpoints.RunFolder;
 import dev.whirlwind.training.checkpoints.TrainerState;
+import dev.whirlwind.training.config.LengthOptions;
+import dev.whirlwind.training.config.OptimizerOptions;
+import dev.whirlwind.training.config.OptimizerOptions.Remedy;
+import dev.whirlwind.training.config.SavingOptions;
 import dev.whirlwind.training.config.TrainConfig;
-import dev.whirlwind.training.config.TrainConfig.Remedy;
 import dev.whirlwind.training.evaluation.Evaluation;
 import dev.whirlwind.training.metrics.Event;
 import dev.whirlwind.training.metrics.Listener;
@@ -64,6 +67,7 @@ public final class Trainer implements AutoCloseable {
     public record Outcome(boolean interrupted, long step) {}
 
     private final TrainConfig config;
+    private final LengthOptions length;
     private final Corpus corpus;
     private final SequencedMap<String, EvaluationWindows> heldOut = new LinkedHashMap<>();
     private final Listener listener;
@@ -84,7 +88,7 @@ public final class Trainer implements AutoCloseable {
     private int skips;
 
     /**
-     * Loads the folder's newest whole checkpoint, or {@code config.model()} where there is none, and forgets what a killed
+     * Loads the folder's newest whole checkpoint, or {@code config.data().model()} where there is none, and forgets what a killed
      * process did after it.
      *
      * @param folder of the run; it is closed with the trainer, and when this fails
@@ -92,23 +96,26 @@ public final class Trainer implements AutoCloseable {
      */
     public Trainer(Engine engine, RunFolder folder, TrainConfig config, Corpus corpus, Listener listener) {
         this.config = config;
+        length = config.length();
         this.corpus = corpus;
         this.listener = listener;
         this.folder = folder;
         try {
             checkpoints = folder.checkpoints();
             Optional<Checkpoint> checkpoint = folder.newestCheckpoint();
-            Path source = folder.newest().orElseGet(() -> Path.of(given(config.model(), "model")));
+            Path source =
+                    folder.newest().orElseGet(() -> Path.of(given(config.data().model(), "model")));
             TrainerState start = TrainerState.start(config, corpus.training());
             totalSteps = start.totalSteps;
-            totalSequences = config.totalSequences(start.sequencesPerEpoch);
-            schedule = config.schedule(totalSteps);
+            totalSequences = length.totalSequences(start.sequencesPerEpoch);
+            schedule = config.schedule().over(totalSteps);
             state = checkpoint.map(Checkpoint::state).orElse(start);
             secondsBefore = state.elapsedSeconds;
             checkpoint.ifPresent(_ -> requireSameRun(source, start));
             ModelConfig model = ModelConfig.read(source);
-            if (config.dropout() != null) {
-                model = model.withDropout(config.dropout().floatValue());
+            Double dropout = config.regularisation().dropout();
+            if (dropout != null) {
+                model = model.withDropout(dropout.floatValue());
             }
             corpus.tokenizer().requireFits(model.vocabularySize());
             int sequence = corpus.training().sequence();
@@ -116,19 +123,30 @@ public final class Trainer implements AutoCloseable {
             Parameters weights = loaded.weights();
             corpus.heldOut()
                     .forEach((name, text) -> heldOut.put(
-                            name, new EvaluationWindows(text, sequence, Convention.OVERLAPPING, config.evalWindows())));
-            transformer = Transformer.forTraining(engine, weights, config.batch(), sequence, config.recompute());
-            optimizer = new Optimizer(engine, transformer, config.adamw(), config.clip());
+                            name,
+                            new EvaluationWindows(
+                                    text,
+                                    sequence,
+                                    Convention.OVERLAPPING,
+                                    config.evaluation().evalWindows())));
+            transformer = Transformer.forTraining(
+                    engine, weights, length.batch(), sequence, config.memory().recompute());
+            optimizer = new Optimizer(
+                    engine,
+                    transformer,
+                    config.optimizer().adamw(),
+                    config.optimizer().clip());
+            SavingOptions saving = config.saving();
             files = new CheckpointFiles(
                     source,
                     weights,
                     optimizer,
                     corpus.tokenizer(),
                     // A checkpoint may be in a wider type than was asked for, and then stays so.
-                    config.saveDtype() == null || (checkpoint.isPresent() && loaded.dtype() == DType.F32)
+                    saving.saveDtype() == null || (checkpoint.isPresent() && loaded.dtype() == DType.F32)
                             ? loaded.dtype()
-                            : config.saveDtype(),
-                    config.shardBytes(),
+                            : saving.saveDtype(),
+                    saving.shardBytes(),
                     listener::note);
             if (checkpoint.isPresent()) {
                 files.restore(source, state);
@@ -230,7 +248,8 @@ public final class Trainer implements AutoCloseable {
     }
 
     private boolean isDone() {
-        return state.step >= totalSteps || (config.patience() > 0 && state.evaluationsSinceBest >= config.patience());
+        int patience = config.evaluation().patience();
+        return state.step >= totalSteps || (patience > 0 && state.evaluationsSinceBest >= patience);
     }
 
     // ---------------------------------------------------------------------------------------------- a step
@@ -238,7 +257,7 @@ public final class Trainer implements AutoCloseable {
     private void oneStep() {
         long start = System.nanoTime();
         // All but the last step of a run by epochs are full.
-        long sequences = Math.min((long) config.batch() * config.accumulation(), totalSequences - state.position);
+        long sequences = Math.min((long) length.batch() * length.accumulation(), totalSequences - state.position);
         long tokens = sequences * transformer.sequence();
         OptionalDouble nll = savingOnFailure(() -> forwardBackward(1f / tokens));
         if (nll.isEmpty()) {
@@ -268,20 +287,20 @@ public final class Trainer implements AutoCloseable {
     private OptionalDouble forwardBackward(float lossScale) {
         Inputs inputs = transformer.inputs();
         inputs.lossScale = lossScale;
-        inputs.seed = config.seed();
+        inputs.seed = config.data().seed();
         inputs.step = (int) state.step;
         double nll = 0;
-        for (int micro = 0; micro < config.accumulation(); micro++) {
+        for (int micro = 0; micro < length.accumulation(); micro++) {
             if (stopping) {
                 return OptionalDouble.empty();
             }
             inputs.microBatch = micro;
-            long position = state.position + (long) micro * config.batch();
-            int rows = (int) Math.min(config.batch(), totalSequences - position);
+            long position = state.position + (long) micro * length.batch();
+            int rows = (int) Math.min(length.batch(), totalSequences - position);
             if (rows <= 0) {
                 break;
             }
-            corpus.training().fill(position, rows, config.batch(), inputs.tokens, inputs.targets);
+            corpus.training().fill(position, rows, length.batch(), inputs.tokens, inputs.targets);
             nll += transformer.forwardBackward();
         }
         return OptionalDouble.of(nll);
@@ -289,12 +308,13 @@ public final class Trainer implements AutoCloseable {
 
     /** Whether to update with this gradient; an end of the run where the configuration says so. */
     private boolean isSound(double loss, double norm) {
+        OptimizerOptions guards = config.optimizer();
         if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
-            return remedy(config.onNan(), loss, norm, "the loss is " + loss + " and the gradient's norm " + norm);
+            return remedy(guards.onNan(), loss, norm, "the loss is " + loss + " and the gradient's norm " + norm);
         }
-        if (config.onSpike() != Remedy.IGNORE && state.lossGuard.isJump(loss, config.spikeSigma())) {
+        if (guards.onSpike() != Remedy.IGNORE && state.lossGuard.isJump(loss, guards.spikeSigma())) {
             String reason = "the loss jumped from about %.3f to %.3f".formatted(state.lossGuard.mean, loss);
-            return remedy(config.onSpike(), loss, norm, reason);
+            return remedy(guards.onSpike(), loss, norm, reason);
         }
         return true;
     }
@@ -303,7 +323,7 @@ public final class Trainer implements AutoCloseable {
         long step = state.step + 1;
         report(new Event.Anomaly(step, loss, norm, reason, remedy.name().toLowerCase(Locale.ROOT)));
         if (remedy == Remedy.STOP || (remedy == Remedy.SKIP && ++skips > MOST_SKIPS)) {
-            throw new UserException(config.out() + ": stopped at step " + step + " before its update: " + reason
+            throw new UserException(config.data().out() + ": stopped at step " + step + " before its update: " + reason
                     + (skips > MOST_SKIPS ? " (after " + MOST_SKIPS + " skipped steps)" : "") + "; "
                     + checkpoints.last()
                     + "; look at the data, or lower lr in config.yaml and resume with --accept-config");
@@ -314,7 +334,8 @@ public final class Trainer implements AutoCloseable {
     // ---------------------------------------------------------------------------------------------- evaluation
 
     private boolean evaluationIsDue() {
-        boolean asked = config.evalEvery() > 0 && state.step % config.evalEvery() == 0;
+        long every = config.evaluation().evalEvery();
+        boolean asked = every > 0 && state.step % every == 0;
         return state.evaluatedStep != state.step && !stopping && (asked || state.step == 0 || state.step >= totalSteps);
     }
 
@@ -350,7 +371,8 @@ public final class Trainer implements AutoCloseable {
     // ---------------------------------------------------------------------------------------------- saving
 
     private boolean saveIsDue() {
-        boolean asked = config.saveEvery() > 0 && state.step % config.saveEvery() == 0;
+        long every = config.saving().saveEvery();
+        boolean asked = every > 0 && state.step % every == 0;
         return state.step > 0 && !saved && (asked || stopping || isDone());
     }
 
@@ -359,7 +381,7 @@ public final class Trainer implements AutoCloseable {
         requireFinite();
         state.elapsedSeconds = elapsedSeconds();
         metrics.sync();
-        report(checkpoints.save(state.step, config.keep(), to -> files.writeAll(to, state)));
+        report(checkpoints.save(state.step, config.saving().keep(), to -> files.writeAll(to, state)));
         saved = true;
     }
 
@@ -392,8 +414,8 @@ public final class Trainer implements AutoCloseable {
     /** A checkpoint that nothing can be computed with must not take the place of a good one. */
     private void requireFinite() {
         files.damage().ifPresent(damage -> {
-            throw new UserException(config.out() + ": stopped at step " + state.step + " without saving: " + damage
-                    + "; " + checkpoints.last() + "; lower lr, or raise eps, and resume");
+            throw new UserException(config.data().out() + ": stopped at step " + state.step + " without saving: "
+                    + damage + "; " + checkpoints.last() + "; lower lr, or raise eps, and resume");
         });
     }
 

@@ -136,7 +136,7 @@ public final class TinyRun {
     }
 
     static Trainer trainer(Engine engine, TrainConfig config, Trainer.Corpus corpus, Listener listener) {
-        Path run = Path.of(config.out());
+        Path run = Path.of(config.data().out());
         RunFolder folder = new RunFolder(run, new FolderLock(run), false, listener::note);
         return new Trainer(engine, folder, config, corpus, listener);
     }

@@ -4,14 +4,13 @@ import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.model.files.WholeFile;
+import dev.whirlwind.training.config.Options;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.zip.CRC32C;
@@ -21,12 +20,14 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.dataformat.yaml.YAMLMapper;
 import tools.jackson.dataformat.yaml.YAMLParser;
 
-/** Options of a run in a YAML file, by the names they have on the command line; dashes may be underscores. */
+/**
+ * Options of a run in a YAML file, by the names they have on the command line; dashes may be underscores. They may stand
+ * under the names of their sections, or by themselves.
+ */
 final class ConfigFile {
     private static final YAMLMapper YAML = YAMLMapper.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .build();
-    private static final Set<String> LISTS = Set.of("data", "valid", "replay");
 
     /** The last comment, also where it is damaged or has come to stand amid others. */
     private static final Pattern CHECKSUM = Pattern.compile("(?m)^# checksum .*\\R?");
@@ -59,13 +60,32 @@ final class ConfigFile {
         tree.properties().forEach(property -> {
             String name = property.getKey().replace('-', '_');
             JsonNode value = property.getValue();
-            Object before =
-                    options.put(name, LISTS.contains(name) && value.isString() ? List.of(value.stringValue()) : value);
-            if (before != null) {
-                throw new UserException(file + ": gives " + name + " twice; keep one of them");
+            if (Options.sectionNames().contains(name) && value.isObject()) {
+                value.properties().forEach(inner -> {
+                    String option = inner.getKey().replace('-', '_');
+                    requireSection(file, option, name);
+                    add(file, options, option, inner.getValue());
+                });
+            } else {
+                add(file, options, name, value);
             }
         });
         return options;
+    }
+
+    private static void add(Path file, Map<String, Object> options, String name, JsonNode value) {
+        if (options.put(name, value) != null) {
+            throw new UserException(file + ": gives " + name + " twice; keep one of them");
+        }
+    }
+
+    /** An option under the heading of another section may be a slip of indentation. */
+    private static void requireSection(Path file, String name, String section) {
+        Options.Entry option = Options.all().get(name);
+        if (option != null && !option.section().equals(section)) {
+            throw new UserException(file + ": " + name + " stands under " + section + ", but belongs to "
+                    + option.section() + "; move it there, or write it without a section");
+        }
     }
 
     /** Jackson reads them as texts, so that {@code out: *name} would be the folder "name". */

@@ -23,6 +23,9 @@ import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.FolderLock;
 import dev.whirlwind.training.Trainer;
 import dev.whirlwind.training.checkpoints.RunFolder;
+import dev.whirlwind.training.config.DataOptions;
+import dev.whirlwind.training.config.EngineOptions;
+import dev.whirlwind.training.config.LengthOptions;
 import dev.whirlwind.training.config.TrainConfig;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -45,6 +48,7 @@ public final class Run implements AutoCloseable {
 
     private final Path folder;
     private final TrainConfig config;
+    private final DataOptions data;
     private final ModelConfig model;
     private final Tokenizer tokenizer;
 
@@ -57,9 +61,10 @@ public final class Run implements AutoCloseable {
 
     private Run(TrainConfig config, Path source, Progress progress, boolean resumed) {
         this.config = config;
+        data = config.data();
         this.progress = progress;
         this.resumed = resumed;
-        folder = Path.of(config.out());
+        folder = Path.of(data.out());
         model = ModelConfig.read(source);
         tokenizer = Models.tokenizer(source, model, progress::note);
     }
@@ -70,18 +75,19 @@ public final class Run implements AutoCloseable {
      * @param name what it is called where its progress is told
      */
     public static Run create(TrainConfig given, String name, PrintWriter err) {
-        Path folder = Path.of(given.out());
+        DataOptions texts = given.data();
+        Path folder = Path.of(texts.out());
         Models.requireEmpty(folder);
         TrainConfig config = given.with(
                 Map.of(
-                        "model", absolute(given.model()),
-                        "data", given.data().stream().map(Run::absolute).toList(),
-                        "valid", given.valid().stream().map(Run::absolute).toList(),
-                        "replay", given.replay().stream().map(Run::absolute).toList(),
-                        "out", absolute(given.out())),
+                        "model", absolute(texts.model()),
+                        "data", texts.data().stream().map(Run::absolute).toList(),
+                        "valid", texts.valid().stream().map(Run::absolute).toList(),
+                        "replay", texts.replay().stream().map(Run::absolute).toList(),
+                        "out", absolute(texts.out())),
                 "command line");
         // What can be wrong without the texts, which may take long to prepare, is told before anything is created.
-        Run run = new Run(config, Path.of(config.model()), new Progress(err, name), false);
+        Run run = new Run(config, Path.of(config.data().model()), new Progress(err, name), false);
         run.check();
         FolderLock lock = new FolderLock(folder);
         boolean created = false;
@@ -141,7 +147,7 @@ public final class Run implements AutoCloseable {
         try {
             checkEdit(file, config, held, acceptConfig, progress);
             // The original model may be gone.
-            Run run = new Run(config, held.newest().orElse(Path.of(config.model())), progress, true);
+            Run run = new Run(config, held.newest().orElse(Path.of(config.data().model())), progress, true);
             run.held = held;
             run.checkMemory(run.model, run::asChanges);
             if (run.prepare(err)) {
@@ -183,15 +189,16 @@ public final class Run implements AutoCloseable {
     }
 
     private void check() {
-        Engines.require(config.engine());
-        Engines.requireUse(config.engine(), config.device());
-        ModelConfig stored = HuggingFace.check(Path.of(config.model()), model);
-        int sequence = config.sequenceLength(model.maxPositions());
+        EngineOptions engine = config.engine();
+        Engines.require(engine.engine());
+        Engines.requireUse(engine.engine(), engine.device());
+        ModelConfig stored = HuggingFace.check(Path.of(data.model()), model);
+        int sequence = config.length().sequenceLength(model.maxPositions());
         if (sequence > model.longestText()) {
-            throw new UserException("sequence is " + sequence + ", but the model in " + config.model() + " has "
+            throw new UserException("sequence is " + sequence + ", but the model in " + data.model() + " has "
                     + model.longestText() + " positions; choose a shorter one");
         }
-        if (config.replay().isEmpty() != (config.replayFraction() == 0)) {
+        if (data.replay().isEmpty() != (data.replayFraction() == 0)) {
             throw new UsageException("replay and replay_fraction belong together; give both (such as --replay TEXTS"
                     + " --replay-fraction 0.25) or neither");
         }
@@ -199,16 +206,16 @@ public final class Run implements AutoCloseable {
     }
 
     private void checkMemory(ModelConfig stored, Function<Map<String, Object>, String> words) {
+        LengthOptions length = config.length();
+        Double dropout = config.regularisation().dropout();
         MemoryCheck.now()
                 .require(
                         new MemoryCheck.Training(
-                                config.dropout() == null
-                                        ? stored
-                                        : stored.withDropout(config.dropout().floatValue()),
-                                config.batch(),
-                                config.sequenceLength(model.maxPositions()),
-                                config.accumulation(),
-                                config.recompute(),
+                                dropout == null ? stored : stored.withDropout(dropout.floatValue()),
+                                length.batch(),
+                                length.sequenceLength(model.maxPositions()),
+                                length.accumulation(),
+                                config.memory().recompute(),
                                 0),
                         words);
     }
@@ -228,9 +235,9 @@ public final class Run implements AutoCloseable {
     private boolean prepare(PrintWriter err) {
         try (Interruption _ =
                 Interruption.ending(err, "interrupted while texts were prepared, which begins anew with: " + goOn())) {
-            boolean prepared = prepare(config.data(), "new", config.valid().isEmpty() ? config.heldOut() : 0, err);
-            prepared |= prepare(config.valid(), "valid", 0, err);
-            prepared |= prepare(config.replay(), "replay", config.heldOut(), err);
+            boolean prepared = prepare(data.data(), "new", data.valid().isEmpty() ? data.heldOut() : 0, err);
+            prepared |= prepare(data.valid(), "valid", 0, err);
+            prepared |= prepare(data.replay(), "replay", data.heldOut(), err);
             return prepared;
         }
     }
@@ -241,8 +248,7 @@ public final class Run implements AutoCloseable {
             return false;
         }
         List<Path> texts = paths.stream().map(Path::of).toList();
-        PrepareCommand.prepare(
-                Corpus.of(texts, folder), tokenizer, heldOut, config.seed(), OnBadText.STOP, tokens, err);
+        PrepareCommand.prepare(Corpus.of(texts, folder), tokenizer, heldOut, data.seed(), OnBadText.STOP, tokens, err);
         return true;
     }
 
@@ -266,22 +272,19 @@ public final class Run implements AutoCloseable {
 
     private Trainer.Corpus corpus() {
         LinkedHashMap<String, TokenSource> heldOut = new LinkedHashMap<>();
-        if (!config.valid().isEmpty()) {
+        if (!data.valid().isEmpty()) {
             // A prepared folder is one that somebody held a part out of.
             heldOut.put(
                     "valid",
-                    open(
-                            config.valid(),
-                            "valid",
-                            isPrepared(config.valid()) ? TokenDataset.VALID : TokenDataset.TRAIN));
-        } else if (config.heldOut() > 0) {
-            heldOut.put("valid", open(config.data(), "new", TokenDataset.VALID));
+                    open(data.valid(), "valid", isPrepared(data.valid()) ? TokenDataset.VALID : TokenDataset.TRAIN));
+        } else if (data.heldOut() > 0) {
+            heldOut.put("valid", open(data.data(), "new", TokenDataset.VALID));
         }
-        TrainingSequences sequences = sequences(config.data(), "new");
-        if (!config.replay().isEmpty()) {
-            sequences = new MixedSequences(sequences, sequences(config.replay(), "replay"), config.replayFraction());
-            if (config.heldOut() > 0) {
-                heldOut.put("replay", open(config.replay(), "replay", TokenDataset.VALID));
+        TrainingSequences sequences = sequences(data.data(), "new");
+        if (!data.replay().isEmpty()) {
+            sequences = new MixedSequences(sequences, sequences(data.replay(), "replay"), data.replayFraction());
+            if (data.heldOut() > 0) {
+                heldOut.put("replay", open(data.replay(), "replay", TokenDataset.VALID));
             }
         }
         return new Trainer.Corpus(sequences, heldOut, tokenizer);
@@ -289,7 +292,9 @@ public final class Run implements AutoCloseable {
 
     private TrainingSequences sequences(List<String> paths, String name) {
         return new ShuffledSequences(
-                open(paths, name, TokenDataset.TRAIN), config.sequenceLength(model.maxPositions()), config.seed());
+                open(paths, name, TokenDataset.TRAIN),
+                config.length().sequenceLength(model.maxPositions()),
+                data.seed());
     }
 
     // ---------------------------------------------------------------------------------------------- training
@@ -312,17 +317,18 @@ public final class Run implements AutoCloseable {
 
     /** Trains to the end, or until a signal comes. */
     public Trainer.Outcome train(PrintWriter err) {
+        EngineOptions chosen = config.engine();
         Trainer.Outcome outcome;
         try (Interruption _ = Interruption.ending(
                         err, "interrupted while the model was loaded; nothing is lost; go on with: " + goOn());
-                Engine engine = Engines.open(config.engine(), config.device(), config.threads(), Precision.FP32);
+                Engine engine = Engines.open(chosen.engine(), chosen.device(), chosen.threads(), Precision.FP32);
                 progress;
                 Trainer trainer = new Trainer(engine, held, config, corpus(), progress)) {
-            if (config.engine().equals(Engines.AUTO)) {
+            if (chosen.engine().equals(Engines.AUTO)) {
                 err.println(Engines.choice(engine));
             }
             if (resumed && trainer.step() == 0) {
-                progress.note("there is no checkpoint yet: beginning again, from " + config.model());
+                progress.note("there is no checkpoint yet: beginning again, from " + data.model());
             }
             progress.begin(trainer.step(), trainer.totalSteps());
             try (Interruption _ = Interruption.stopping(

@@ -15,6 +15,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "train",
         sortOptions = false,
+        customSynopsis = "whirlwind train --model DIR --data PATH... --out RUN [OPTIONS]",
         description = {
             "Continues the pre-training of a model on text.",
             "Every option may also stand in a YAML file; the command line wins. What all of them came to is kept in"
@@ -49,9 +50,9 @@ public final class TrainCommand implements Callable<Integer> {
         } catch (UserException e) {
             throw new UsageException(e.getMessage(), e);
         }
-        require(options.model() != null, "model");
-        require(!options.data().isEmpty(), "data");
-        require(options.out() != null, "out");
+        require(options.data().model() != null, "model");
+        require(!options.data().data().isEmpty(), "data");
+        require(options.data().out() != null, "out");
         return options;
     }
 

@@ -11,7 +11,7 @@ import dev.whirlwind.tornado.DeviceInfo;
 import dev.whirlwind.tornado.Devices;
 import dev.whirlwind.tornado.LoopsEngine;
 import dev.whirlwind.tornado.TornadoEngine;
-import dev.whirlwind.training.config.TrainConfig;
+import dev.whirlwind.training.config.Range;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -123,9 +123,9 @@ public final class Engines {
 
     /** The number that {@code threads} means: 0 is one per core. */
     static int threads(int threads) {
-        if (threads < 0 || threads > TrainConfig.MOST_THREADS) {
+        if (threads < 0 || threads > Range.MOST_THREADS) {
             throw new UsageException(
-                    "--threads is " + threads + "; it must be from 0 (one per core) to " + TrainConfig.MOST_THREADS);
+                    "--threads is " + threads + "; it must be from 0 (one per core) to " + Range.MOST_THREADS);
         }
         return threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
     }

@@ -1,6 +1,7 @@
 package dev.whirlwind.cli.run;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.training.config.TrainConfig;
@@ -70,5 +71,39 @@ class ConfigFileTest {
             }
         }
         assertThat(noticed).isGreaterThan(written.length - 20);
+    }
+
+    private TrainConfig read(String yaml) throws IOException {
+        Path file = Files.writeString(temp.resolve("options.yaml"), yaml);
+        return TrainConfig.of(ConfigFile.read(file), file.toString());
+    }
+
+    @Test
+    void optionsMayStandUnderTheirSections() throws IOException {
+        assertThat(read("""
+                        data:
+                          data: texts
+                          held-out: 0.1
+                        schedule: {schedule: wsd, decay: 0.2}
+                        engine: loops
+                        batch: 4
+                        length:
+                          steps: 7
+                        """)).isEqualTo(read("""
+                        data: [texts]
+                        held_out: 0.1
+                        schedule: wsd
+                        decay: 0.2
+                        engine: loops
+                        batch: 4
+                        steps: 7
+                        """));
+        assertThatThrownBy(() -> read("data:\n  lr: 1\n"))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("options.yaml: lr stands under data, but belongs to schedule");
+        assertThatThrownBy(() -> read("lr: 1\nschedule:\n  lr: 2\n")).hasMessageContaining("gives lr twice");
+        assertThatThrownBy(() -> read("data:\n  dat: texts\n")).hasMessageContaining("did you mean \"data\"?");
+        assertThatThrownBy(() -> read("schedules: {lr: 1}")).hasMessageContaining("no option \"schedules\"");
+        assertThatThrownBy(() -> read("lr: {of: 1}")).hasMessageContaining("lr cannot be");
     }
 }

@@ -73,13 +73,13 @@ public final class TrainerState {
     /** The state before the first step. */
     public static TrainerState start(TrainConfig config, TrainingSequences data) {
         TrainerState state = new TrainerState();
-        state.seed = config.seed();
-        state.batch = config.batch();
+        state.seed = config.data().seed();
+        state.batch = config.length().batch();
         state.sequence = data.sequence();
-        state.accumulation = config.accumulation();
+        state.accumulation = config.length().accumulation();
         state.sequencesPerEpoch = data.perEpoch();
         state.dataChecksum = checksum(data);
-        state.totalSteps = config.totalSteps(state.sequencesPerEpoch, state.sequence);
+        state.totalSteps = config.length().totalSteps(state.sequencesPerEpoch, state.sequence);
         state.options = lasting(config);
         return state;
     }

@@ -38,12 +38,13 @@ class TrainConfigTest {
                         "recompute",
                         true),
                 "test");
-        assertThat(config.lr()).isEqualTo(5e-5);
-        assertThat(config.data()).containsExactly("a", "b");
-        assertThat(config.valid()).isEmpty();
-        assertThat(config.schedule()).isEqualTo(Schedule.Shape.WSD);
-        assertThat(config.saveDtype()).isEqualTo(DType.BF16);
-        assertThat(config.beta2()).isEqualTo(TrainConfig.DEFAULTS.beta2());
+        assertThat(config.schedule().lr()).isEqualTo(5e-5);
+        assertThat(config.data().data()).containsExactly("a", "b");
+        assertThat(config.data().valid()).isEmpty();
+        assertThat(config.schedule().schedule()).isEqualTo(Schedule.Shape.WSD);
+        assertThat(config.saving().saveDtype()).isEqualTo(DType.BF16);
+        assertThat(config.optimizer().beta2())
+                .isEqualTo(TrainConfig.DEFAULTS.optimizer().beta2());
         assertThat(TrainConfig.of(config.toMap(), "test")).isEqualTo(config);
         assertThat(config.toMap()).containsEntry("schedule", "wsd").containsEntry("on_nan", "skip");
         assertThat(config.toMap().keySet()).startsWith("model", "data", "out", "valid", "held_out", "replay");
@@ -100,10 +101,12 @@ class TrainConfigTest {
                 .isInstanceOf(UserException.class)
                 .hasMessageContaining("min_lr is 0.0; it must be above 0 for the schedule infinite");
         assertThat(TrainConfig.of(Map.of("schedule", "infinite"), "test")
-                        .schedule(100)
+                        .schedule()
+                        .over(100)
                         .min())
                 .isGreaterThan(0);
         assertThat(TrainConfig.of(Map.of("schedule", "wsd", "min_lr", 0), "test")
+                        .schedule()
                         .minLr())
                 .isZero();
         assertThatThrownBy(() -> TrainConfig.of(Map.of("lr", 5, "weight_decay", 0.5), "test"))
@@ -114,9 +117,26 @@ class TrainConfigTest {
     /** Options are free to change in a run under way, or recorded with its checkpoints. */
     @Test
     void everyOptionIsFreeOrLasting() {
-        Map<String, Object> all = TrainConfig.DEFAULTS.toMap();
-        assertThat(all.keySet()).containsAll(TrainConfig.FREE);
-        assertThat(TrainConfig.DEFAULTS.lasting()).hasSize(all.size() - TrainConfig.FREE.size());
+        assertThat(TrainConfig.DEFAULTS.toMap().keySet())
+                .isEqualTo(Options.all().keySet());
+        List<String> free = Options.all().values().stream()
+                .filter(Options.Entry::isFree)
+                .map(Options.Entry::name)
+                .toList();
+        assertThat(free)
+                .containsExactly(
+                        "model",
+                        "data",
+                        "out",
+                        "valid",
+                        "replay",
+                        "save_every",
+                        "keep",
+                        "recompute",
+                        "engine",
+                        "device",
+                        "threads");
+        assertThat(TrainConfig.DEFAULTS.lasting()).doesNotContainKeys(free.toArray(new String[0]));
         assertThat(TrainConfig.DEFAULTS.lasting()).containsKeys("steps", "lr", "schedule", "warmup", "save_dtype");
     }
 
@@ -150,51 +170,66 @@ class TrainConfigTest {
         }
         Map<String, Integer> geometry = Map.of("batch", 4, "accumulation", 3);
         TrainConfig config = TrainConfig.of(geometry, "test");
-        assertThat(config.totalSteps(120, 10)).isEqualTo(10);
-        assertThat(config.with(Map.of("epochs", 2.5), "test").totalSteps(120, 10))
+        assertThat(config.length().totalSteps(120, 10)).isEqualTo(10);
+        assertThat(config.with(Map.of("epochs", 2.5), "test").length().totalSteps(120, 10))
                 .isEqualTo(25);
-        assertThat(config.with(Map.of("tokens", 1201), "test").totalSteps(120, 10))
+        assertThat(config.with(Map.of("tokens", 1201), "test").length().totalSteps(120, 10))
                 .isEqualTo(11);
-        assertThat(config.with(Map.of("steps", 3), "test").totalSteps(120, 10)).isEqualTo(3);
+        assertThat(config.with(Map.of("steps", 3), "test").length().totalSteps(120, 10))
+                .isEqualTo(3);
     }
 
     /** As transformers' Trainer: what does not fill a batch is read all the same. */
     @Test
     void epochsLeaveNothingOut() {
         TrainConfig config = TrainConfig.of(Map.of("batch", 8), "test");
-        assertThat(config.totalSteps(11, 48)).isEqualTo(2);
-        assertThat(config.totalSequences(11)).isEqualTo(11);
-        assertThat(config.with(Map.of("epochs", 3), "test").totalSteps(11, 48)).isEqualTo(5);
-        assertThat(config.with(Map.of("epochs", 0.01), "test").totalSteps(11, 48))
+        assertThat(config.length().totalSteps(11, 48)).isEqualTo(2);
+        assertThat(config.length().totalSequences(11)).isEqualTo(11);
+        assertThat(config.with(Map.of("epochs", 3), "test").length().totalSteps(11, 48))
+                .isEqualTo(5);
+        assertThat(config.with(Map.of("epochs", 0.01), "test").length().totalSteps(11, 48))
                 .isEqualTo(1);
-        assertThat(config.with(Map.of("epochs", 1e300), "test").totalSteps(11, 48))
+        assertThat(config.with(Map.of("epochs", 1e300), "test").length().totalSteps(11, 48))
                 .isPositive();
     }
 
     @Test
     void warmUpIsStepsOrAFraction() {
-        assertThat(TrainConfig.of(Map.of("warmup", 0.1), "test").schedule(200).warmup())
+        assertThat(TrainConfig.of(Map.of("warmup", 0.1), "test")
+                        .schedule()
+                        .over(200)
+                        .warmup())
                 .isEqualTo(20);
-        assertThat(TrainConfig.of(Map.of("warmup", 7), "test").schedule(200).warmup())
+        assertThat(TrainConfig.of(Map.of("warmup", 7), "test")
+                        .schedule()
+                        .over(200)
+                        .warmup())
                 .isEqualTo(7);
-        assertThat(TrainConfig.of(Map.of("warmup", 1), "test").schedule(200).warmup())
+        assertThat(TrainConfig.of(Map.of("warmup", 1), "test")
+                        .schedule()
+                        .over(200)
+                        .warmup())
                 .isEqualTo(1);
-        assertThat(TrainConfig.DEFAULTS.schedule(200).min()).isEqualTo(1e-5);
+        assertThat(TrainConfig.DEFAULTS.schedule().over(200).min()).isEqualTo(1e-5);
     }
 
     @Test
     void sequencesAreAsLongAsTheModelAllowsUpToALength() {
-        assertThat(TrainConfig.DEFAULTS.sequenceLength(512)).isEqualTo(512);
-        assertThat(TrainConfig.DEFAULTS.sequenceLength(4096)).isEqualTo(1024);
-        assertThat(TrainConfig.of(Map.of("sequence", 2048), "test").sequenceLength(4096))
+        assertThat(TrainConfig.DEFAULTS.length().sequenceLength(512)).isEqualTo(512);
+        assertThat(TrainConfig.DEFAULTS.length().sequenceLength(4096)).isEqualTo(1024);
+        assertThat(TrainConfig.of(Map.of("sequence", 2048), "test").length().sequenceLength(4096))
                 .isEqualTo(2048);
     }
 
     @Test
     void evaluationWindowsHadAnotherName() {
-        assertThat(TrainConfig.of(Map.of("eval_batches", 3), "test").evalWindows())
+        assertThat(TrainConfig.of(Map.of("eval_batches", 3), "test")
+                        .evaluation()
+                        .evalWindows())
                 .isEqualTo(24);
-        assertThat(TrainConfig.of(Map.of("eval_batches", 0), "test").evalWindows())
+        assertThat(TrainConfig.of(Map.of("eval_batches", 0), "test")
+                        .evaluation()
+                        .evalWindows())
                 .isZero();
         assertThatThrownBy(() -> TrainConfig.of(Map.of("eval_batches", "many"), "test"))
                 .isInstanceOf(UserException.class)

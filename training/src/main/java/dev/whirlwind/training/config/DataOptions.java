@@ -1,0 +1,39 @@
+package dev.whirlwind.training.config;
+
+import java.util.List;
+
+/** What is trained on, and where. */
+public record DataOptions(
+        @Option(
+                label = "DIR",
+                range = Range.PATH,
+                free = true,
+                help = "The checkpoint to go on from, a Hugging Face model folder. Required.")
+        String model,
+
+        @Option(
+                range = Range.PATH,
+                free = true,
+                help = "The new domain's text: files, folders, zips or jsonl; or one prepared folder. Required.")
+        List<String> data,
+
+        @Option(label = "RUN", range = Range.PATH, free = true, help = "The new folder of the run. Required.")
+        String out,
+
+        @Option(range = Range.PATH, free = true, help = "Text to evaluate on, instead of a part of --data.")
+        List<String> valid,
+
+        @Option(value = "0.05", range = Range.FRACTION, help = "Fraction of the documents kept for evaluation only.")
+        double heldOut,
+
+        @Option(
+                range = Range.PATH,
+                free = true,
+                help = "General text that is mixed in so that it is not forgotten; prepared or not.")
+        List<String> replay,
+
+        @Option(value = "0", range = Range.FRACTION, help = "Fraction of the sequences that is taken from --replay.")
+        double replayFraction,
+
+        @Option(value = "1234", help = "Seed of the order of sequences, the held-out documents and dropout.")
+        long seed) {}

@@ -1,0 +1,16 @@
+package dev.whirlwind.training.config;
+
+/** What computes. */
+public record EngineOptions(
+        @Option(value = "auto", label = "ENGINE", free = true, help = "cpu, tornado, loops or auto: see devices.")
+        String engine,
+
+        @Option(label = "ID", free = true, help = "Device of the tornado engine: see devices.")
+        String device,
+
+        @Option(
+                value = "0",
+                range = Range.THREADS,
+                free = true,
+                help = "Threads of the cpu engine; 0 for one per core.")
+        int threads) {}

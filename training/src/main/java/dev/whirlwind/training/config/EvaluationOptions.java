@@ -1,0 +1,22 @@
+package dev.whirlwind.training.config;
+
+/** When and on how much a run is measured. */
+public record EvaluationOptions(
+        @Option(
+                value = "250",
+                label = "STEPS",
+                range = Range.NOT_NEGATIVE,
+                help = "Steps between evaluations; 0 for one before and one after.")
+        long evalEvery,
+
+        @Option(
+                value = "400",
+                range = Range.NOT_NEGATIVE,
+                help = "Sequences of each held-out text that are read, spread evenly over it; 0 for all.")
+        int evalWindows,
+
+        @Option(
+                value = "0",
+                range = Range.NOT_NEGATIVE,
+                help = "Evaluations without a new best that end the run; 0 for never.")
+        int patience) {}
