@@ -3,6 +3,7 @@ package dev.whirlwind.cpu;
 import dev.whirlwind.model.Buffer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.model.UserException;
 import java.lang.foreign.Arena;
@@ -46,6 +47,16 @@ public final class CpuEngine implements Engine {
     public String description() {
         int threads = workers.threads();
         return threads + (threads == 1 ? " thread, " : " threads, ") + 32 * Memory.LANES + "-bit vectors";
+    }
+
+    @Override
+    public Precision precision() {
+        return Precision.FP32;
+    }
+
+    @Override
+    public Buffer allocateActivations(String name, long length) {
+        return allocate(name, length);
     }
 
     @Override

@@ -11,9 +11,7 @@ public interface Engine extends AutoCloseable {
     String description();
 
     /** What {@link #allocateActivations} keeps of a float. */
-    default Precision precision() {
-        return Precision.FP32;
-    }
+    Precision precision();
 
     /** New memory of {@code length} floats, all zero; it lives until the engine is closed. */
     Buffer allocate(String name, long length);
@@ -22,9 +20,7 @@ public interface Engine extends AutoCloseable {
      * The same for what passes leave to be read by later ones. An engine of mixed precision keeps 16 bits of each float, and
      * the host cannot see them.
      */
-    default Buffer allocateActivations(String name, long length) {
-        return allocate(name, length);
-    }
+    Buffer allocateActivations(String name, long length);
 
     /** What programs are told at each run, with room for so many tokens; the host's memory, on any device. */
     default Inputs inputs(int places) {

@@ -33,6 +33,16 @@ public final class ReferenceEngine implements Engine {
     }
 
     @Override
+    public Precision precision() {
+        return Precision.FP32;
+    }
+
+    @Override
+    public Buffer allocateActivations(String name, long length) {
+        return allocate(name, length);
+    }
+
+    @Override
     public Buffer allocate(String name, long length) {
         return new Memory(arena.allocate(length * Float.BYTES, Float.BYTES));
     }

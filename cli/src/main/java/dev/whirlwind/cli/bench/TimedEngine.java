@@ -6,6 +6,7 @@ import dev.whirlwind.model.Buffer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Ops;
+import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.tornado.KernelTimes;
 import dev.whirlwind.tornado.TornadoEngine;
@@ -149,6 +150,16 @@ final class TimedEngine implements Engine {
     @Override
     public String description() {
         return engine.description();
+    }
+
+    @Override
+    public Precision precision() {
+        return engine.precision();
+    }
+
+    @Override
+    public Buffer allocateActivations(String name, long length) {
+        return engine.allocateActivations(name, length);
     }
 
     @Override

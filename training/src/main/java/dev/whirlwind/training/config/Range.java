@@ -34,6 +34,7 @@ public enum Range {
 
     @SuppressWarnings("ImmutableEnumChecker") // These keep no state.
     private final DoublePredicate allows;
+
     private final String words;
 
     Range(DoublePredicate allows, String words) {

@@ -3,6 +3,7 @@ package dev.whirlwind.training.memory;
 import dev.whirlwind.model.Buffer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
 import java.lang.foreign.MemorySegment;
 
@@ -25,6 +26,16 @@ final class CountingEngine implements Engine {
 
     private void count(long elements) {
         bytes = Math.addExact(bytes, Math.multiplyExact(elements, Float.BYTES));
+    }
+
+    @Override
+    public Precision precision() {
+        return Precision.FP32;
+    }
+
+    @Override
+    public Buffer allocateActivations(String name, long length) {
+        return allocate(name, length);
     }
 
     @Override

@@ -13,6 +13,7 @@ import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Sampler;
 import dev.whirlwind.model.Transformer;
@@ -48,6 +49,16 @@ class MemoryNeedsTest {
             Buffer buffer = engine.allocate(name, length);
             bytes += buffer.segment().byteSize();
             return buffer;
+        }
+
+        @Override
+        public Precision precision() {
+            return engine.precision();
+        }
+
+        @Override
+        public Buffer allocateActivations(String name, long length) {
+            return allocate(name, length);
         }
 
         @Override
