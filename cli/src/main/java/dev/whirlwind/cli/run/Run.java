@@ -17,7 +17,6 @@ import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ModelConfig;
-import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.FolderLock;
@@ -321,7 +320,7 @@ public final class Run implements AutoCloseable {
         Trainer.Outcome outcome;
         try (Interruption _ = Interruption.ending(
                         err, "interrupted while the model was loaded; nothing is lost; go on with: " + goOn());
-                Engine engine = Engines.open(chosen.engine(), chosen.device(), chosen.threads(), Precision.FP32);
+                Engine engine = Engines.open(chosen.engine(), chosen.device(), chosen.threads(), chosen.precision());
                 progress;
                 Trainer trainer = new Trainer(engine, held, config, corpus(), progress)) {
             if (chosen.engine().equals(Engines.AUTO)) {

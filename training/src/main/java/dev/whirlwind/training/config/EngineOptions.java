@@ -1,5 +1,7 @@
 package dev.whirlwind.training.config;
 
+import dev.whirlwind.model.Precision;
+
 /** What computes. */
 public record EngineOptions(
         @Option(value = "auto", label = "ENGINE", free = true, help = "cpu, tornado, loops or auto: see devices.")
@@ -13,4 +15,11 @@ public record EngineOptions(
                 range = Range.THREADS,
                 free = true,
                 help = "Threads of the cpu engine; 0 for one per core.")
-        int threads) {}
+        int threads,
+
+        @Option(
+                value = "fp32",
+                label = "FORMAT",
+                help = "What the tornado engine keeps activations as, and matrix products read: fp32, bf16 or fp16;"
+                        + " weights, gradients and sums stay fp32.")
+        Precision precision) {}
