@@ -31,6 +31,16 @@ abstract class HalfContract {
         }
     }
 
+    /** Losses must show it. */
+    @ParameterizedTest
+    @EnumSource(names = "FP32", mode = EnumSource.Mode.EXCLUDE)
+    void whatIsNoNumberDoesNotBecomeOne(Precision precision) {
+        float[] rounded = throughActivations(precision, new float[] {Float.NaN, -Float.NaN, 1, Float.NaN});
+        assertThat(Float.isFinite(rounded[0]) || Float.isFinite(rounded[1]) || Float.isFinite(rounded[3]))
+                .isFalse();
+        assertThat(rounded[2]).isEqualTo(1);
+    }
+
     private static float[] floats(Precision precision) {
         Random random = new Random(7);
         int all = 1 << 16;
