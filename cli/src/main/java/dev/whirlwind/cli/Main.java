@@ -11,6 +11,7 @@ import dev.whirlwind.cli.terminal.Terminal;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.training.config.Aliases;
 import dev.whirlwind.training.config.Suggestion;
 import java.io.OutputStreamWriter;
 import java.io.PrintStream;
@@ -98,7 +99,8 @@ public final class Main implements Runnable {
                 .registerConverter(Path.class, Main::path)
                 .setParameterExceptionHandler(Main::usage)
                 .setExecutionExceptionHandler((e, command, parsed) -> main.failure(e, err));
-        TrainOptions.addTo(commandLine.getSubcommands().get("train").getCommandSpec());
+        TrainOptions.addAll(commandLine.getSubcommands().get("train").getCommandSpec());
+        TrainOptions.addChangeable(commandLine.getSubcommands().get("resume").getCommandSpec());
         commandLine
                 .getSubcommands()
                 .values()
@@ -137,12 +139,20 @@ public final class Main implements Runnable {
         }
         String help = "see " + command.getCommandSpec().qualifiedName() + " --help";
         String remedy = e instanceof UnmatchedArgumentException unmatched
-                ? suggestion(command, unmatched.getUnmatched().getFirst())
-                        .map(meant -> "did you mean " + meant + "?")
+                ? answer(command, unmatched.getUnmatched().getFirst())
+                        .or(() -> suggestion(command, unmatched.getUnmatched().getFirst())
+                                .map(meant -> "did you mean " + meant + "?"))
                         .orElse(help)
                 : help;
         command.getErr().println("whirlwind: " + message + "; " + remedy);
         return command.getCommandSpec().exitCodeOnInvalidInput();
+    }
+
+    /** What there is to say to an option of transformers' programs. */
+    private static Optional<String> answer(CommandLine command, String unmatched) {
+        return command.getCommandName().equals("train") && unmatched.startsWith("--")
+                ? Aliases.answer(unmatched.substring(2).split("=", 2)[0])
+                : Optional.empty();
     }
 
     private static Optional<String> suggestion(CommandLine command, String unmatched) {

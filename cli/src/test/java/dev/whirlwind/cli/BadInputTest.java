@@ -307,11 +307,16 @@ class BadInputTest {
         Cli.run("trian").isWrongUsage("did you mean train?");
         Cli.run("banana").isWrongUsage("see whirlwind --help");
         Cli.run("train", "--min_lr", "1").isWrongUsage("did you mean --min-lr?");
-        Cli.run("train", "--learning-rate", "1").isWrongUsage("did you mean --lr?");
+        Cli.run("train", "--learning-rat", "1").isWrongUsage("did you mean --learning");
         Cli.run("train", "--banana", "1").isWrongUsage("see whirlwind train --help");
-        Path yaml = Cli.write(temp.resolve("options.yaml"), "learning_rate: 1e-3\n");
+        Cli.run("train", "--logging_steps", "1").isWrongUsage("--logging_steps", "metrics.jsonl; leave it out");
+        Cli.run("eval", "--model", "org/some-model", "--data", "x")
+                .fails(
+                        "org/some-model: no such model folder",
+                        "hf download org/some-model --local-dir models/some-model");
+        Path yaml = Cli.write(temp.resolve("options.yaml"), "learning_rat: 1e-3\n");
         train("--config", yaml).isWrongUsage("did you mean \"lr\"?");
-        Cli.write(yaml, "per_device_train_batch_size: 3\n");
+        Cli.write(yaml, "per_device_train_batchsize: 3\n");
         train("--config", yaml).isWrongUsage("did you mean \"batch\"?");
         Cli.write(yaml, "banana: 3\n");
         train("--config", yaml).isWrongUsage("banana", "train --help lists them");

@@ -6,6 +6,7 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.regex.Pattern;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
@@ -55,6 +56,8 @@ public record ModelConfig(
         ObjectNode json) {
 
     static final String TIED = "tie_word_embeddings";
+
+    private static final Pattern HUB_NAME = Pattern.compile("[A-Za-z0-9][\\w.-]{0,95}(/[A-Za-z0-9][\\w.-]{0,95})?");
 
     /** Configurations that ship with Whirlwind. */
     public static final List<String> PRESETS = List.of("gpt2", "llama-15m", "byte-tiny");
@@ -148,12 +151,25 @@ public record ModelConfig(
     public static ModelConfig read(Path directory) {
         Path file = directory.resolve("config.json");
         if (!Files.isDirectory(directory)) {
-            throw new UserException(directory + ": no such model folder; give a folder that holds config.json");
+            throw new UserException(
+                    directory + ": no such model folder; give a folder that holds config.json" + ofTheHub(directory));
         }
         if (!Files.exists(file)) {
             throw new UserException(directory + ": config.json is missing; give a Hugging Face model folder");
         }
         return readFile(file);
+    }
+
+    /** What may help somebody who gave a name such as "gpt2" or "Qwen/Qwen3-0.6B"; empty for other paths. */
+    private static String ofTheHub(Path directory) {
+        Path here = Path.of("").toAbsolutePath();
+        Path absolute = directory.toAbsolutePath();
+        String name =
+                absolute.startsWith(here) ? here.relativize(absolute).toString().replace('\\', '/') : "";
+        return !HUB_NAME.matcher(name).matches()
+                ? ""
+                : ". Or is it a name of the Hugging Face hub? Nothing is downloaded here; get its folder with \"hf download "
+                        + name + " --local-dir models/" + directory.getFileName() + "\", and give that";
     }
 
     /** Reads a configuration from a file of any name. */

@@ -111,7 +111,7 @@ public final class Trainer implements AutoCloseable {
             schedule = config.schedule().over(totalSteps);
             state = checkpoint.map(Checkpoint::state).orElse(start);
             secondsBefore = state.elapsedSeconds;
-            checkpoint.ifPresent(_ -> requireSameRun(source, start));
+            List<String> changes = checkpoint.isPresent() ? requireSameRun(source, start) : List.of();
             ModelConfig model = ModelConfig.read(source);
             Double dropout = config.regularisation().dropout();
             if (dropout != null) {
@@ -157,6 +157,9 @@ public final class Trainer implements AutoCloseable {
                     folder.path().resolve("metrics.jsonl"),
                     checkpoint.map(found -> found.saved(folder.path())).orElse(null),
                     listener::note);
+            if (!changes.isEmpty()) {
+                report(new Event.Change(state.step, changes));
+            }
         } catch (RuntimeException | Error e) {
             folder.close();
             throw e;
@@ -164,19 +167,25 @@ public final class Trainer implements AutoCloseable {
     }
 
     /** Whether the run goes on as it began; what an older version did not record is taken to be as it was. */
-    private void requireSameRun(Path checkpoint, TrainerState now) {
+    private List<String> requireSameRun(Path checkpoint, TrainerState now) {
         state.requireSameData(checkpoint, now);
         if (state.options == null) {
             listener.note(checkpoint + ": records no options, as an older version made it; changed ones go unnoticed");
         }
         List<String> changes = new ArrayList<>(state.changes(config));
-        if (changes.isEmpty() && state.totalSteps != 0 && state.totalSteps != now.totalSteps) {
-            changes.add("the length in steps was " + state.totalSteps + " and is " + now.totalSteps);
+        boolean longer = changes.isEmpty() && state.totalSteps != 0 && state.totalSteps != now.totalSteps;
+        String length = "the length in steps was " + state.totalSteps + " and is " + now.totalSteps;
+        if (longer && !state.isSeamless(config)) {
+            changes.add(length);
         }
-        folder.requireAccepted(changes);
+        folder.requireAccepted(changes, state.jump(config));
+        if (longer && changes.isEmpty()) {
+            changes.add(length);
+        }
         changes.forEach(change -> listener.note("from step " + state.step + " on: " + change));
         state.totalSteps = now.totalSteps;
         state.options = now.options;
+        return changes;
     }
 
     private static String given(String option, String name) {

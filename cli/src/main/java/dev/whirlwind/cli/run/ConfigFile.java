@@ -5,11 +5,13 @@ import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.model.files.WholeFile;
 import dev.whirlwind.training.config.Options;
+import dev.whirlwind.training.config.TrainConfig;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -114,6 +116,28 @@ final class ConfigFile {
     /** The options of a run, and last a comment with a checksum of them. Under its name the file is there whole or not at all. */
     static void write(Path file, Map<String, Object> options) {
         replace(file, YAML.writeValueAsString(options));
+    }
+
+    /** Options as a file to edit and give to --config: each with what it is; those without a value as comments. */
+    static String template(TrainConfig config) {
+        StringBuilder text = new StringBuilder("# Options of a run, for: whirlwind train --config FILE\n");
+        Map<String, Object> values = config.toMap();
+        for (String section : Options.sectionNames()) {
+            text.append("\n# ---- ").append(section).append('\n');
+            Options.all().values().stream()
+                    .filter(option -> option.section().equals(section))
+                    .forEach(option -> {
+                        Object value = values.get(option.name());
+                        boolean given = value != null && !value.equals(List.of());
+                        text.append("\n# ").append(option.help()).append('\n');
+                        text.append(
+                                given
+                                        ? YAML.writeValueAsString(Map.of(option.name(), value))
+                                                .replaceFirst("^---\\R", "")
+                                        : "# " + option.name() + ":\n");
+                    });
+        }
+        return text.toString();
     }
 
     static Checksum checksum(Path file) {

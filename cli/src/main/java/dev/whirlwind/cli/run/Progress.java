@@ -52,7 +52,7 @@ final class Progress implements Listener, AutoCloseable {
             case Event.Anomaly anomaly ->
                 line("step %,d: %s (%s)".formatted(anomaly.step(), anomaly.reason(), anomaly.action()));
             case Event.Sample sample -> line("step %,d: sample %s".formatted(sample.step(), sample.name()));
-            case Event.Session _ -> {}
+            case Event.Session _, Event.Change _ -> {}
         }
     }
 

@@ -5,7 +5,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -16,41 +16,40 @@ import picocli.CommandLine.Spec;
 
 @Command(
         name = "resume",
-        description = "Goes on with a run exactly where it stopped: it ends with the same weights as if it never had.")
+        sortOptions = false,
+        customSynopsis = "whirlwind resume RUN [OPTIONS]",
+        description = {
+            "Goes on with a run exactly where it stopped: it ends with the same weights as if it never had.",
+            "Options that decide what it becomes are refused when they are others than it began with, unless --change"
+                    + " means it; a longer --steps needs no --change where the learning rate goes on without a jump."
+        })
 public final class ResumeCommand implements Callable<Integer> {
+    private static final Set<String> LENGTHS = Set.of("steps", "epochs", "tokens");
+
     @Spec
     private CommandSpec spec;
 
     @Parameters(paramLabel = "RUN", description = "The folder of the run.")
     private Path run;
 
-    @Option(names = "--engine", paramLabel = "ENGINE", description = "Another engine than the run had so far.")
-    private String engine;
-
-    @Option(names = "--device", paramLabel = "ID", description = "Another device of the tornado engine: see devices.")
-    private String device;
-
-    @Option(names = "--threads", paramLabel = "N", description = "Another number of threads; it changes no result.")
-    private Integer threads;
-
     @Option(
-            names = "--accept-config",
-            description = "Go on though RUN/config.yaml was edited; without this, an edit that changes the result is"
-                    + " refused like damage.")
-    private boolean acceptConfig;
+            names = {"--change", "--accept-config"},
+            description = "Go on with other options than the run began with, given here or by an edit of"
+                    + " RUN/config.yaml; without this they are refused like damage.")
+    private boolean change;
 
     @Mixin
     private Output output;
 
     private Map<String, Object> changes() {
-        Map<String, Object> changes = new LinkedHashMap<>();
-        changes.put("engine", engine);
-        changes.put("device", device);
-        changes.put("threads", threads);
-        changes.values().removeIf(Objects::isNull);
-        if (engine != null) {
+        Map<String, Object> changes =
+                new LinkedHashMap<>(TrainOptions.given(spec.commandLine().getParseResult()));
+        if (changes.containsKey("engine")) {
             // The device that was chosen for another engine.
-            changes.putIfAbsent("device", device);
+            changes.putIfAbsent("device", null);
+        }
+        if (LENGTHS.stream().anyMatch(changes::containsKey)) {
+            LENGTHS.forEach(length -> changes.putIfAbsent(length, null));
         }
         return changes;
     }
@@ -58,7 +57,7 @@ public final class ResumeCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         PrintWriter err = spec.commandLine().getErr();
-        try (Run opened = Run.open(run, changes(), acceptConfig, err)) {
+        try (Run opened = Run.open(run, changes(), change, err)) {
             return opened.train(spec.commandLine(), output.isJson());
         }
     }

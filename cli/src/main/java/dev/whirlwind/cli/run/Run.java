@@ -33,6 +33,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -136,15 +137,15 @@ public final class Run implements AutoCloseable {
             throw new UserException(
                     folder + ": is not the folder of a run (it has no " + CONFIG + "); begin one with train");
         }
-        TrainConfig config = TrainConfig.DEFAULTS
-                .with(ConfigFile.read(file), file.toString())
-                .with(changes, "command line")
-                .with(Map.of("out", absolute(folder.toString())), "command line");
+        TrainConfig begun = TrainConfig.of(ConfigFile.read(file), file.toString());
+        TrainConfig config =
+                begun.with(changes, "command line").with(Map.of("out", absolute(folder.toString())), "command line");
         Progress progress = new Progress(err, "train");
         RunFolder held = new RunFolder(folder, new FolderLock(folder), acceptConfig, progress::note);
         boolean opened = false;
         try {
             checkEdit(file, config, held, acceptConfig, progress);
+            keepChanges(file, begun, config, held);
             // The original model may be gone.
             Run run = new Run(config, held.newest().orElse(Path.of(config.data().model())), progress, true);
             run.held = held;
@@ -185,6 +186,25 @@ public final class Run implements AutoCloseable {
                     file + ": was edited or damaged since it was written; the options that decide the result are as"
                             + " the last checkpoint recorded them");
         }
+    }
+
+    /** What decides what the run becomes is in its file from now on, too. */
+    private static void keepChanges(Path file, TrainConfig begun, TrainConfig config, RunFolder held) {
+        Map<String, Object> lasting = config.lasting();
+        Map<String, Object> before = begun.lasting();
+        if (lasting.equals(before)) {
+            return;
+        }
+        if (!held.recordsOptions()) {
+            held.requireAccepted(
+                    lasting.entrySet().stream()
+                            .filter(option -> !Objects.equals(option.getValue(), before.get(option.getKey())))
+                            .map(option -> option.getKey() + " was " + before.get(option.getKey()) + " and is "
+                                    + option.getValue())
+                            .toList(),
+                    "");
+        }
+        ConfigFile.write(file, begun.with(lasting, "command line").toMap());
     }
 
     private void check() {

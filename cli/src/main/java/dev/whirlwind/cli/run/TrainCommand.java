@@ -3,9 +3,14 @@ package dev.whirlwind.cli.run;
 import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.training.config.Aliases;
 import dev.whirlwind.training.config.TrainConfig;
 import java.nio.file.Path;
+import java.util.LinkedHashSet;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -28,32 +33,59 @@ public final class TrainCommand implements Callable<Integer> {
     @Option(names = "--config", paramLabel = "FILE", description = "A YAML file of options, such as \"min_lr: 1e-5\".")
     private Path config;
 
+    @Option(
+            names = "--print-config",
+            description = "Print all options with what they are, as a YAML file for --config, and do nothing else.")
+    private boolean printConfig;
+
     @Mixin
     private Output output;
 
     @Override
     public Integer call() {
-        TrainConfig options = options();
+        Set<String> names = new LinkedHashSet<>();
+        TrainConfig options = options(names);
+        if (printConfig) {
+            spec.commandLine().getOut().print(ConfigFile.template(options));
+            spec.commandLine().getOut().flush();
+            return 0;
+        }
+        require(options.data().model() != null, "model");
+        require(!options.data().data().isEmpty(), "data");
+        require(options.data().out() != null, "out");
+        tellAliases(names);
         try (Run run = Run.create(options, "train", spec.commandLine().getErr())) {
             return run.train(spec.commandLine(), output.isJson());
         }
     }
 
-    /** What was asked for. All that is wrong here is wrong usage: nothing has been read but options. */
-    private TrainConfig options() {
+    /** What was asked for, by {@code names}. All that is wrong here is wrong usage: nothing has been read but options. */
+    private TrainConfig options(Set<String> names) {
         TrainConfig options = TrainConfig.DEFAULTS;
         try {
             if (config != null) {
-                options = options.with(ConfigFile.read(config), config.toString());
+                Map<String, Object> file = ConfigFile.read(config);
+                names.addAll(file.keySet());
+                options = options.with(file, config.toString());
             }
-            options = options.with(TrainOptions.given(spec.commandLine().getParseResult()), "command line");
+            Map<String, Object> given = TrainOptions.given(spec.commandLine().getParseResult());
+            names.addAll(given.keySet());
+            options = options.with(given, "command line");
         } catch (UserException e) {
             throw new UsageException(e.getMessage(), e);
         }
-        require(options.data().model() != null, "model");
-        require(!options.data().data().isEmpty(), "data");
-        require(options.data().out() != null, "out");
         return options;
+    }
+
+    /** Says once which names of others were read as which options. */
+    private void tellAliases(Set<String> names) {
+        names.retainAll(Aliases.all().keySet());
+        if (!names.isEmpty()) {
+            String ours = names.stream()
+                    .map(name -> name + " as " + Aliases.all().get(name).option())
+                    .collect(Collectors.joining(", "));
+            spec.commandLine().getErr().println("read by our names (docs/from-transformers.md): " + ours);
+        }
     }
 
     private static void require(boolean given, String option) {

@@ -1,40 +1,74 @@
 package dev.whirlwind.cli.run;
 
+import dev.whirlwind.training.config.Aliases;
 import dev.whirlwind.training.config.Options;
 import dev.whirlwind.training.config.TrainConfig;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Predicate;
 import picocli.CommandLine.Model.ArgGroupSpec;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.ParseResult;
 
-/** The options of {@code train}: all of {@link Options}, under their names with dashes, in a group for each section. */
+/**
+ * {@link Options} on the command line, under their names with dashes, in a group for each section: all of them for
+ * {@code train}, for {@code resume} those that may be another while a run is under way.
+ */
 public final class TrainOptions {
+    /** A step reads what it read before: without these a run has lost its place. */
+    private static final Set<String> FIXED = Set.of("batch", "sequence", "accumulation");
+
     private TrainOptions() {}
 
-    /** Adds them to a command. */
-    public static void addTo(CommandSpec spec) {
+    /** All, with their defaults. */
+    public static void addAll(CommandSpec spec) {
+        add(spec, _ -> true, true);
+        Aliases.all().values().forEach(alias -> spec.addOption(hidden(alias)));
+    }
+
+    /** Those of a run that has begun. */
+    public static void addChangeable(CommandSpec spec) {
+        add(spec, option -> !option.section().equals("data") && !FIXED.contains(option.name()), false);
+    }
+
+    private static void add(CommandSpec spec, Predicate<Options.Entry> which, boolean defaults) {
         for (String section : Options.sectionNames()) {
             ArgGroupSpec.Builder group = ArgGroupSpec.builder()
                     .validate(false)
                     .heading("%n" + Character.toUpperCase(section.charAt(0)) + section.substring(1) + "%n");
-            Options.all().values().stream()
+            List<Options.Entry> options = Options.all().values().stream()
+                    .filter(which)
                     .filter(option -> option.section().equals(section))
-                    .forEach(option -> group.addArg(of(option)));
-            spec.addArgGroup(group.build());
+                    .toList();
+            options.forEach(option -> group.addArg(of(option, defaults)));
+            if (!options.isEmpty()) {
+                spec.addArgGroup(group.build());
+            }
         }
-        spec.addOption(OptionSpec.builder("--eval-batches")
-                .type(Integer.class)
-                .hidden(true)
-                .description("The old name of --eval-windows, which counts eight of them as one.")
-                .build());
     }
 
-    private static OptionSpec of(Options.Entry option) {
+    /** With dashes or underscores, as transformers' own programs take them; a flag may have a value there. */
+    private static OptionSpec hidden(Aliases.Alias alias) {
+        Options.Entry option = Options.all().get(alias.option());
+        Set<String> names = new LinkedHashSet<>(List.of("--" + alias.name().replace('_', '-'), "--" + alias.name()));
+        OptionSpec.Builder builder = OptionSpec.builder(names.toArray(String[]::new))
+                .hidden(true)
+                .description("See --" + alias.option().replace('_', '-') + ".");
+        return (option.type() == List.class
+                        ? builder.type(List.class).auxiliaryTypes(String.class).arity("1..*")
+                        : option.type() == boolean.class
+                                ? builder.type(String.class).arity("0..1").fallbackValue("true")
+                                : builder.type(String.class))
+                .build();
+    }
+
+    private static OptionSpec of(Options.Entry option, boolean defaults) {
         boolean flag = option.type() == boolean.class;
-        boolean isDefaultTold = !flag && !option.defaultText().isEmpty();
+        boolean isDefaultTold = defaults && !flag && !option.defaultText().isEmpty();
         OptionSpec.Builder builder = OptionSpec.builder("--" + option.name().replace('_', '-'))
                 .type(option.type())
                 .paramLabel(option.label())

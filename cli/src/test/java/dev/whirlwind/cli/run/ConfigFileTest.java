@@ -3,11 +3,13 @@ package dev.whirlwind.cli.run;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.whirlwind.cli.Cli;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.training.config.TrainConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -105,5 +107,24 @@ class ConfigFileTest {
         assertThatThrownBy(() -> read("data:\n  dat: texts\n")).hasMessageContaining("did you mean \"data\"?");
         assertThatThrownBy(() -> read("schedules: {lr: 1}")).hasMessageContaining("no option \"schedules\"");
         assertThatThrownBy(() -> read("lr: {of: 1}")).hasMessageContaining("lr cannot be");
+    }
+
+    @Test
+    void theTemplateIsReadBack() throws IOException {
+        assertThat(read(ConfigFile.template(TrainConfig.DEFAULTS))).isEqualTo(TrainConfig.DEFAULTS);
+        String template = Cli.run(
+                        "train",
+                        "--print-config",
+                        "--learning_rate",
+                        "3e-5",
+                        "--data",
+                        "a: b",
+                        "c",
+                        "--gradient_checkpointing")
+                .succeeds()
+                .out();
+        assertThat(template).contains("# Highest learning rate.\nlr: 3.0E-5\n", "# ---- schedule\n", "\n# min_lr:\n");
+        assertThat(read(template))
+                .isEqualTo(TrainConfig.of(Map.of("lr", 3e-5, "data", List.of("a: b", "c"), "recompute", true), "test"));
     }
 }

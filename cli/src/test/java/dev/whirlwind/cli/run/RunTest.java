@@ -11,8 +11,10 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -220,6 +222,49 @@ class RunTest {
         Models.delete(run.resolve("checkpoints"));
         Cli.run("resume", run).fails("config.yaml", "edited or damaged", "--accept-config");
         assertThat(Cli.run("resume", run, "--accept-config").succeeds().err()).doesNotContain("damaged");
+    }
+
+    /** Where the learning rate goes on without a jump; other changes must be meant, and are logged. */
+    @Test
+    void aRunIsLengthened() throws IOException {
+        Path model = Cli.model(temp.resolve("model"));
+        Path texts = Cli.texts(temp.resolve("texts"));
+        Path run = temp.resolve("run");
+        Path whole = temp.resolve("whole");
+        Object[] constant = {"--schedule", "constant", "--warmup", 2};
+        Cli.run(more(train(model, texts, run, 3), constant)).succeeds();
+        assertThat(Cli.run("resume", run, "--steps", 5).succeeds().err())
+                .contains("from step 3 on: the length in steps was 3 and is 5");
+        Cli.run(more(train(model, texts, whole, 5), constant)).succeeds();
+        assertThat(run.resolve("final/model.safetensors"))
+                .hasSameBinaryContentAs(whole.resolve("final/model.safetensors"));
+        assertThat(ConfigFile.read(run.resolve("config.yaml")).toString()).contains("steps=5", "engine=\"cpu\"");
+        assertThat(run.resolve("metrics.jsonl"))
+                .content()
+                .contains("{\"event\":\"change\",\"step\":3,\"changes\":[\"the length in steps was 3 and is 5\"]}");
+        Cli.run("resume", run, "--steps", 4).fails("steps was 5 and is 4", "--change");
+
+        Cli.run("resume", run, "--epochs", 1, "--lr", 2e-3)
+                .fails(
+                        ": lr was 0.001 and is 0.002; the learning rate would jump from 0.00100 to 0.00200; put them back");
+        Cli.run("resume", run, "--steps", 6, "--lr", "2e-3", "--change", "--threads", 1)
+                .succeeds();
+        assertThat(Cli.run("resume", run).succeeds().err()).contains("going on after step 6 of 6");
+    }
+
+    @Test
+    void aRunWhoseLearningRateHasFallenIsNotLengthened() {
+        Path run = temp.resolve("run");
+        Cli.run(train(Cli.model(temp.resolve("model")), Cli.texts(temp.resolve("texts")), run, 3))
+                .succeeds();
+        Cli.run("resume", run, "--steps", 6)
+                .fails("steps was 3 and is 6; the learning rate would jump from 0.000100 to 0.000550", "--change");
+        assertThat(Cli.run("resume", run, "--steps", 6, "--change").succeeds().err())
+                .contains("from step 3 on: steps was 3 and is 6");
+    }
+
+    private static Object[] more(Object[] args, Object... more) {
+        return Stream.concat(Arrays.stream(args), Arrays.stream(more)).toArray();
     }
 
     @Test

@@ -54,7 +54,7 @@ public final class RunFolder implements AutoCloseable {
      * to be accepted.
      */
     public void requireSameOptions(TrainConfig config) {
-        newest.ifPresent(checkpoint -> requireAccepted(checkpoint.state().changes(config)));
+        newest.map(Checkpoint::state).ifPresent(state -> requireAccepted(state.changes(config), state.jump(config)));
     }
 
     /** Whether there is a record for {@link #requireSameOptions} to compare with; older versions made none. */
@@ -62,11 +62,16 @@ public final class RunFolder implements AutoCloseable {
         return newest.map(checkpoint -> checkpoint.state().options != null).orElse(false);
     }
 
-    /** Throws if there are changes, such as "lr was 1.0E-4 and is 5.0E-5", unless they are to be accepted. */
-    public void requireAccepted(List<String> changes) {
+    /**
+     * Throws if there are changes, such as "lr was 1.0E-4 and is 5.0E-5", unless they are to be accepted.
+     *
+     * @param effect what they come to, as {@link TrainerState#jump} says it
+     */
+    public void requireAccepted(List<String> changes, String effect) {
         if (!changes.isEmpty() && !acceptsChanges) {
-            throw new UserException(path + ": the run would go on with other options than it began with: "
-                    + String.join(", ", changes) + "; put them back, or resume with --accept-config to mean it");
+            throw new UserException(
+                    path + ": the run would go on with other options than it began with: " + String.join(", ", changes)
+                            + effect + "; put them back, or resume with --change (--accept-config) to mean it");
         }
     }
 

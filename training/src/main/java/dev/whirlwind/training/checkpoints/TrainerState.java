@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.SequencedMap;
 import java.util.zip.CRC32C;
 import tools.jackson.core.JacksonException;
@@ -163,14 +164,51 @@ public final class TrainerState {
         if (options == null) {
             return List.of();
         }
+        boolean seamless = isSeamless(config);
         List<String> changes = new ArrayList<>();
         lasting(config).forEach((name, now) -> {
             JsonNode then = options.get(name);
-            if (then != null && !then.toString().equals(now.toString())) {
+            if (then != null && !then.toString().equals(now.toString()) && !(seamless && isLength(name))) {
                 changes.add(name + " was " + then + " and is " + now);
             }
         });
         return changes;
+    }
+
+    private static boolean isLength(String name) {
+        return List.of("steps", "epochs", "tokens").contains(name);
+    }
+
+    /**
+     * Whether the run may become longer or shorter than it was: the learning rate of the next step is the same either way,
+     * as on the plateau of a schedule that has one.
+     */
+    public boolean isSeamless(TrainConfig config) {
+        double before = config.schedule().over(totalSteps).at(step);
+        return totalSteps > 0 && totalSteps(config) >= step && Math.abs(before - nextRate(config)) <= 1e-9 * before;
+    }
+
+    private long totalSteps(TrainConfig config) {
+        return config.length().totalSteps(sequencesPerEpoch, sequence);
+    }
+
+    /** Learning rate of the step that comes next. */
+    private double nextRate(TrainConfig config) {
+        return config.schedule().over(totalSteps(config)).at(step);
+    }
+
+    /** What changed options make of the learning rate where the run stands, in words; empty if nothing. */
+    public String jump(TrainConfig config) {
+        if (options == null || totalSteps == 0) {
+            return "";
+        }
+        Map<String, JsonNode> then = new LinkedHashMap<>(options);
+        then.keySet().retainAll(config.lasting().keySet());
+        double before = TrainConfig.of(then, NAME).schedule().over(totalSteps).at(step);
+        double after = nextRate(config);
+        return Math.abs(before - after) <= 1e-9 * before
+                ? ""
+                : "; the learning rate would jump from %.3g to %.3g".formatted(before, after);
     }
 
     /** As it is read back from a file. */

@@ -14,35 +14,6 @@ public final class Suggestion {
 
     private static final int LONGEST = 64;
 
-    /** Names in {@code transformers}' TrainingArguments and run_clm.py. */
-    private static final Map<String, String> ELSEWHERE = Map.ofEntries(
-            Map.entry("learning_rate", "lr"),
-            Map.entry("lr_scheduler_type", "schedule"),
-            Map.entry("warmup_steps", "warmup"),
-            Map.entry("warmup_ratio", "warmup"),
-            Map.entry("num_train_epochs", "epochs"),
-            Map.entry("max_steps", "steps"),
-            Map.entry("batch_size", "batch"),
-            Map.entry("train_batch_size", "batch"),
-            Map.entry("per_device_train_batch_size", "batch"),
-            Map.entry("gradient_accumulation_steps", "accumulation"),
-            Map.entry("gradient_checkpointing", "recompute"),
-            Map.entry("max_grad_norm", "clip"),
-            Map.entry("adam_beta1", "beta1"),
-            Map.entry("adam_beta2", "beta2"),
-            Map.entry("adam_epsilon", "eps"),
-            Map.entry("block_size", "sequence"),
-            Map.entry("max_seq_length", "sequence"),
-            Map.entry("seq_length", "sequence"),
-            Map.entry("model_name_or_path", "model"),
-            Map.entry("output_dir", "out"),
-            Map.entry("train_file", "data"),
-            Map.entry("dataset_name", "data"),
-            Map.entry("validation_file", "valid"),
-            Map.entry("eval_steps", "eval_every"),
-            Map.entry("save_steps", "save_every"),
-            Map.entry("save_total_limit", "keep"));
-
     private Suggestion() {}
 
     /**
@@ -58,7 +29,7 @@ public final class Suggestion {
         }
         Map<String, String> candidates = new LinkedHashMap<>();
         names.forEach(known -> candidates.put(words(known), known));
-        ELSEWHERE.forEach((there, here) -> {
+        Aliases.names().forEach((there, here) -> {
             if (candidates.containsKey(here)) {
                 candidates.putIfAbsent(there, candidates.get(here));
             }

@@ -2,6 +2,7 @@ package dev.whirlwind.training.config;
 
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.SequencedMap;
@@ -20,9 +21,6 @@ public record TrainConfig(
         SavingOptions saving,
         MemoryOptions memory,
         EngineOptions engine) {
-
-    /** The old name of eval_windows, which counts eight of them as one. */
-    private static final String EVAL_BATCHES = "eval_batches";
 
     /** One epoch with settings that suit continued pre-training of small models. */
     public static final TrainConfig DEFAULTS = Options.defaults();
@@ -43,35 +41,35 @@ public record TrainConfig(
         return DEFAULTS.with(options, source);
     }
 
-    /** These options with some changed. */
+    /** These options with some changed, by our names or those of {@link Aliases}. */
     public TrainConfig with(Map<String, ?> options, String source) {
         try {
             Map<String, Object> values = Options.values(this);
-            options.forEach((name, given) -> values.put(known(name), read(name, given)));
+            Map<String, String> given = new HashMap<>();
+            options.forEach((name, value) -> {
+                Options.Entry option = known(name);
+                String before = given.put(option.name(), name);
+                if (before != null) {
+                    throw new UserException(before + " and " + name + " are the same option; keep one of them");
+                }
+                values.put(option.name(), option.read(Aliases.value(name, value)));
+            });
             return Options.build(values);
         } catch (UserException e) {
             throw new UserException(source + ": " + e.getMessage(), e);
         }
     }
 
-    private static String known(String given) {
-        String name = given.equals(EVAL_BATCHES) ? "eval_windows" : given;
-        if (!Options.all().containsKey(name)) {
+    private static Options.Entry known(String name) {
+        Options.Entry option = Options.all().get(Aliases.option(name));
+        if (option == null) {
             throw new UserException("there is no option \"" + Reason.cited(name) + "\"; "
-                    + Suggestion.of(name, Options.all().keySet())
-                            .map(meant -> "did you mean \"" + meant + "\"?")
+                    + Aliases.answer(name)
+                            .or(() -> Suggestion.of(name, Options.all().keySet())
+                                    .map(meant -> "did you mean \"" + meant + "\"?"))
                             .orElse("whirlwind train --help lists them"));
         }
-        return name;
-    }
-
-    private static Object read(String name, Object given) {
-        Object value = Options.all().get(known(name)).read(given);
-        try {
-            return name.equals(EVAL_BATCHES) ? Math.multiplyExact((int) value, 8) : value;
-        } catch (ArithmeticException e) {
-            throw new UserException(name + " is " + value + "; it must be 0 or more, and not as large", e);
-        }
+        return option;
     }
 
     /**
@@ -84,9 +82,9 @@ public record TrainConfig(
         return lasting;
     }
 
-    /** Whether there is an option of that name. */
+    /** Whether there is an option that goes by that name. */
     public static boolean isOption(String name) {
-        return name.equals(EVAL_BATCHES) || Options.all().containsKey(name);
+        return Options.all().containsKey(Aliases.option(name));
     }
 
     /** All options by name, in the order of their declaration. */

@@ -2,6 +2,7 @@ package dev.whirlwind.training.metrics;
 
 import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
+import java.util.List;
 import java.util.Map;
 
 /** Something that happened in a run: a line of {@code metrics.jsonl}, and what a {@link Listener} is told. */
@@ -12,7 +13,8 @@ import java.util.Map;
     @JsonSubTypes.Type(value = Event.Eval.class, name = "eval"),
     @JsonSubTypes.Type(value = Event.Saved.class, name = "checkpoint"),
     @JsonSubTypes.Type(value = Event.Sample.class, name = "sample"),
-    @JsonSubTypes.Type(value = Event.Session.class, name = "session")
+    @JsonSubTypes.Type(value = Event.Session.class, name = "session"),
+    @JsonSubTypes.Type(value = Event.Change.class, name = "change")
 })
 public sealed interface Event {
     /** Optimizer steps done when it happened. */
@@ -41,6 +43,13 @@ public sealed interface Event {
 
     /** A step's loss or gradient was suspect: why, in words, and what was done about it (warn, skip or stop). */
     record Anomaly(long step, double loss, double gradNorm, String reason, String action) implements Event {}
+
+    /** From this step on the run has other options than it began with; each in words. */
+    record Change(long step, List<String> changes) implements Event {
+        public Change {
+            changes = List.copyOf(changes);
+        }
+    }
 
     /** The mean negative log-likelihood (nats per token) of a held-out set. */
     record Eval(long step, String name, double loss, double perplexity) implements Event {}

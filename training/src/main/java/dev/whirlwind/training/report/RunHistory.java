@@ -99,6 +99,7 @@ public final class RunHistory {
                 }
             }
             case Event.Session session -> sessions.add(session);
+            case Event.Change _ -> {}
         }
     }
 

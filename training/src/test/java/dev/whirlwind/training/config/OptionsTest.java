@@ -1,26 +1,58 @@
 package dev.whirlwind.training.config;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.whirlwind.model.UserException;
+import dev.whirlwind.training.optimizers.Schedule;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 class OptionsTest {
-    private static final Path PAGE = Path.of("../docs/options.md");
-
-    /** After a change of an option: -Dwhirlwind.write.docs=true writes the page anew. */
+    /** After a change of an option: -Dwhirlwind.write.docs=true writes these pages anew. */
     @Test
     void thePageOfOptionsIsMadeOfTheirDeclarations() throws IOException {
-        if (Boolean.getBoolean("whirlwind.write.docs")) {
-            Files.writeString(PAGE, page());
-        }
-        assertThat(PAGE).content().isEqualTo(page());
+        isMade("options.md", options());
     }
 
-    private static String page() {
+    @Test
+    void thePageOfTransformersNamesIsMadeOfTheAliases() throws IOException {
+        isMade("from-transformers.md", aliases());
+    }
+
+    private static void isMade(String name, String page) throws IOException {
+        Path file = Path.of("../docs").resolve(name);
+        if (Boolean.getBoolean("whirlwind.write.docs")) {
+            Files.writeString(file, page);
+        }
+        assertThat(file).content().isEqualTo(page);
+    }
+
+    private static String aliases() {
+        StringBuilder page = new StringBuilder("""
+                # From transformers to Whirlwind
+
+                What `run_clm.py` and `TrainingArguments` call it, and what it is here. These names are read as ours, on the
+                command line of `train` and in YAML, with underscores or dashes. A base model continues as it would there; where
+                defaults differ, [options.md](options.md) has ours. This page is made of the program's own table.
+
+                | transformers | here | |
+                |---|---|---|
+                """);
+        Aliases.all()
+                .values()
+                .forEach(alias -> page.append("| `%s` | `%s` | %s |%n"
+                        .formatted(alias.name(), alias.option(), alias.remark() == null ? "" : alias.remark())));
+        page.append("\nThese are refused, with an answer:\n\n| transformers | here |\n|---|---|\n");
+        Aliases.answers().forEach((name, answer) -> page.append("| `%s` | %s |%n".formatted(name, answer)));
+        return page.toString();
+    }
+
+    private static String options() {
         StringBuilder page = new StringBuilder("""
                 # Options of a run
 
@@ -64,5 +96,79 @@ class OptionsTest {
     @Test
     void valuesOfAnEnumAreNamed() {
         assertThat(Options.all().get("schedule").choices()).isEqualTo("cosine, linear, constant, wsd or infinite");
+    }
+
+    @Test
+    void namesOfTransformersAreReadAsOurs() {
+        assertThat(Aliases.all().values())
+                .allSatisfy(alias -> assertThat(Options.all())
+                        .as(alias.name())
+                        .containsKey(alias.option())
+                        .doesNotContainKey(alias.name()));
+        assertThat(Aliases.answers()).doesNotContainKeys(Options.all().keySet().toArray(new String[0]));
+        assertThat(of(Map.of(
+                        "learning_rate",
+                        "2e-5",
+                        "num_train_epochs",
+                        3.0,
+                        "max_steps",
+                        -1,
+                        "per_device_train_batch_size",
+                        "4",
+                        "warmup_ratio",
+                        0.03,
+                        "lr_scheduler_type",
+                        "constant_with_warmup",
+                        "gradient_checkpointing",
+                        "True",
+                        "save_total_limit",
+                        3,
+                        "validation_split_percentage",
+                        5,
+                        "train_file",
+                        "a.txt")))
+                .isEqualTo(of(Map.of(
+                        "lr",
+                        2e-5,
+                        "epochs",
+                        3,
+                        "batch",
+                        4,
+                        "warmup",
+                        0.03,
+                        "schedule",
+                        "constant",
+                        "recompute",
+                        true,
+                        "keep",
+                        3,
+                        "held_out",
+                        0.05,
+                        "data",
+                        List.of("a.txt"))));
+        assertThat(of(Map.of("max_steps", 70)).length().steps()).isEqualTo(70);
+        assertThat(of(Map.of("lr_scheduler_type", "warmup_stable_decay"))
+                        .schedule()
+                        .schedule())
+                .isEqualTo(Schedule.Shape.WSD);
+    }
+
+    @Test
+    void otherNamesOfTransformersAreAnswered() {
+        assertThatThrownBy(() -> of(Map.of("logging_steps", 10)))
+                .isInstanceOf(UserException.class)
+                .hasMessage(
+                        "test: there is no option \"logging_steps\"; every step is in RUN/metrics.jsonl; leave it out");
+        assertThatThrownBy(() -> of(Map.of("learning_rate", 1e-5, "lr", 1e-5)))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("are the same option; keep one of them");
+        assertThatThrownBy(() -> of(Map.of("learning_rat", 1e-5))).hasMessageContaining("did you mean \"lr\"?");
+        assertThatThrownBy(() -> of(Map.of("learning_rate", "fast"))).hasMessageContaining("lr cannot be \"fast\"");
+        assertThatThrownBy(() -> of(Map.of("lr_scheduler_type", "polynomial")))
+                .hasMessageContaining("schedule cannot be \"polynomial\"");
+    }
+
+    private static TrainConfig of(Map<String, ?> options) {
+        return TrainConfig.of(options, "test");
     }
 }

@@ -1,0 +1,165 @@
+package dev.whirlwind.training.config;
+
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SequencedMap;
+import java.util.function.UnaryOperator;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * What others call our options: the names of transformers' TrainingArguments and of run_clm.py. Those that mean one of ours
+ * are read as that; to the others there is an answer. docs/from-transformers.md is made of both.
+ */
+public final class Aliases {
+    /**
+     * Another name of an option.
+     *
+     * @param option ours
+     * @param remark in what its value is another; null where it is the same
+     */
+    public record Alias(String name, String option, String remark, UnaryOperator<Object> value) {}
+
+    private static final SequencedMap<String, Alias> ALIASES = new LinkedHashMap<>();
+    private static final SequencedMap<String, String> ANSWERS = new LinkedHashMap<>();
+
+    static {
+        alias("model_name_or_path", "model");
+        alias("output_dir", "out");
+        alias("train_file", "data");
+        alias("validation_file", "valid");
+        alias("validation_split_percentage", "held_out", "in percent", value -> number(value, x -> x / 100));
+        alias("num_train_epochs", "epochs");
+        alias("max_steps", "steps", "-1 gives no length", value -> "-1".equals(text(value)) ? null : value);
+        alias("per_device_train_batch_size", "batch");
+        alias("train_batch_size", "batch");
+        alias("batch_size", "batch");
+        alias("gradient_accumulation_steps", "accumulation");
+        alias("block_size", "sequence");
+        alias("max_seq_length", "sequence");
+        alias("max_length", "sequence");
+        alias("learning_rate", "lr");
+        alias(
+                "lr_scheduler_type",
+                "schedule",
+                "`warmup_stable_decay` is wsd, `constant_with_warmup` constant, `cosine_with_min_lr` cosine; ours fall to"
+                        + " `min_lr`, a tenth of `lr` unless it is given, where transformers' fall to 0",
+                value -> switch (text(value)) {
+                    case "warmup_stable_decay" -> "wsd";
+                    case "constant_with_warmup" -> "constant";
+                    case "cosine_with_min_lr" -> "cosine";
+                    default -> value;
+                });
+        alias("warmup_steps", "warmup");
+        alias("warmup_ratio", "warmup");
+        alias("adam_beta1", "beta1");
+        alias("adam_beta2", "beta2");
+        alias("adam_epsilon", "eps");
+        alias("max_grad_norm", "clip");
+        alias("data_seed", "seed");
+        alias("eval_steps", "eval_every");
+        alias("early_stopping_patience", "patience");
+        alias("save_steps", "save_every");
+        alias("save_total_limit", "keep");
+        alias("gradient_checkpointing", "recompute");
+        alias(
+                "eval_batches",
+                "eval_windows",
+                "an old name of ours, which counts eight of them as one",
+                value -> number(value, x -> 8 * x));
+
+        String leave = "; leave it out";
+        answer("dataset_name", "nothing is downloaded here: get the files, and name them with data");
+        answer("do_train", "train trains and evaluates" + leave);
+        answer("do_eval", "train evaluates before, while and after it trains (eval_every)" + leave);
+        answer("eval_strategy", "say how often with eval_every, in steps" + leave);
+        answer("evaluation_strategy", "say how often with eval_every, in steps" + leave);
+        answer("save_strategy", "say how often with save_every, in steps" + leave);
+        answer("logging_strategy", "every step is in RUN/metrics.jsonl" + leave);
+        answer("logging_steps", "every step is in RUN/metrics.jsonl" + leave);
+        answer("logging_dir", "all that is logged is in the folder of the run" + leave);
+        answer("report_to", "all that is logged is in the folder of the run" + leave);
+        answer("per_device_eval_batch_size", "evaluations compute as many sequences at once as batch says" + leave);
+        answer("optim", "the optimizer is AdamW" + leave);
+        answer("lr_scheduler_kwargs", "give min_lr and decay themselves");
+        answer("load_best_model_at_end", "the best model is always kept, in RUN/best" + leave);
+        answer("metric_for_best_model", "the best model is that of the lowest loss on the first held-out text" + leave);
+        answer(
+                "overwrite_output_dir",
+                "a run begins in a new folder: give another out, or go on with whirlwind resume RUN");
+        answer("resume_from_checkpoint", "go on with whirlwind resume RUN");
+        answer("dataloader_num_workers", "tokens are read ahead without it" + leave);
+        answer("preprocessing_num_workers", "texts are prepared on all cores" + leave);
+        answer("dataloader_drop_last", "no sequence is dropped" + leave);
+        answer("torch_dtype", "weights are computed with as fp32; see save_dtype and engine");
+        answer("torch_compile", "kernels are compiled anyway" + leave);
+        answer("bf16", "give precision bf16, for engine tornado");
+        answer("fp16", "give precision fp16, for engine tornado");
+        answer("tf32", "products are fp32" + leave);
+        answer("attn_implementation", "there is one attention, which keeps no matrix of scores" + leave);
+        answer("push_to_hub", "nothing is uploaded: RUN/final is a Hugging Face folder that you can upload" + leave);
+        answer("deepspeed", "a run is one process on one device" + leave);
+        answer("fsdp", "a run is one process on one device" + leave);
+    }
+
+    private Aliases() {}
+
+    private static void alias(String name, String option) {
+        alias(name, option, null, UnaryOperator.identity());
+    }
+
+    private static void alias(String name, String option, String remark, UnaryOperator<Object> value) {
+        ALIASES.put(name, new Alias(name, option, remark, value));
+    }
+
+    private static void answer(String name, String sentence) {
+        ANSWERS.put(name, sentence);
+    }
+
+    /** What is read as one of our options, by name. */
+    public static SequencedMap<String, Alias> all() {
+        return ALIASES;
+    }
+
+    /** What there is to say to a name that none of our options has, by name. */
+    public static SequencedMap<String, String> answers() {
+        return ANSWERS;
+    }
+
+    /** What there is to say to a name, however it is spelt. */
+    public static Optional<String> answer(String name) {
+        return Optional.ofNullable(ANSWERS.get(name.toLowerCase(Locale.ROOT).replace('-', '_')));
+    }
+
+    /** Our name for a name. */
+    static String option(String name) {
+        return ALIASES.containsKey(name) ? ALIASES.get(name).option() : name;
+    }
+
+    /** Our value for the value of a name. */
+    static Object value(String name, Object value) {
+        return ALIASES.containsKey(name) ? ALIASES.get(name).value().apply(value) : value;
+    }
+
+    private static String text(Object value) {
+        return value instanceof JsonNode node ? node.asString("") : String.valueOf(value);
+    }
+
+    /** What is no number stays as it is, for the option itself to refuse. */
+    private static Object number(Object value, UnaryOperator<Double> change) {
+        try {
+            double changed = change.apply(Double.valueOf(text(value)));
+            return changed == Math.rint(changed) ? (Object) (long) changed : (Object) changed;
+        } catch (NumberFormatException _) {
+            return value;
+        }
+    }
+
+    /** Names elsewhere and here, for suggestions. */
+    static Map<String, String> names() {
+        Map<String, String> names = new LinkedHashMap<>();
+        ALIASES.forEach((name, alias) -> names.put(name, alias.option()));
+        return names;
+    }
+}
