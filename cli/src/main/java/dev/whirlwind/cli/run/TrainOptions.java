@@ -60,7 +60,7 @@ public final class TrainOptions {
                 .description("See --" + alias.option().replace('_', '-') + ".");
         return (option.type() == List.class
                         ? builder.type(List.class).auxiliaryTypes(String.class).arity("1..*")
-                        : option.type() == boolean.class
+                        : option.type() == boolean.class || option.name().equals("precision")
                                 ? builder.type(String.class).arity("0..1").fallbackValue("true")
                                 : builder.type(String.class))
                 .build();

@@ -63,6 +63,8 @@ public final class Aliases {
         alias("save_steps", "save_every");
         alias("save_total_limit", "keep");
         alias("gradient_checkpointing", "recompute");
+        alias("bf16", "precision", "true or false", value -> precision("bf16", value));
+        alias("fp16", "precision", "true or false", value -> precision("fp16", value));
         alias(
                 "eval_batches",
                 "eval_windows",
@@ -94,8 +96,6 @@ public final class Aliases {
         answer("dataloader_drop_last", "no sequence is dropped" + leave);
         answer("torch_dtype", "weights are computed with as fp32; see save_dtype and engine");
         answer("torch_compile", "kernels are compiled anyway" + leave);
-        answer("bf16", "give precision bf16, for engine tornado");
-        answer("fp16", "give precision fp16, for engine tornado");
         answer("tf32", "products are fp32" + leave);
         answer("attn_implementation", "there is one attention, which keeps no matrix of scores" + leave);
         answer("push_to_hub", "nothing is uploaded: RUN/final is a Hugging Face folder that you can upload" + leave);
@@ -154,6 +154,14 @@ public final class Aliases {
         } catch (NumberFormatException _) {
             return value;
         }
+    }
+
+    private static Object precision(String name, Object value) {
+        return switch (text(value).toLowerCase(Locale.ROOT)) {
+            case "true", "" -> name;
+            case "false" -> "fp32";
+            default -> value;
+        };
     }
 
     /** Names elsewhere and here, for suggestions. */

@@ -3,6 +3,7 @@ package dev.whirlwind.training.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.training.optimizers.Schedule;
 import java.io.IOException;
@@ -146,6 +147,8 @@ class OptionsTest {
                         0.05,
                         "data",
                         List.of("a.txt"))));
+        assertThat(of(Map.of("bf16", true)).engine().precision()).isEqualTo(Precision.BF16);
+        assertThat(of(Map.of("fp16", "False")).engine().precision()).isEqualTo(Precision.FP32);
         assertThat(of(Map.of("max_steps", 70)).length().steps()).isEqualTo(70);
         assertThat(of(Map.of("lr_scheduler_type", "warmup_stable_decay"))
                         .schedule()
