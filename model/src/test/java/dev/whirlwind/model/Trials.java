@@ -69,6 +69,7 @@ interface Trials {
                 new AttentionShape(1, 65, 3, 1, 16, MIXED),
                 new AttentionShape(1, 65, 3, 1, 16, 8),
                 new AttentionShape(1, 130, 2, 1, 64, 0),
+                new AttentionShape(1, 150, 4, 1, 18, 70),
                 new AttentionShape(3, 2, 4, 2, 6, 0),
                 new AttentionShape(1, 33, 3, 3, 6, 1),
                 new AttentionShape(2, 7, 2, 2, 20, 100),
@@ -83,6 +84,7 @@ interface Trials {
                 new Chunks(new AttentionShape(1, 24, 2, 1, 16, MIXED), 7),
                 new Chunks(new AttentionShape(1, 33, 3, 1, 16, 8), 1),
                 new Chunks(new AttentionShape(1, 65, 2, 2, 64, 0), 62),
+                new Chunks(new AttentionShape(1, 150, 8, 1, 18, 70), 141),
                 new Chunks(new AttentionShape(1, 24, 2, 1, 6, 1), 17)));
     }
 

@@ -593,7 +593,7 @@ class Recorder implements Ops {
                 shape.headDim(),
                 dropout.threshold(),
                 dropout.keptScale());
-        over(shape.batch() * shape.heads(), shape.sequence());
+        tiles(shape.batch() * shape.heads(), shape.sequence());
         copy(apartLse, lse, lses);
     }
 
@@ -627,7 +627,7 @@ class Recorder implements Ops {
                 shape.headDim(),
                 dropout.threshold(),
                 dropout.keptScale());
-        over(shape.batch() * shape.heads(), shape.sequence());
+        tiles(shape.batch() * shape.heads(), shape.sequence());
         stage.call(
                 "attentionKeyValueBackward",
                 Attention::wAttentionKeyValueBackward,
@@ -644,7 +644,12 @@ class Recorder implements Ops {
                 shape.headDim(),
                 dropout.threshold(),
                 dropout.keptScale());
-        over(shape.batch() * shape.kvHeads(), shape.sequence());
+        tiles(shape.batch() * shape.kvHeads(), shape.sequence());
+    }
+
+    /** A work item for sixteen queries or keys of each head: long ones, so that each is a group. */
+    private void tiles(int heads, int length) {
+        stage.grid(heads, (length + Attention.LANES - 1) / Attention.LANES, 1, 1);
     }
 
     final void attentionDelta(Tensor delta, Tensor dout, Tensor out, AttentionShape shape) {
@@ -692,7 +697,7 @@ class Recorder implements Ops {
                 shape.heads(),
                 shape.kvHeads(),
                 shape.headDim());
-        over(shape.rows(), shape.heads());
+        tiles(shape.kvHeads(), size(shape.rows(), shape.heads() / shape.kvHeads()));
     }
 
     // ---------------------------------------------------------------------------------------------- elementwise

@@ -7,11 +7,19 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
 /**
  * Causal attention with grouped key/value heads that never holds a sequence x sequence matrix: softmax while running
- * (arXiv 1805.02867, 2205.14135), and P computed again from the kept log-sum-exp going back. A work item owns a query
- * (forward, dq) or a key (dk, dv), so nothing is added to by two. The ints after the tensors are the dropout's site, how
- * many latest keys a query sees, and the square of what scores are divided by.
+ * (arXiv 1805.02867, 2205.14135), and P computed again from the kept log-sum-exp going back. A work item owns sixteen
+ * queries (forward, dq) or keys (dk, dv), so nothing is added to by two, and meets the other side in blocks of 64. The ints
+ * after the tensors are the dropout's site, how many latest keys a query sees, and the square of what scores are divided
+ * by.
+ *
+ * <p>The sixteen are lanes of vector registers: what belongs to them lies in private arrays [.][16], neighbours next to each
+ * other. Compilers for CPUs make vectors of loops over private arrays, exponentials too, since they know what overlaps; of
+ * loops over the arguments they do not. Both products of a block are {@link #wProduct}, four rows in registers at a time.
  */
 public final class Attention {
+    /** Queries or keys of a work item. */
+    public static final int LANES = 16;
+
     private Attention() {}
 
     /** out = softmax(q k^T / sqrt(divisor)) v, lse = log of the sum of exp(scores). */
@@ -37,45 +45,63 @@ public final class Attention {
         int width = (heads + 2 * kvHeads) * headDim;
         float scale = 1f / TornadoMath.sqrt(divisor);
         for (@Parallel int bh = 0; bh < batchHeads; bh++) {
-            for (@Parallel int t = 0; t < sequence; t++) {
+            for (@Parallel int tile = 0; tile < (sequence + 15) / 16; tile++) {
                 int b = bh / heads;
                 int h = bh % heads;
-                int query = qkv0 + (b * sequence + t) * width + h * headDim;
+                int t = tile * 16;
                 int keys = qkv0 + b * sequence * width + (heads + h / (heads / kvHeads)) * headDim;
-                float[] sum = new float[headDim];
-                for (int i = 0; i < headDim; i++) {
-                    sum[i] = 0f;
-                }
+                float[] q = new float[16 * ((headDim + 3) / 4 * 4)];
+                float[] sums = new float[16 * ((headDim + 3) / 4 * 4)];
+                float[] scores = new float[1024];
+                float[] max = new float[16];
+                float[] shrink = new float[16];
+                float[] denominator = new float[16];
                 int[] bits = new int[4];
-                float max = -1e30f;
-                float denominator = 0f;
-                int first = TornadoMath.max(0, t - window + 1);
-                for (int s = first; s <= t; s++) {
+                wTake(q, qkv, qkv0 + (b * sequence + t) * width + h * headDim, width, sequence - t, headDim);
+                wClear(sums, headDim);
+                for (int lane = 0; lane < 16; lane++) {
+                    max[lane] = -1e30f;
+                    denominator[lane] = 0f;
+                }
+                int end = TornadoMath.min(t + 16, sequence);
+                for (int s = TornadoMath.max(0, t - window + 1); s < end; s += 64) {
                     int key = keys + s * width;
-                    int value = key + kvHeads * headDim;
-                    float score = wDot(qkv, query, qkv, key, headDim) * scale;
-                    float newMax = TornadoMath.max(max, score);
-                    float shrink = TornadoMath.exp(max - newMax);
-                    float p = TornadoMath.exp(score - newMax);
-                    denominator = denominator * shrink + p;
-                    if (threshold != 0) {
-                        long element = ((long) bh * sequence + t) * sequence + s;
-                        int word = (int) (element & 3);
-                        if (word == 0 || s == first) {
-                            Random.wBlock(c, element >> 2, site, bits);
+                    int count = TornadoMath.min(64, end - s);
+                    wScores(scores, q, qkv, key, width, count, headDim);
+                    for (int j = 0; j < count; j++) {
+                        for (int lane = 0; lane < 16; lane++) {
+                            scores[j * 16 + lane] = scores[j * 16 + lane] * scale + wHidden(t + lane, s + j, window);
                         }
-                        p *= Random.wKept(bits[word], threshold, keptScale);
                     }
-                    for (int i = 0; i < headDim; i++) {
-                        sum[i] = sum[i] * shrink + p * qkv.get(value + i);
+                    wSoftmax(scores, max, shrink, denominator, count);
+                    if (threshold != 0) {
+                        for (int lane = 0; lane < 16; lane++) {
+                            for (int j = 0; j < count; j++) {
+                                long element = ((long) bh * sequence + t + lane) * sequence + s + j;
+                                int word = (int) (element & 3);
+                                if (word == 0 || j == 0) {
+                                    Random.wBlock(c, element >> 2, site, bits);
+                                }
+                                scores[j * 16 + lane] *= Random.wKept(bits[word], threshold, keptScale);
+                            }
+                        }
                     }
-                    max = newMax;
+                    wScale(sums, shrink, headDim);
+                    wAdd(sums, scores, qkv, key + kvHeads * headDim, width, count, headDim);
                 }
-                lse.set(lse0 + bh * sequence + t, max + TornadoMath.log(denominator));
-                int to = out0 + ((b * sequence + t) * heads + h) * headDim;
-                for (int i = 0; i < headDim; i++) {
-                    out.set(to + i, sum[i] / denominator);
+                for (int lane = 0; lane < 16; lane++) {
+                    shrink[lane] = 1f / denominator[lane];
+                    max[lane] += TornadoMath.log(denominator[lane]);
                 }
+                wScale(sums, shrink, headDim);
+                wGive(lse, lse0 + bh * sequence + t, 1, sequence - t, max, 1);
+                wGive(
+                        out,
+                        out0 + ((b * sequence + t) * heads + h) * headDim,
+                        heads * headDim,
+                        sequence - t,
+                        sums,
+                        headDim);
             }
         }
     }
@@ -129,41 +155,54 @@ public final class Attention {
         int width = (heads + 2 * kvHeads) * headDim;
         float scale = 1f / TornadoMath.sqrt(divisor);
         for (@Parallel int bh = 0; bh < batchHeads; bh++) {
-            for (@Parallel int t = 0; t < sequence; t++) {
+            for (@Parallel int tile = 0; tile < (sequence + 15) / 16; tile++) {
                 int b = bh / heads;
                 int h = bh % heads;
-                int query = (b * sequence + t) * width + h * headDim;
+                int t = tile * 16;
                 int keys = qkv0 + b * sequence * width + (heads + h / (heads / kvHeads)) * headDim;
+                int query = (b * sequence + t) * width + h * headDim;
                 int gradient = dout0 + ((b * sequence + t) * heads + h) * headDim;
-                float logSum = lse.get(lse0 + bh * sequence + t);
-                float d = delta.get(delta0 + bh * sequence + t);
-                float[] sum = new float[headDim];
-                for (int i = 0; i < headDim; i++) {
-                    sum[i] = 0f;
-                }
+                float[] q = new float[16 * ((headDim + 3) / 4 * 4)];
+                float[] g = new float[16 * ((headDim + 3) / 4 * 4)];
+                float[] sums = new float[16 * ((headDim + 3) / 4 * 4)];
+                float[] scores = new float[1024];
+                float[] dp = new float[1024];
+                float[] logSum = new float[16];
+                float[] d = new float[16];
                 int[] bits = new int[4];
-                int first = TornadoMath.max(0, t - window + 1);
-                for (int s = first; s <= t; s++) {
+                wTake(q, qkv, qkv0 + query, width, sequence - t, headDim);
+                wTake(g, dout, gradient, heads * headDim, sequence - t, headDim);
+                wTake(logSum, lse, lse0 + bh * sequence + t, 1, sequence - t, 1);
+                wTake(d, delta, delta0 + bh * sequence + t, 1, sequence - t, 1);
+                wClear(sums, headDim);
+                int end = TornadoMath.min(t + 16, sequence);
+                for (int s = TornadoMath.max(0, t - window + 1); s < end; s += 64) {
                     int key = keys + s * width;
-                    int value = key + kvHeads * headDim;
-                    float p = TornadoMath.exp(wDot(qkv, qkv0 + query, qkv, key, headDim) * scale - logSum);
-                    float dp = wDot(dout, gradient, qkv, value, headDim);
+                    int count = TornadoMath.min(64, end - s);
+                    wScores(scores, q, qkv, key, width, count, headDim);
+                    wScores(dp, g, qkv, key + kvHeads * headDim, width, count, headDim);
                     if (threshold != 0) {
-                        long element = ((long) bh * sequence + t) * sequence + s;
-                        int word = (int) (element & 3);
-                        if (word == 0 || s == first) {
-                            Random.wBlock(c, element >> 2, site, bits);
+                        for (int lane = 0; lane < 16; lane++) {
+                            for (int j = 0; j < count; j++) {
+                                long element = ((long) bh * sequence + t + lane) * sequence + s + j;
+                                int word = (int) (element & 3);
+                                if (word == 0 || j == 0) {
+                                    Random.wBlock(c, element >> 2, site, bits);
+                                }
+                                dp[j * 16 + lane] *= Random.wKept(bits[word], threshold, keptScale);
+                            }
                         }
-                        dp *= Random.wKept(bits[word], threshold, keptScale);
                     }
-                    float ds = p * (dp - d) * scale;
-                    for (int i = 0; i < headDim; i++) {
-                        sum[i] += ds * qkv.get(key + i);
+                    for (int j = 0; j < count; j++) {
+                        for (int lane = 0; lane < 16; lane++) {
+                            float hidden = wHidden(t + lane, s + j, window);
+                            float p = TornadoMath.exp(scores[j * 16 + lane] * scale + hidden - logSum[lane]);
+                            scores[j * 16 + lane] = p * (dp[j * 16 + lane] - d[lane]) * scale;
+                        }
                     }
+                    wAdd(sums, scores, qkv, key, width, count, headDim);
                 }
-                for (int i = 0; i < headDim; i++) {
-                    dqkv.set(dqkv0 + query + i, sum[i]);
-                }
+                wGive(dqkv, dqkv0 + query, width, sequence - t, sums, headDim);
             }
         }
     }
@@ -196,46 +235,61 @@ public final class Attention {
         float scale = 1f / TornadoMath.sqrt(divisor);
         int group = heads / kvHeads;
         for (@Parallel int bg = 0; bg < batchKvHeads; bg++) {
-            for (@Parallel int s = 0; s < sequence; s++) {
+            for (@Parallel int tile = 0; tile < (sequence + 15) / 16; tile++) {
                 int b = bg / kvHeads;
-                int g = bg % kvHeads;
-                int key = (b * sequence + s) * width + (heads + g) * headDim;
-                int value = key + kvHeads * headDim;
-                float[] dk = new float[headDim];
-                float[] dv = new float[headDim];
-                for (int i = 0; i < headDim; i++) {
-                    dk[i] = 0f;
-                    dv[i] = 0f;
-                }
+                int s = tile * 16;
+                int key = (b * sequence + s) * width + (heads + bg % kvHeads) * headDim;
+                float[] k = new float[16 * ((headDim + 3) / 4 * 4)];
+                float[] v = new float[16 * ((headDim + 3) / 4 * 4)];
+                float[] dk = new float[16 * ((headDim + 3) / 4 * 4)];
+                float[] dv = new float[16 * ((headDim + 3) / 4 * 4)];
+                float[] scores = new float[1024];
+                float[] dp = new float[1024];
+                float[] mask = new float[1024];
                 int[] bits = new int[4];
-                int end = TornadoMath.min(sequence, s + window);
-                for (int h = g * group; h < (g + 1) * group; h++) {
+                wTake(k, qkv, qkv0 + key, width, sequence - s, headDim);
+                wTake(v, qkv, qkv0 + key + kvHeads * headDim, width, sequence - s, headDim);
+                wClear(dk, headDim);
+                wClear(dv, headDim);
+                int end = TornadoMath.min(sequence, s + 15 + window);
+                for (int h = bg % kvHeads * group; h < (bg % kvHeads + 1) * group; h++) {
                     int bh = b * heads + h;
-                    for (int t = s; t < end; t++) {
+                    for (int t = s; t < end; t += 64) {
+                        int count = TornadoMath.min(64, end - t);
                         int query = qkv0 + (b * sequence + t) * width + h * headDim;
                         int gradient = dout0 + ((b * sequence + t) * heads + h) * headDim;
-                        float score = wDot(qkv, query, qkv, qkv0 + key, headDim) * scale;
-                        float p = TornadoMath.exp(score - lse.get(lse0 + bh * sequence + t));
-                        float dp = wDot(dout, gradient, qkv, qkv0 + value, headDim);
-                        float dropped = p;
+                        wScores(scores, k, qkv, query, width, count, headDim);
+                        wScores(dp, v, dout, gradient, heads * headDim, count, headDim);
                         if (threshold != 0) {
-                            long element = ((long) bh * sequence + t) * sequence + s;
-                            Random.wBlock(c, element >> 2, site, bits);
-                            float mask = Random.wKept(bits[(int) (element & 3)], threshold, keptScale);
-                            dp *= mask;
-                            dropped *= mask;
+                            for (int j = 0; j < count; j++) {
+                                for (int lane = 0; lane < 16; lane++) {
+                                    long element = ((long) bh * sequence + t + j) * sequence + s + lane;
+                                    int word = (int) (element & 3);
+                                    if (word == 0 || lane == 0) {
+                                        Random.wBlock(c, element >> 2, site, bits);
+                                    }
+                                    mask[j * 16 + lane] = Random.wKept(bits[word], threshold, keptScale);
+                                }
+                            }
                         }
-                        float ds = p * (dp - delta.get(delta0 + bh * sequence + t)) * scale;
-                        for (int i = 0; i < headDim; i++) {
-                            dk[i] += ds * qkv.get(query + i);
-                            dv[i] += dropped * dout.get(gradient + i);
+                        for (int j = 0; j < count; j++) {
+                            int row = bh * sequence + t + j;
+                            float logSum = lse.get(lse0 + row);
+                            float d = delta.get(delta0 + row);
+                            for (int lane = 0; lane < 16; lane++) {
+                                float hidden = wHidden(t + j, s + lane, window);
+                                float p = TornadoMath.exp(scores[j * 16 + lane] * scale + hidden - logSum);
+                                float kept = threshold != 0 ? mask[j * 16 + lane] : 1f;
+                                scores[j * 16 + lane] = p * (dp[j * 16 + lane] * kept - d) * scale;
+                                dp[j * 16 + lane] = p * kept;
+                            }
                         }
+                        wAdd(dk, scores, qkv, query, width, count, headDim);
+                        wAdd(dv, dp, dout, gradient, heads * headDim, count, headDim);
                     }
                 }
-                for (int i = 0; i < headDim; i++) {
-                    dqkv.set(dqkv0 + key + i, dk[i]);
-                    dqkv.set(dqkv0 + value + i, dv[i]);
-                }
+                wGive(dqkv, dqkv0 + key, width, sequence - s, dk, headDim);
+                wGive(dqkv, dqkv0 + key + kvHeads * headDim, width, sequence - s, dv, headDim);
             }
         }
     }
@@ -252,7 +306,10 @@ public final class Attention {
         }
     }
 
-    /** As {@link #wAttention} of one sequence whose keys and values lie in the cache. */
+    /**
+     * As {@link #wAttention} of one sequence whose keys and values lie in the cache. A work item's sixteen are queries of rows
+     * and of heads that read the same keys, in this order: of one row if there are so many heads, else of several.
+     */
     public static void wCachedAttention(
             IntArray c,
             int at,
@@ -270,35 +327,157 @@ public final class Attention {
         float divisor = c.get(at + 4);
         int position = c.get(Cursor.POSITION);
         float scale = 1f / TornadoMath.sqrt(divisor);
-        for (@Parallel int r = 0; r < rows; r++) {
-            for (@Parallel int h = 0; h < heads; h++) {
-                int query = qkv0 + (r * (heads + 2 * kvHeads) + h) * headDim;
-                int keys = cache0 + h / (heads / kvHeads) * headDim;
-                float[] sum = new float[headDim];
-                for (int i = 0; i < headDim; i++) {
-                    sum[i] = 0f;
+        int group = heads / kvHeads;
+        int width = 2 * kvHeads * headDim;
+        for (@Parallel int g = 0; g < kvHeads; g++) {
+            for (@Parallel int tile = 0; tile < (rows * group + 15) / 16; tile++) {
+                float[] q = new float[16 * ((headDim + 3) / 4 * 4)];
+                float[] sums = new float[16 * ((headDim + 3) / 4 * 4)];
+                float[] scores = new float[1024];
+                float[] max = new float[16];
+                float[] shrink = new float[16];
+                float[] denominator = new float[16];
+                int[] time = new int[16];
+                int lanes = TornadoMath.min(16, rows * group - tile * 16);
+                wClear(q, headDim);
+                wClear(sums, headDim);
+                for (int lane = 0; lane < 16; lane++) {
+                    max[lane] = -1e30f;
+                    denominator[lane] = 0f;
+                    time[lane] = position + (tile * 16 + lane) / group;
                 }
-                float max = -1e30f;
-                float denominator = 0f;
-                int first = TornadoMath.max(0, position + r - window + 1);
-                for (int s = first; s <= position + r; s++) {
-                    int key = keys + s * 2 * kvHeads * headDim;
-                    int value = key + kvHeads * headDim;
-                    float score = wDot(qkv, query, cache, key, headDim) * scale;
-                    float newMax = TornadoMath.max(max, score);
-                    float shrink = TornadoMath.exp(max - newMax);
-                    float p = TornadoMath.exp(score - newMax);
-                    denominator = denominator * shrink + p;
+                for (int lane = 0; lane < lanes; lane++) {
+                    int query = tile * 16 + lane;
+                    int from = qkv0 + (query / group * (heads + 2 * kvHeads) + g * group + query % group) * headDim;
                     for (int i = 0; i < headDim; i++) {
-                        sum[i] = sum[i] * shrink + p * cache.get(value + i);
+                        q[i * 16 + lane] = qkv.get(from + i);
                     }
-                    max = newMax;
                 }
-                for (int i = 0; i < headDim; i++) {
-                    out.set(out0 + (r * heads + h) * headDim + i, sum[i] / denominator);
+                int end = position + (tile * 16 + lanes - 1) / group + 1;
+                for (int s = TornadoMath.max(0, position + tile * 16 / group - window + 1); s < end; s += 64) {
+                    int count = TornadoMath.min(64, end - s);
+                    int key = cache0 + g * headDim + s * width;
+                    wScores(scores, q, cache, key, width, count, headDim);
+                    for (int j = 0; j < count; j++) {
+                        for (int lane = 0; lane < 16; lane++) {
+                            scores[j * 16 + lane] = scores[j * 16 + lane] * scale + wHidden(time[lane], s + j, window);
+                        }
+                    }
+                    wSoftmax(scores, max, shrink, denominator, count);
+                    wScale(sums, shrink, headDim);
+                    wAdd(sums, scores, cache, key + kvHeads * headDim, width, count, headDim);
+                }
+                for (int lane = 0; lane < lanes; lane++) {
+                    int query = tile * 16 + lane;
+                    int to = out0 + (query / group * heads + g * group + query % group) * headDim;
+                    for (int i = 0; i < headDim; i++) {
+                        out.set(to + i, sums[i * 16 + lane] / denominator[lane]);
+                    }
                 }
             }
         }
+    }
+
+    /** Rows as lanes, [headDim][16]; zeros beyond. */
+    private static void wTake(float[] lanes, FloatArray a, int a0, int stride, int rows, int headDim) {
+        wClear(lanes, headDim);
+        for (int lane = 0; lane < TornadoMath.min(16, rows); lane++) {
+            for (int i = 0; i < headDim; i++) {
+                lanes[i * 16 + lane] = a.get(a0 + lane * stride + i);
+            }
+        }
+    }
+
+    /** The other way round, without the lanes beyond the rows. */
+    private static void wGive(FloatArray a, int a0, int stride, int rows, float[] lanes, int headDim) {
+        for (int lane = 0; lane < TornadoMath.min(16, rows); lane++) {
+            for (int i = 0; i < headDim; i++) {
+                a.set(a0 + lane * stride + i, lanes[i * 16 + lane]);
+            }
+        }
+    }
+
+    private static void wClear(float[] lanes, int headDim) {
+        for (int i = 0; i < headDim; i++) {
+            for (int lane = 0; lane < 16; lane++) {
+                lanes[i * 16 + lane] = 0f;
+            }
+        }
+    }
+
+    /** scores[row] = row of a . lanes. */
+    private static void wScores(
+            float[] scores, float[] lanes, FloatArray a, int a0, int stride, int rows, int headDim) {
+        wClear(scores, 64);
+        for (int row = 0; row < rows; row += 4) {
+            wProduct(scores, row * 16, lanes, a, a0 + row * stride, stride, 1, rows - row, headDim);
+        }
+    }
+
+    /** sums += rows of a, by their weights. */
+    private static void wAdd(float[] sums, float[] weights, FloatArray a, int a0, int stride, int rows, int headDim) {
+        for (int i = 0; i < headDim; i += 4) {
+            wProduct(sums, i * 16, weights, a, a0 + i, 1, stride, headDim - i, rows);
+        }
+    }
+
+    /** y[row] += sum over i of a(row, i) lanes[i], for four rows; where there are fewer, the last one comes again. */
+    private static void wProduct(
+            float[] y, int y0, float[] lanes, FloatArray a, int a0, int rowStride, int stride, int rows, int depth) {
+        float[] sums = new float[64];
+        for (int row = 0; row < 4; row++) {
+            for (int lane = 0; lane < 16; lane++) {
+                sums[row * 16 + lane] = 0f;
+            }
+        }
+        for (int i = 0; i < depth; i++) {
+            for (int row = 0; row < 4; row++) {
+                float value = a.get(a0 + TornadoMath.min(row, rows - 1) * rowStride + i * stride);
+                for (int lane = 0; lane < 16; lane++) {
+                    sums[row * 16 + lane] += value * lanes[i * 16 + lane];
+                }
+            }
+        }
+        for (int row = 0; row < 4; row++) {
+            for (int lane = 0; lane < 16; lane++) {
+                y[y0 + row * 16 + lane] += sums[row * 16 + lane];
+            }
+        }
+    }
+
+    private static void wScale(float[] sums, float[] factors, int headDim) {
+        for (int i = 0; i < headDim; i++) {
+            for (int lane = 0; lane < 16; lane++) {
+                sums[i * 16 + lane] *= factors[lane];
+            }
+        }
+    }
+
+    /** Scores become exp(score - max) with each lane's new maximum; what was summed before must shrink. */
+    private static void wSoftmax(float[] scores, float[] max, float[] shrink, float[] denominator, int rows) {
+        for (int lane = 0; lane < 16; lane++) {
+            shrink[lane] = max[lane];
+        }
+        for (int j = 0; j < rows; j++) {
+            for (int lane = 0; lane < 16; lane++) {
+                max[lane] = TornadoMath.max(max[lane], scores[j * 16 + lane]);
+            }
+        }
+        for (int lane = 0; lane < 16; lane++) {
+            shrink[lane] = TornadoMath.exp(shrink[lane] - max[lane]);
+            denominator[lane] *= shrink[lane];
+        }
+        for (int j = 0; j < rows; j++) {
+            for (int lane = 0; lane < 16; lane++) {
+                scores[j * 16 + lane] = TornadoMath.exp(scores[j * 16 + lane] - max[lane]);
+                denominator[lane] += scores[j * 16 + lane];
+            }
+        }
+    }
+
+    /** What makes a score too low to count, unless query t sees key s: a number, as conditions keep compilers from vectors. */
+    private static float wHidden(int t, int s, int window) {
+        return 1e20f * TornadoMath.min(0, TornadoMath.min(t - s, s + window - 1 - t));
     }
 
     /** In four sums, as an addition waits for the one before it. */
