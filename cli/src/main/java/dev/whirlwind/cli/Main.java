@@ -3,6 +3,7 @@ package dev.whirlwind.cli;
 import dev.whirlwind.cli.bench.BenchCommand;
 import dev.whirlwind.cli.bench.CompareCommand;
 import dev.whirlwind.cli.evaluation.ScoreCommand;
+import dev.whirlwind.cli.run.ReportCommand;
 import dev.whirlwind.cli.run.ResumeCommand;
 import dev.whirlwind.cli.run.TrainCommand;
 import dev.whirlwind.cli.run.TrainOptions;
@@ -41,6 +42,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             PrepareCommand.class,
             TrainCommand.class,
             ResumeCommand.class,
+            ReportCommand.class,
             EvalCommand.class,
             ScoreCommand.class,
             GenerateCommand.class,

@@ -1,5 +1,7 @@
 package dev.whirlwind.data;
 
+import java.util.SequencedMap;
+
 /**
  * New data with sequences of the old data mixed in, evenly, so that a model keeps what it knew while it learns ("replay":
  * Ibrahim et al., "Simple and scalable strategies to continually pre-train large language models", arXiv 2403.08763).
@@ -51,6 +53,14 @@ public final class MixedSequences implements TrainingSequences {
         } else {
             data.read(position - replayed, tokens, targets, offset);
         }
+    }
+
+    @Override
+    public SequencedMap<String, Share> shares(long position) {
+        long replayed = replayedBefore(position);
+        SequencedMap<String, Share> shares = data.shares(position - replayed);
+        shares.put("replay", new Share(replayed, (double) replayed / replay.perEpoch()));
+        return shares;
     }
 
     private long replayedBefore(long position) {

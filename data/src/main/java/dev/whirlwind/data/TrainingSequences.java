@@ -1,6 +1,8 @@
 package dev.whirlwind.data;
 
 import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.SequencedMap;
 
 /**
  * The sequences of a training run in their order. A position counts sequences from the start of the run, on through the
@@ -12,6 +14,21 @@ public interface TrainingSequences {
 
     /** Positions in one pass over the data. */
     long perEpoch();
+
+    /**
+     * What a source gave.
+     *
+     * @param sequences how many
+     * @param passes the same in passes over all that it has
+     */
+    record Share(long sequences, double passes) {}
+
+    /** What each source gave to the sequences before a position, by the source's name. */
+    default SequencedMap<String, Share> shares(long position) {
+        SequencedMap<String, Share> shares = new LinkedHashMap<>();
+        shares.put("data", new Share(position, (double) position / perEpoch()));
+        return shares;
+    }
 
     /**
      * Writes the sequence of a position: its tokens to {@code tokens[offset .. offset + sequence - 1]}, and for each the

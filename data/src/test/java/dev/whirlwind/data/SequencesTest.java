@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.whirlwind.model.UserException;
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -102,6 +103,16 @@ class SequencesTest {
         int first = target[0];
         mixed.read(1_000_000_007L, token, target, 0);
         assertThat(target[0]).isEqualTo(first);
+    }
+
+    @Test
+    void sharesCountWhatEachSourceGave() {
+        MixedSequences mixed = new MixedSequences(new Positions(0), new Positions(1), 0.25);
+        assertThat(mixed.shares(43))
+                .containsExactly(
+                        Map.entry("data", new TrainingSequences.Share(33, 3.3)),
+                        Map.entry("replay", new TrainingSequences.Share(10, 1.0)));
+        assertThat(new Positions(0).shares(5)).containsExactly(Map.entry("data", new TrainingSequences.Share(5, 0.5)));
     }
 
     /** A source whose sequences say at which position they were read. */

@@ -23,17 +23,23 @@ import dev.whirlwind.training.config.OptimizerOptions;
 import dev.whirlwind.training.config.OptimizerOptions.Remedy;
 import dev.whirlwind.training.config.SavingOptions;
 import dev.whirlwind.training.config.TrainConfig;
+import dev.whirlwind.training.config.WatchingOptions;
 import dev.whirlwind.training.evaluation.Evaluation;
+import dev.whirlwind.training.evaluation.Prompt;
+import dev.whirlwind.training.evaluation.Samples;
 import dev.whirlwind.training.metrics.Event;
 import dev.whirlwind.training.metrics.Listener;
 import dev.whirlwind.training.metrics.Metrics;
 import dev.whirlwind.training.optimizers.Optimizer;
 import dev.whirlwind.training.optimizers.Schedule;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.SequencedMap;
@@ -55,8 +61,18 @@ public final class Trainer implements AutoCloseable {
      * @param training the sequences in their order
      * @param heldOut texts to evaluate on, by name; the best model is the one that predicts the first of them best
      * @param tokenizer that all were made with; it is saved with the model
+     * @param prompts that samples continue
      */
-    public record Corpus(TrainingSequences training, SequencedMap<String, TokenSource> heldOut, Tokenizer tokenizer) {}
+    public record Corpus(
+            TrainingSequences training,
+            SequencedMap<String, TokenSource> heldOut,
+            Tokenizer tokenizer,
+            List<Prompt> prompts) {
+        /** Without samples. */
+        public Corpus(TrainingSequences training, SequencedMap<String, TokenSource> heldOut, Tokenizer tokenizer) {
+            this(training, heldOut, tokenizer, List.of());
+        }
+    }
 
     /**
      * How a run ended.
@@ -78,6 +94,8 @@ public final class Trainer implements AutoCloseable {
     private final CheckpointFiles files;
     private final TrainerState state;
     private final Metrics metrics;
+    private final Requests requests;
+    private final Optional<Samples> samples;
     private final long totalSteps;
     private final long totalSequences;
     private final Schedule schedule;
@@ -100,6 +118,7 @@ public final class Trainer implements AutoCloseable {
         this.corpus = corpus;
         this.listener = listener;
         this.folder = folder;
+        requests = new Requests(folder.path(), listener::note);
         try {
             checkpoints = folder.checkpoints();
             Optional<Checkpoint> checkpoint = folder.newestCheckpoint();
@@ -137,6 +156,17 @@ public final class Trainer implements AutoCloseable {
                     config.optimizer().adamw(),
                     config.optimizer().clip());
             SavingOptions saving = config.saving();
+            WatchingOptions watching = config.watching();
+            samples = watching.sampleEvery() == 0 || corpus.prompts().isEmpty()
+                    ? Optional.empty()
+                    : Optional.of(new Samples(
+                            engine,
+                            weights,
+                            corpus.tokenizer(),
+                            corpus.prompts(),
+                            watching.sampleTokens(),
+                            watching.sampleTemperature(),
+                            config.data().seed()));
             files = new CheckpointFiles(
                     source,
                     weights,
@@ -218,6 +248,20 @@ public final class Trainer implements AutoCloseable {
         stopping = true;
     }
 
+    /** Asks for something after the step at hand. Any thread may call it. */
+    public void ask(Request request) {
+        requests.ask(request);
+    }
+
+    /** Tells what this process works with, in words such as those for the engine and the machine. */
+    public void tell(Map<String, String> environment) {
+        report(new Event.Session(
+                state.step,
+                totalSteps,
+                Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
+                environment));
+    }
+
     /**
      * Trains to the end, or until {@link #stop}.
      *
@@ -227,10 +271,13 @@ public final class Trainer implements AutoCloseable {
     public Outcome run() {
         while (true) {
             if (evaluationIsDue()) {
-                savingOnFailure(() -> {
-                    evaluate();
-                    return null;
-                });
+                savingOnFailure(this::measured).ifPresent(this::judge);
+            }
+            if (requests.isAsked(Request.EVALUATION) && wasEvaluated()) {
+                requests.done(Request.EVALUATION);
+            }
+            if (samplesAreDue()) {
+                sample();
             }
             if (saveIsDue()) {
                 save();
@@ -348,19 +395,33 @@ public final class Trainer implements AutoCloseable {
         return state.evaluatedStep != state.step && !stopping && (asked || state.step == 0 || state.step >= totalSteps);
     }
 
-    private void evaluate() {
+    /** Whether evaluations of this step have been told of, now or before; not when the run is to stop. */
+    private boolean wasEvaluated() {
+        return state.evaluatedStep == state.step
+                || savingOnFailure(this::measured).isPresent();
+    }
+
+    /** What the held-out sets were found to be predicted like, when it has been told of; nothing when the run is to stop. */
+    private Optional<List<Event.Eval>> measured() {
         List<Event.Eval> results = new ArrayList<>();
         for (var text : heldOut.entrySet()) {
             Evaluation evaluation;
             try {
                 evaluation = Evaluation.of(transformer, text.getValue(), () -> stopping);
             } catch (CancellationException e) {
-                return;
+                return Optional.empty();
             }
             results.add(new Event.Eval(state.step, text.getKey(), evaluation.meanNll(), evaluation.perplexity()));
         }
         // Only now, so that an evaluation is told of as a whole or not at all.
         results.forEach(this::report);
+        if (state.step > 0) {
+            report(new Event.Sources(state.step, corpus.training().shares(state.position)));
+        }
+        return Optional.of(results);
+    }
+
+    private void judge(List<Event.Eval> results) {
         Double first = results.isEmpty() ? null : results.getFirst().loss();
         state.evaluatedStep = state.step;
         saved = false;
@@ -377,12 +438,29 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
+    private boolean samplesAreDue() {
+        boolean due = samples.isPresent() && (state.step % config.watching().sampleEvery() == 0 || isDone());
+        return due && state.sampledStep != state.step && !stopping;
+    }
+
+    private void sample() {
+        try {
+            samples.orElseThrow().of(state.step, () -> stopping).forEach(this::report);
+        } catch (CancellationException e) {
+            return;
+        } catch (UserException e) {
+            // Watching must not end what it watches.
+            listener.note("step " + state.step + ": no samples, as " + e.getMessage());
+        }
+        state.sampledStep = state.step;
+    }
+
     // ---------------------------------------------------------------------------------------------- saving
 
     private boolean saveIsDue() {
         long every = config.saving().saveEvery();
         boolean asked = every > 0 && state.step % every == 0;
-        return state.step > 0 && !saved && (asked || stopping || isDone());
+        return state.step > 0 && !saved && (asked || stopping || isDone() || requests.isAsked(Request.CHECKPOINT));
     }
 
     private void save() {
@@ -392,6 +470,7 @@ public final class Trainer implements AutoCloseable {
         metrics.sync();
         report(checkpoints.save(state.step, config.saving().keep(), to -> files.writeAll(to, state)));
         saved = true;
+        requests.done(Request.CHECKPOINT);
     }
 
     /** Work that leaves the weights alone, after a failure of which, such as a text's file that was cut, they are saved. */

@@ -115,7 +115,11 @@ final class ConfigFile {
 
     /** The options of a run, and last a comment with a checksum of them. Under its name the file is there whole or not at all. */
     static void write(Path file, Map<String, Object> options) {
-        replace(file, YAML.writeValueAsString(options));
+        replace(file, yaml(options));
+    }
+
+    static String yaml(Map<String, Object> options) {
+        return YAML.writeValueAsString(options);
     }
 
     /** Options as a file to edit and give to --config: each with what it is; those without a value as comments. */

@@ -2,6 +2,7 @@ package dev.whirlwind.cli.run;
 
 import dev.whirlwind.cli.terminal.Bar;
 import dev.whirlwind.cli.terminal.Terminal;
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.training.metrics.Event;
 import dev.whirlwind.training.metrics.Listener;
 import java.io.PrintWriter;
@@ -9,7 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Shows how a run goes on: a bar on a terminal, else a line every few seconds. Any thread may tell it. */
-final class Progress implements Listener, AutoCloseable {
+final class Progress implements Listener {
     private static final long INTERVAL_NANOS = 10_000_000_000L;
     private static final long BAR_NANOS = 100_000_000L;
 
@@ -51,8 +52,10 @@ final class Progress implements Listener, AutoCloseable {
                         .formatted(saved.step(), saved.path(), 1e-6 * saved.bytes(), saved.seconds()));
             case Event.Anomaly anomaly ->
                 line("step %,d: %s (%s)".formatted(anomaly.step(), anomaly.reason(), anomaly.action()));
-            case Event.Sample sample -> line("step %,d: sample %s".formatted(sample.step(), sample.name()));
-            case Event.Session _, Event.Change _ -> {}
+            case Event.Sample sample ->
+                line("step %,d: sample %s: %s"
+                        .formatted(sample.step(), sample.name(), Reason.cited(sample.prompt() + sample.text())));
+            case Event.Sources _, Event.Session _, Event.Change _ -> {}
         }
     }
 

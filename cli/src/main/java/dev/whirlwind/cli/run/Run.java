@@ -2,10 +2,12 @@ package dev.whirlwind.cli.run;
 
 import dev.whirlwind.cli.PrepareCommand;
 import dev.whirlwind.cli.shared.Engines;
+import dev.whirlwind.cli.shared.Environment;
 import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.cli.terminal.Interruption;
+import dev.whirlwind.cli.terminal.SignalReaction;
 import dev.whirlwind.data.MixedSequences;
 import dev.whirlwind.data.Preparation.OnBadText;
 import dev.whirlwind.data.ShuffledSequences;
@@ -20,12 +22,21 @@ import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.FolderLock;
+import dev.whirlwind.training.Request;
 import dev.whirlwind.training.Trainer;
 import dev.whirlwind.training.checkpoints.RunFolder;
 import dev.whirlwind.training.config.DataOptions;
 import dev.whirlwind.training.config.EngineOptions;
 import dev.whirlwind.training.config.LengthOptions;
 import dev.whirlwind.training.config.TrainConfig;
+import dev.whirlwind.training.config.WatchingOptions;
+import dev.whirlwind.training.evaluation.Prompt;
+import dev.whirlwind.training.evaluation.Samples;
+import dev.whirlwind.training.log.CsvLog;
+import dev.whirlwind.training.log.TensorBoard;
+import dev.whirlwind.training.memory.MemoryNeeds;
+import dev.whirlwind.training.report.LiveReport;
+import dev.whirlwind.training.report.RunHistory;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -45,6 +56,8 @@ import picocli.CommandLine;
  */
 public final class Run implements AutoCloseable {
     public static final String CONFIG = "config.yaml";
+
+    private static final int BEGINNING = 32;
 
     private final Path folder;
     private final TrainConfig config;
@@ -78,14 +91,16 @@ public final class Run implements AutoCloseable {
         DataOptions texts = given.data();
         Path folder = Path.of(texts.out());
         Models.requireEmpty(folder);
-        TrainConfig config = given.with(
-                Map.of(
-                        "model", absolute(texts.model()),
-                        "data", texts.data().stream().map(Run::absolute).toList(),
-                        "valid", texts.valid().stream().map(Run::absolute).toList(),
-                        "replay", texts.replay().stream().map(Run::absolute).toList(),
-                        "out", absolute(texts.out())),
-                "command line");
+        Map<String, Object> places = new LinkedHashMap<>();
+        places.put("model", absolute(texts.model()));
+        places.put("data", texts.data().stream().map(Run::absolute).toList());
+        places.put("valid", texts.valid().stream().map(Run::absolute).toList());
+        places.put("replay", texts.replay().stream().map(Run::absolute).toList());
+        places.put("out", absolute(texts.out()));
+        if (given.watching().samplePrompts() != null) {
+            places.put("sample_prompts", absolute(given.watching().samplePrompts()));
+        }
+        TrainConfig config = given.with(places, "command line");
         // What can be wrong without the texts, which may take long to prepare, is told before anything is created.
         Run run = new Run(config, Path.of(config.data().model()), new Progress(err, name), false);
         run.check();
@@ -221,7 +236,43 @@ public final class Run implements AutoCloseable {
             throw new UsageException("replay and replay_fraction belong together; give both (such as --replay TEXTS"
                     + " --replay-fraction 0.25) or neither");
         }
+        checkSamples();
         checkMemory(stored, MemoryCheck::asOptions);
+    }
+
+    private void checkSamples() {
+        WatchingOptions watching = config.watching();
+        if (watching.sampleEvery() == 0 && watching.samplePrompts() != null) {
+            throw new UsageException("sample_prompts are continued every sample_every steps; give that, too");
+        }
+        if (watching.sampleEvery() > 0
+                && watching.samplePrompts() == null
+                && data.valid().isEmpty()
+                && data.heldOut() == 0) {
+            throw new UsageException("sample_every needs prompts, and no text is held out that could begin them; give"
+                    + " sample_prompts a file with a prompt a line");
+        }
+        Samples.capacity(model, filePrompts(), watching.sampleTokens());
+    }
+
+    private List<Prompt> filePrompts() {
+        WatchingOptions watching = config.watching();
+        return watching.sampleEvery() == 0 || watching.samplePrompts() == null
+                ? List.of()
+                : Prompt.read(Path.of(watching.samplePrompts()), tokenizer);
+    }
+
+    /** Bytes that samples take besides. */
+    private long forSamples() {
+        WatchingOptions watching = config.watching();
+        if (watching.sampleEvery() == 0) {
+            return 0;
+        }
+        List<Prompt> prompts = filePrompts();
+        int capacity = prompts.isEmpty()
+                ? (int) Math.min(model.longestText(), (long) beginning() + watching.sampleTokens())
+                : Samples.capacity(model, prompts, watching.sampleTokens());
+        return MemoryNeeds.sampling(model, capacity, Samples.chunk(capacity));
     }
 
     private void checkMemory(ModelConfig stored, Function<Map<String, Object>, String> words) {
@@ -235,7 +286,7 @@ public final class Run implements AutoCloseable {
                                 length.sequenceLength(model.maxPositions()),
                                 length.accumulation(),
                                 config.memory().recompute(),
-                                0),
+                                forSamples()),
                         words);
     }
 
@@ -306,7 +357,21 @@ public final class Run implements AutoCloseable {
                 heldOut.put("replay", open(data.replay(), "replay", TokenDataset.VALID));
             }
         }
-        return new Trainer.Corpus(sequences, heldOut, tokenizer);
+        return new Trainer.Corpus(sequences, heldOut, tokenizer, prompts(heldOut));
+    }
+
+    /** Tokens of a text's beginning that are a prompt, so that as many may follow. */
+    private int beginning() {
+        return Math.max(1, Math.min(BEGINNING, model.longestText() / 2));
+    }
+
+    private List<Prompt> prompts(Map<String, TokenSource> heldOut) {
+        if (config.watching().sampleEvery() == 0 || config.watching().samplePrompts() != null) {
+            return filePrompts();
+        }
+        return heldOut.entrySet().stream()
+                .map(text -> Prompt.beginning(text.getKey(), text.getValue(), tokenizer, beginning()))
+                .toList();
     }
 
     private TrainingSequences sequences(List<String> paths, String name) {
@@ -338,11 +403,14 @@ public final class Run implements AutoCloseable {
     public Trainer.Outcome train(PrintWriter err) {
         EngineOptions chosen = config.engine();
         Trainer.Outcome outcome;
+        Watchers watchers = new Watchers(progress, held::isHeld);
         try (Interruption _ = Interruption.ending(
                         err, "interrupted while the model was loaded; nothing is lost; go on with: " + goOn());
                 Engine engine = Engines.open(chosen.engine(), chosen.device(), chosen.threads(), chosen.precision());
                 progress;
-                Trainer trainer = new Trainer(engine, held, config, corpus(), progress)) {
+                Trainer trainer = new Trainer(engine, held, config, corpus(), watchers);
+                SignalReaction _ = new SignalReaction("USR1", () -> trainer.ask(Request.CHECKPOINT));
+                SignalReaction _ = new SignalReaction("USR2", () -> trainer.ask(Request.EVALUATION))) {
             if (chosen.engine().equals(Engines.AUTO)) {
                 err.println(Engines.choice(engine));
             }
@@ -350,13 +418,17 @@ public final class Run implements AutoCloseable {
                 progress.note("there is no checkpoint yet: beginning again, from " + data.model());
             }
             progress.begin(trainer.step(), trainer.totalSteps());
-            try (Interruption _ = Interruption.stopping(
-                    err,
-                    () -> {
-                        trainer.stop();
-                        progress.note("stopping; what is done is saved first, unless a second signal ends it at once");
-                    },
-                    "ended at once; the checkpoints are whole; go on from the last one with: " + goOn())) {
+            try (watchers;
+                    Interruption _ = Interruption.stopping(
+                            err,
+                            () -> {
+                                trainer.stop();
+                                progress.note(
+                                        "stopping; what is done is saved first, unless a second signal ends it at once");
+                            },
+                            "ended at once; the checkpoints are whole; go on from the last one with: " + goOn())) {
+                watch(watchers, trainer.step());
+                trainer.tell(Environment.of(engine, model));
                 outcome = trainer.run();
             }
         }
@@ -368,6 +440,20 @@ public final class Run implements AutoCloseable {
                                     + goOn());
         }
         return outcome;
+    }
+
+    /** @param step the steps that are done */
+    private void watch(Watchers watchers, long step) {
+        List<String> forms = config.watching().logTo();
+        String name = folder.getFileName().toString();
+        watchers.add(
+                () -> new LiveReport(folder.resolve("report.html"), RunHistory.read(folder, name, config.toMap())));
+        if (forms.contains(WatchingOptions.TENSORBOARD)) {
+            watchers.add(() -> new TensorBoard(folder.resolve("tensorboard"), step, ConfigFile.yaml(config.toMap())));
+        }
+        if (forms.contains(WatchingOptions.CSV)) {
+            watchers.add(() -> new CsvLog(folder.resolve("metrics.csv"), step));
+        }
     }
 
     private String goOn() {

@@ -46,6 +46,9 @@ public final class TrainerState {
     /** The last step after which the held-out sets were evaluated; -1 for none. */
     public long evaluatedStep = -1;
 
+    /** The last step after which samples were drawn; -1 for none. */
+    public long sampledStep = -1;
+
     /** Lowest loss so far of the first held-out set, in nats; null before the first evaluation. */
     public Double bestLoss;
 
@@ -129,6 +132,8 @@ public final class TrainerState {
                 && isFiniteAndNotNegative(elapsedSeconds)
                 && evaluatedStep >= -1
                 && evaluatedStep <= step
+                && sampledStep >= -1
+                && sampledStep <= step
                 && (bestLoss == null || Double.isFinite(bestLoss))
                 && bestStep >= 0
                 && bestStep <= step

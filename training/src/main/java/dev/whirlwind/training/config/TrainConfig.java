@@ -19,6 +19,7 @@ public record TrainConfig(
         RegularisationOptions regularisation,
         EvaluationOptions evaluation,
         SavingOptions saving,
+        WatchingOptions watching,
         MemoryOptions memory,
         EngineOptions engine) {
 

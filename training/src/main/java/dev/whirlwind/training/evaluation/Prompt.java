@@ -26,9 +26,6 @@ public record Prompt(String name, String text, List<Integer> tokens) {
     /** Each takes its time at every sampling. */
     private static final int MOST = 64;
 
-    /** Tokens of a text's beginning that are a prompt. */
-    private static final int BEGINNING = 32;
-
     public Prompt {
         tokens = List.copyOf(tokens);
     }
@@ -77,9 +74,13 @@ public record Prompt(String name, String text, List<Integer> tokens) {
         }
     }
 
-    /** How a text begins, as a prompt. */
-    public static Prompt beginning(String name, TokenSource source, Tokenizer tokenizer) {
-        int[] tokens = new int[(int) Math.min(BEGINNING, Math.ceilDiv(source.tokens(), 2))];
+    /**
+     * How a text begins, as a prompt.
+     *
+     * @param most tokens that it may have
+     */
+    public static Prompt beginning(String name, TokenSource source, Tokenizer tokenizer, int most) {
+        int[] tokens = new int[(int) Math.min(most, Math.ceilDiv(source.tokens(), 2))];
         source.read(0, tokens, 0, tokens.length);
         return new Prompt(name, tokenizer.decode(tokens), boxed(tokens));
     }

@@ -14,7 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** A run's figures as comma-separated values, one a row: the step, the figure's name and its value. */
-public final class CsvLog implements Listener, AutoCloseable {
+public final class CsvLog implements Listener {
     private static final String HEADINGS = "step,name,value\n";
 
     private final Path file;

@@ -22,6 +22,8 @@ final class Scalars {
                 scalars.put("eval/" + eval.name() + "/loss", eval.loss());
                 scalars.put("eval/" + eval.name() + "/perplexity", eval.perplexity());
             }
+            case Event.Sources read ->
+                read.sources().forEach((name, share) -> scalars.put("data/" + name + "/passes", share.passes()));
             default -> {}
         }
         return scalars;

@@ -14,7 +14,7 @@ import java.util.stream.Collectors;
  * A run's events as TensorBoard reads them, each session's in a file of its own. Messages are those of tensorflow's
  * {@code event.proto}, {@code summary.proto} and {@code tensor.proto}.
  */
-public final class TensorBoard implements Listener, AutoCloseable {
+public final class TensorBoard implements Listener {
     private static final String PREFIX = "events.out.tfevents.";
 
     /** {@code SessionLog.START}: what was written before of the same step and later ones is no longer so. */

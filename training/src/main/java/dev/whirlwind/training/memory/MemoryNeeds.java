@@ -45,6 +45,12 @@ public final class MemoryNeeds {
         return OVERHEAD + tensors(config, (engine, weights) -> new Generator(engine, weights, capacity, chunk));
     }
 
+    /** To continue texts with the weights that are there, beside what these and all else take. */
+    public static long sampling(ModelConfig config, int capacity, int chunk) {
+        long weights = tensors(config, (engine, _) -> {});
+        return tensors(config, (engine, shared) -> new Generator(engine, shared, capacity, chunk)) - weights;
+    }
+
     /** To hold a model's weights. */
     public static long weights(ModelConfig config) {
         return OVERHEAD + tensors(config, (engine, weights) -> {});

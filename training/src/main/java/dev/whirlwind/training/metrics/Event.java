@@ -2,6 +2,7 @@ package dev.whirlwind.training.metrics;
 
 import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
+import dev.whirlwind.data.TrainingSequences;
 import java.util.List;
 import java.util.Map;
 
@@ -12,6 +13,7 @@ import java.util.Map;
     @JsonSubTypes.Type(value = Event.Anomaly.class, name = "anomaly"),
     @JsonSubTypes.Type(value = Event.Eval.class, name = "eval"),
     @JsonSubTypes.Type(value = Event.Saved.class, name = "checkpoint"),
+    @JsonSubTypes.Type(value = Event.Sources.class, name = "sources"),
     @JsonSubTypes.Type(value = Event.Sample.class, name = "sample"),
     @JsonSubTypes.Type(value = Event.Session.class, name = "session"),
     @JsonSubTypes.Type(value = Event.Change.class, name = "change")
@@ -56,6 +58,9 @@ public sealed interface Event {
 
     /** A checkpoint is whole on disk; path is relative to the run. */
     record Saved(long step, String path, long bytes, double seconds) implements Event {}
+
+    /** What the sequences that were trained on so far came from, by the sources' names. */
+    record Sources(long step, Map<String, TrainingSequences.Share> sources) implements Event {}
 
     /**
      * What the model made of a fixed prompt.

@@ -174,6 +174,7 @@ public final class Metrics implements AutoCloseable {
                     case Event.Step _ -> "step";
                     case Event.Eval eval -> "eval " + eval.name();
                     case Event.Sample sample -> "sample " + sample.name();
+                    case Event.Sources _ -> "sources";
                     default -> null;
                 };
                 if (kind != null && firstOfKind.getOrDefault(kind, Long.MAX_VALUE) <= event.step()) {

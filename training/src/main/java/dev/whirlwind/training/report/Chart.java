@@ -17,9 +17,9 @@ final class Chart {
     private static final int SIZE = 1000;
 
     /** So many points are shown as such. */
-    private static final int FEW = 60;
+    private static final int FEW = 25;
 
-    private static final int COLOURS = 6;
+    static final int COLOURS = 6;
 
     /** How a line is drawn: over a fainter one, as that, or dashed. */
     enum Style {

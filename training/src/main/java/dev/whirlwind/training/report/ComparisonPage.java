@@ -136,6 +136,9 @@ public final class ComparisonPage {
         Map<String, List<String>> differing = new LinkedHashMap<>();
         for (RunHistory run : runs) {
             for (String option : run.options.keySet()) {
+                if (option.equals("out")) {
+                    continue;
+                }
                 List<String> values = runs.stream()
                         .map(other -> shown(other.options.get(option)))
                         .toList();

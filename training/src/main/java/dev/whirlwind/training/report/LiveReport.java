@@ -14,7 +14,7 @@ import java.util.function.LongSupplier;
  * Keeps a run's page up to date: after each evaluation and every half a minute, unless that would take more than a
  * hundredth of the run's time, and at its end.
  */
-public final class LiveReport implements Listener, AutoCloseable {
+public final class LiveReport implements Listener {
     private static final long EVERY_NANOS = 30_000_000_000L;
     private static final double SHARE = 0.01;
 

@@ -2,6 +2,7 @@ package dev.whirlwind.training.report;
 
 import static dev.whirlwind.training.report.Html.text;
 
+import dev.whirlwind.data.TrainingSequences;
 import dev.whirlwind.training.metrics.Event;
 import dev.whirlwind.training.report.Chart.Style;
 import dev.whirlwind.training.report.RunHistory.Evaluated;
@@ -41,6 +42,7 @@ public final class ReportPage {
                 + state(run, running)
                 + figures(run)
                 + evaluations(run)
+                + sources(run)
                 + "<h2>Curves</h2>\n"
                 + charts(charts(run), run.step(), "step")
                 + samples(run)
@@ -194,6 +196,32 @@ public final class ReportPage {
 
     static String loss(double value) {
         return String.format(Locale.ROOT, "%.4f", value);
+    }
+
+    private static String sources(RunHistory run) {
+        if (run.sources == null) {
+            return "";
+        }
+        Map<String, TrainingSequences.Share> sources = run.sources.sources();
+        double all = Math.max(
+                1,
+                sources.values().stream()
+                        .mapToLong(TrainingSequences.Share::sequences)
+                        .sum());
+        StringBuilder bar = new StringBuilder();
+        List<List<String>> rows = new ArrayList<>();
+        sources.forEach((name, share) -> {
+            double percent = 100 * share.sequences() / all;
+            bar.append(String.format(
+                    Locale.ROOT, "<i class=\"c%d\" style=\"width:%.2f%%\"></i>", rows.size() % Chart.COLOURS, percent));
+            rows.add(List.of(
+                    name,
+                    String.format(Locale.ROOT, "%,d", share.sequences()),
+                    String.format(Locale.ROOT, "%.1f %%", percent),
+                    String.format(Locale.ROOT, "%.2f", share.passes())));
+        });
+        return "<h2>Sources of the training text</h2>\n<div class=\"share\">" + bar + "</div>\n"
+                + rows(List.of("source", "sequences", "share", "passes over it"), rows);
     }
 
     // ---------------------------------------------------------------------------------------------- curves

@@ -11,6 +11,9 @@ import java.util.SequencedMap;
 
 /** What there is to tell of a run: its events put in order as they come, in memory that does not grow with its length. */
 public final class RunHistory {
+    /** The file of a run that its events are in. */
+    public static final String METRICS = "metrics.jsonl";
+
     /** Of each prompt; every second is forgotten where there are more. */
     private static final int MOST_SAMPLES = 24;
 
@@ -50,6 +53,9 @@ public final class RunHistory {
     /** The last step; null before the first. */
     Event.Step last;
 
+    /** What was trained on; null where that was not told yet. */
+    Event.Sources sources;
+
     long anomaliesForgotten;
     int damagedLines;
 
@@ -65,7 +71,7 @@ public final class RunHistory {
     /** What {@code metrics.jsonl} tells; a run that has none yet has no history. */
     public static RunHistory read(Path run, String name, Map<String, ?> options) {
         RunHistory history = new RunHistory(name, options);
-        Metrics.Story story = Metrics.story(run.resolve("metrics.jsonl"));
+        Metrics.Story story = Metrics.story(run.resolve(METRICS));
         story.events().forEach(history::add);
         history.damagedLines = story.damagedLines();
         return history;
@@ -98,6 +104,7 @@ public final class RunHistory {
                     anomaliesForgotten++;
                 }
             }
+            case Event.Sources read -> sources = read;
             case Event.Session session -> sessions.add(session);
             case Event.Change _ -> {}
         }

@@ -90,6 +90,7 @@ class OptionsTest {
                         "regularisation",
                         "evaluation",
                         "saving",
+                        "watching",
                         "memory",
                         "engine"));
     }

@@ -114,6 +114,24 @@ class TrainConfigTest {
                 .hasMessageContaining("lr times weight_decay is 2.5");
     }
 
+    @Test
+    void logsMayBeNamedWithCommas() {
+        assertThat(TrainConfig.DEFAULTS.watching().logTo()).containsExactly("tensorboard");
+        assertThat(TrainConfig.of(Map.of("log_to", "csv,tensorboard"), "test")
+                        .watching()
+                        .logTo())
+                .containsExactly("csv", "tensorboard");
+        assertThat(TrainConfig.of(Map.of("log_to", List.of("none")), "test")
+                        .watching()
+                        .logTo())
+                .isEmpty();
+        for (String wrong : List.of("wandb", "csv,none", "")) {
+            assertThatThrownBy(() -> TrainConfig.of(Map.of("log_to", List.of(wrong)), "test"))
+                    .hasMessageContaining("log_to is " + wrong)
+                    .hasMessageContaining("tensorboard, csv or both, or none");
+        }
+    }
+
     /** Options are free to change in a run under way, or recorded with its checkpoints. */
     @Test
     void everyOptionIsFreeOrLasting() {
@@ -132,6 +150,11 @@ class TrainConfigTest {
                         "replay",
                         "save_every",
                         "keep",
+                        "sample_every",
+                        "sample_prompts",
+                        "sample_tokens",
+                        "sample_temperature",
+                        "log_to",
                         "recompute",
                         "engine",
                         "device",
