@@ -1,5 +1,6 @@
 package dev.whirlwind.cli;
 
+import dev.whirlwind.cli.evaluation.Result;
 import dev.whirlwind.cli.run.Run;
 import dev.whirlwind.cli.shared.EngineOptions;
 import dev.whirlwind.cli.shared.Models;
@@ -86,7 +87,7 @@ final class DemoCommand implements Callable<Integer> {
     private Output output;
 
     /** What a model makes of both texts, and of a prompt. */
-    private record Measured(Path model, EvalCommand.Result prose, EvalCommand.Result code, String sample) {}
+    private record Measured(Path model, Result prose, Result code, String sample) {}
 
     @Override
     public Integer call() {
@@ -187,16 +188,15 @@ final class DemoCommand implements Callable<Integer> {
         }
     }
 
-    private static EvalCommand.Result evaluate(
-            Path folder, Transformer model, Tokenizer tokenizer, Path text, String name) {
+    private static Result evaluate(Path folder, Transformer model, Tokenizer tokenizer, Path text, String name) {
         TokenDataset heldOut = TokenDataset.open(
                 text, TokenDataset.VALID, model.weights().config().vocabularySize());
         EvaluationWindows windows = new EvaluationWindows(heldOut, SEQUENCE, Convention.OVERLAPPING, MEASURED_WINDOWS);
-        return EvalCommand.Result.of(folder.toString(), name, Evaluation.of(model, windows), windows.bytes(tokenizer));
+        return Result.of(folder.toString(), name, Evaluation.of(model, windows), windows.bytes(tokenizer));
     }
 
     private static Map<String, Object> json(Path folder, Measured before, Measured after, double seconds) {
-        List<EvalCommand.Result> results = new ArrayList<>();
+        List<Result> results = new ArrayList<>();
         for (Measured measured : List.of(before, after)) {
             results.add(measured.prose());
             results.add(measured.code());
@@ -229,7 +229,7 @@ final class DemoCommand implements Callable<Integer> {
                 """);
     }
 
-    private static void row(Table table, String name, EvalCommand.Result before, EvalCommand.Result after) {
+    private static void row(Table table, String name, Result before, Result after) {
         table.row(
                 name,
                 "%,d".formatted(before.predicted()),

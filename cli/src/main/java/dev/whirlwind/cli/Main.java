@@ -2,6 +2,7 @@ package dev.whirlwind.cli;
 
 import dev.whirlwind.cli.bench.BenchCommand;
 import dev.whirlwind.cli.bench.CompareCommand;
+import dev.whirlwind.cli.evaluation.EvalCommand;
 import dev.whirlwind.cli.evaluation.ScoreCommand;
 import dev.whirlwind.cli.run.ReportCommand;
 import dev.whirlwind.cli.run.ResumeCommand;

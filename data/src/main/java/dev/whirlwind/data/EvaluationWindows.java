@@ -29,6 +29,12 @@ public final class EvaluationWindows {
     private final int window;
     private final int predictedPerWindow;
 
+    /** Tokens from one window's first to the next's where they slide and overlap; 0 where they do not. */
+    private final int stride;
+
+    /** Tokens of the source that are read: all, or all but an end-of-text token that nothing follows. */
+    private final long end;
+
     /** Windows of the whole source, and how many of them are taken. */
     private final long all;
 
@@ -52,16 +58,49 @@ public final class EvaluationWindows {
         if (window < 2 || most < 0) {
             throw new IllegalArgumentException(most + " windows of " + window + " tokens");
         }
-        if (source.tokens() < 2) {
-            throw new UserException(
-                    source.name() + " holds " + source.tokens() + " tokens: evaluation needs 2 or more, add text");
-        }
+        requireTokens(source);
         this.source = source;
         this.window = window;
+        stride = 0;
+        end = source.tokens();
         predictedPerWindow = convention == Convention.SEPARATE ? window - 1 : window;
         // A last window counts when it predicts anything: with 2 tokens or more.
         all = Math.ceilDiv(source.tokens() - 1, window);
         count = most == 0 ? Math.toIntExact(all) : (int) Math.min(all, most);
+    }
+
+    private EvaluationWindows(TokenSource source, int window, int stride) {
+        requireTokens(source);
+        this.source = source;
+        this.window = window;
+        this.stride = stride;
+        predictedPerWindow = window - 1;
+        int[] last = new int[1];
+        source.read(source.tokens() - 1, last, 0, 1);
+        end = source.tokens() - (source.tokens() > 2 && endsDocument(last[0]) ? 1 : 0);
+        all = 1 + Math.ceilDiv(Math.max(0, end - window), stride);
+        count = Math.toIntExact(all);
+    }
+
+    /**
+     * Windows that slide: each begins {@code stride} tokens after the one before, and predicts what that did not reach; the
+     * tokens in common are read only. So transformers' page "Perplexity of fixed-length models" does it, to whom a text ends
+     * with its last word: an end-of-text token at the end is left out.
+     *
+     * @param stride from 1 to {@code window}
+     */
+    public static EvaluationWindows sliding(TokenSource source, int window, int stride) {
+        if (window < 2 || stride < 1 || stride > window) {
+            throw new IllegalArgumentException("windows of " + window + " tokens, a stride of " + stride);
+        }
+        return new EvaluationWindows(source, window, stride);
+    }
+
+    private static void requireTokens(TokenSource source) {
+        if (source.tokens() < 2) {
+            throw new UserException(
+                    source.name() + " holds " + source.tokens() + " tokens: evaluation needs 2 or more, add text");
+        }
     }
 
     /** What the text is called. */
@@ -76,11 +115,18 @@ public final class EvaluationWindows {
 
     /** Number of tokens that all windows together predict. */
     public long predicted() {
-        return (count - 1L) * predictedPerWindow + predicted(count - 1);
+        long predicted = 0;
+        for (int i = 0; i < count; i++) {
+            predicted += predicted(i);
+        }
+        return predicted;
     }
 
     /** Number of tokens that all windows together read: those predicted, and the first of each window that is not. */
     public long tokens() {
+        if (stride > 0) {
+            return end;
+        }
         long tokens = predicted();
         for (int i = 0; i < count; i++) {
             boolean predictedBefore = predictedPerWindow == window && i > 0 && start(i) == start(i - 1) + window;
@@ -91,33 +137,44 @@ public final class EvaluationWindows {
 
     /** Place of a window's first token; it predicts the tokens after it. */
     private long start(int i) {
-        return (2L * i + 1) * all / (2L * count) * window;
+        return stride > 0 ? (long) i * stride : (2L * i + 1) * all / (2L * count) * window;
+    }
+
+    /** Place of the first token that a window predicts: its second, or the first that the window before has not. */
+    private long first(int i) {
+        return start(i) + 1 + (stride > 0 && i > 0 && stride < window ? window - stride - 1 : 0);
     }
 
     /** Tokens of a window that anything is predicted from, or after. */
     public int length(int i) {
-        return predicted(i) + window - predictedPerWindow;
+        return (int) (first(i) - start(i)) - 1 + predicted(i) + window - predictedPerWindow;
     }
 
     private int predicted(int i) {
-        return (int) Math.min(predictedPerWindow, source.tokens() - start(i) - 1);
+        return (int) (Math.min(end, start(i) + 1 + predictedPerWindow) - first(i));
+    }
+
+    /** Targets that transformers counts in a window: its tokens but those that the one before has. */
+    public int targets(int i) {
+        return predicted(i) + (i == 0 || stride == window ? 1 : 0);
     }
 
     /**
-     * Writes {@code rows} windows from {@code first} on to {@code tokens} and {@code targets}, {@code [rows * window]};
+     * Writes {@code rows} windows from {@code from} on to {@code tokens} and {@code targets}, {@code [rows * window]};
      * targets are -1 where nothing is predicted, which includes rows past the last window (their tokens are 0).
      *
      * @return the number of predicted tokens in them
      */
-    public int fill(int first, int rows, int[] tokens, int[] targets) {
+    public int fill(int from, int rows, int[] tokens, int[] targets) {
         Arrays.fill(tokens, 0, rows * window, 0);
         Arrays.fill(targets, 0, rows * window, NONE);
         int predicted = 0;
-        for (int row = 0; row < Math.min(rows, count - first); row++) {
-            long start = start(first + row);
-            int n = predicted(first + row);
-            source.read(start, tokens, row * window, (int) Math.min(window, source.tokens() - start));
-            source.read(start + 1, targets, row * window, n);
+        for (int row = 0; row < Math.min(rows, count - from); row++) {
+            long start = start(from + row);
+            int n = predicted(from + row);
+            source.read(start, tokens, row * window, (int) Math.min(window, end - start));
+            long first = first(from + row);
+            source.read(first, targets, row * window + (int) (first - start - 1), n);
             predicted += n;
         }
         return predicted;
@@ -137,7 +194,7 @@ public final class EvaluationWindows {
             documents = new long[count];
             long ended = 0;
             for (int w = 0, from = -1; w < count; from = w++) {
-                ended += ends(from < 0 ? 0 : start(from) + 1, start(w) + 1);
+                ended += ends(from < 0 ? 0 : first(from), first(w));
                 documents[w] = ended;
             }
         }
@@ -160,7 +217,7 @@ public final class EvaluationWindows {
         TokenBytes lengths = new TokenBytes(tokenizer);
         long predicted = 0;
         for (int i = 0; i < count; i++) {
-            predicted += bytes(lengths, start(i) + 1, start(i) + 1 + predicted(i));
+            predicted += bytes(lengths, first(i), first(i) + predicted(i));
         }
         return predicted * ((double) source.sourceBytes() / bytes(lengths, 0, source.tokens()));
     }

@@ -3,6 +3,7 @@ package dev.whirlwind.model;
 import java.util.Arrays;
 import java.util.Set;
 import java.util.function.IntConsumer;
+import java.util.function.IntPredicate;
 
 /** Continues a text token by token, with a key/value cache; one text at a time. */
 public final class Generator {
@@ -32,6 +33,18 @@ public final class Generator {
      * @param listener told of each token as it comes
      */
     public int[] generate(int[] prompt, int length, Sampler sampler, Set<Integer> stops, IntConsumer listener) {
+        return generate(prompt, length, sampler, token -> {
+            listener.accept(token);
+            return stops.contains(token);
+        });
+    }
+
+    /**
+     * The same.
+     *
+     * @param last asked of each token as it comes, whether it ends the text
+     */
+    public int[] generate(int[] prompt, int length, Sampler sampler, IntPredicate last) {
         if (prompt.length == 0) {
             throw new UserException("the prompt is empty; give at least one token to continue from");
         }
@@ -52,14 +65,13 @@ public final class Generator {
         }
         // Many more may be asked for than there is room for.
         int[] out = new int[Math.min(length, cache.capacity() - position)];
-        int last = prompt[prompt.length - 1];
+        int next = prompt[prompt.length - 1];
         for (int i = 0; i < out.length; i++) {
-            decode.inputs().tokens[0] = last;
+            decode.inputs().tokens[0] = next;
             decode.inputs().position = position++;
-            last = sampler.sample(decode.logits(), vocabulary);
-            out[i] = last;
-            listener.accept(last);
-            if (stops.contains(last)) {
+            next = sampler.sample(decode.logits(), vocabulary);
+            out[i] = next;
+            if (last.test(next)) {
                 return Arrays.copyOf(out, i + 1);
             }
         }

@@ -127,6 +127,11 @@ public record MemoryCheck(long available) {
         require("generation", bytes.applyAsLong(size), choices, MemoryCheck::asOptions);
     }
 
+    /** To answer a task's questions. */
+    public void requireTask(Object task, long bytes) {
+        require(task.toString(), bytes, Stream.empty(), MemoryCheck::asOptions);
+    }
+
     /** To make a model. */
     public void requireWeights(ModelConfig model) {
         require("this model", MemoryNeeds.weights(model), Stream.empty(), MemoryCheck::asOptions);

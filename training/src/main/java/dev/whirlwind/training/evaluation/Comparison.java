@@ -46,16 +46,28 @@ public record Comparison(double difference, double low, double high, double pVal
 
     /** Compares two evaluations of the same windows. */
     public static Comparison of(Evaluation first, Evaluation second) {
-        if (!Arrays.equals(predicted(first.windows()), predicted(second.windows()))
-                || !Arrays.equals(predicted(first.documents()), predicted(second.documents()))) {
-            throw new UserException(first.data() + " and " + second.data()
-                    + " are not cut into the same windows; compare models on one text with one tokenizer");
+        Parts parts = Parts.of(first, second);
+        return of(parts.differences(), parts.unit());
+    }
+
+    /** Differences of two evaluations by what is taken as independent. */
+    record Parts(List<Part> differences, Unit unit) {
+        static Parts of(Evaluation first, Evaluation second) {
+            if (!Arrays.equals(predicted(first.windows()), predicted(second.windows()))
+                    || !Arrays.equals(predicted(first.documents()), predicted(second.documents()))) {
+                throw new UserException(first.data() + " and " + second.data()
+                        + " are not cut into the same windows; compare models on one text with one tokenizer");
+            }
+            List<Part> differences = Comparison.differences(first.documents(), second.documents());
+            return equalWeights(differences) >= ENOUGH
+                    ? new Parts(differences, Unit.DOCUMENTS)
+                    : new Parts(blocks(Comparison.differences(first.windows(), second.windows())), Unit.BLOCKS);
         }
-        List<Part> differences = differences(first.documents(), second.documents());
-        if (equalWeights(differences) >= ENOUGH) {
-            return of(differences, Unit.DOCUMENTS);
+
+        /** Whether there are enough to tell anything by. */
+        boolean enough() {
+            return equalWeights(differences) >= ENOUGH;
         }
-        return of(blocks(differences(first.windows(), second.windows())), Unit.BLOCKS);
     }
 
     /** Whether the p-value rejects that both are equally good, at 5 %. */

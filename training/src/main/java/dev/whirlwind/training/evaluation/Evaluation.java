@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.function.BooleanSupplier;
+import java.util.function.IntConsumer;
 
 /**
  * How well a model predicts a held-out text. Its predictions are added up twice, by window and by document, as
@@ -41,11 +42,24 @@ public record Evaluation(String data, long tokens, List<Part> windows, List<Part
     }
 
     /**
+     * The same.
+     *
+     * @param done told of how many windows have been read
+     */
+    public static Evaluation of(Transformer model, EvaluationWindows text, IntConsumer done) {
+        return of(model, text, () -> false, done);
+    }
+
+    /**
      * The same, unless it is to stop.
      *
      * @throws CancellationException when {@code stop} said so before a batch
      */
     public static Evaluation of(Transformer model, EvaluationWindows text, BooleanSupplier stop) {
+        return of(model, text, stop, windows -> {});
+    }
+
+    private static Evaluation of(Transformer model, EvaluationWindows text, BooleanSupplier stop, IntConsumer done) {
         List<Part> windows = new ArrayList<>();
         Documents documents = new Documents();
         int rows;
@@ -60,6 +74,7 @@ public record Evaluation(String data, long tokens, List<Part> windows, List<Part
             for (int row = 0; row < rows; row++) {
                 windows.add(window(model, row, text, text.document(first + row), documents));
             }
+            done.accept(first + rows);
         }
         model.textLength(model.sequence());
         return new Evaluation(text.name(), text.tokens(), windows, documents.done());
@@ -132,6 +147,23 @@ public record Evaluation(String data, long tokens, List<Part> windows, List<Part
     /** Mean negative log-likelihood, nats per token. */
     public double meanNll() {
         return sumNll() / predicted();
+    }
+
+    /**
+     * The mean as the recipe of transformers' page "Perplexity of fixed-length models" adds windows up: each with its mean
+     * loss times its targets less one, also where a window that overlaps the one before predicts as many as it has targets.
+     *
+     * @param text the windows that were read
+     */
+    public double recipeNll(EvaluationWindows text) {
+        double sum = 0;
+        double weights = 0;
+        for (int i = 0; i < windows.size(); i++) {
+            int weight = text.targets(i) - 1;
+            sum += windows.get(i).nll() / windows.get(i).predicted() * weight;
+            weights += weight;
+        }
+        return sum / weights;
     }
 
     /** exp of the mean negative log-likelihood. */

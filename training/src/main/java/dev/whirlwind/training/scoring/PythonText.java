@@ -4,7 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Texts as Python's {@code str} sees them, in code points: the published metrics are defined by what Python does. */
-final class PythonText {
+public final class PythonText {
     private static final int DOTTED_CAPITAL_I = 0x130;
     private static final int CAPITAL_SIGMA = 0x3A3;
     private static final int SMALL_SIGMA = 0x3C3;
@@ -58,7 +58,7 @@ final class PythonText {
     }
 
     /** {@code str.rstrip()}. */
-    static String stripTrailing(String text) {
+    public static String stripTrailing(String text) {
         int end = text.length();
         while (end > 0 && isSpace(text.charAt(end - 1))) {
             end--;
@@ -66,8 +66,17 @@ final class PythonText {
         return text.substring(0, end);
     }
 
+    /** {@code str.strip()}. */
+    public static String strip(String text) {
+        int start = 0;
+        while (start < text.length() && isSpace(text.charAt(start))) {
+            start++;
+        }
+        return stripTrailing(text.substring(start));
+    }
+
     /** {@code str.lower()}: Unicode's full mapping, in which a sigma at the end of a word has a form of its own. */
-    static String lower(String text) {
+    public static String lower(String text) {
         StringBuilder lower = new StringBuilder(text.length());
         int c;
         for (int i = 0; i < text.length(); i += Character.charCount(c)) {
