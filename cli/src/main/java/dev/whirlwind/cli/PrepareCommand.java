@@ -94,6 +94,7 @@ public final class PrepareCommand implements Callable<Integer> {
             summary = prepare(Corpus.of(data, out), tokenizer, heldOut, seed, badText, out, err);
         }
         err.println(ends(tokenizer));
+        summary.heldOutWarning().ifPresent(err::println);
         if (output.isJson()) {
             spec.commandLine().getOut().println(Output.json(summary));
         } else {

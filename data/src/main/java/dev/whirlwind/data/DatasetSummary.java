@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
@@ -50,6 +51,9 @@ public record DatasetSummary(
 
     static final String FILE = "dataset.json";
 
+    /** So many times more or less than was asked for is worth a warning. */
+    private static final double FAR = 2;
+
     private static final JsonMapper JSON =
             JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
@@ -90,6 +94,29 @@ public record DatasetSummary(
         } catch (JacksonException e) {
             throw new UserException(file + ": broken JSON at " + Reason.of(e) + ": prepare the data again", e);
         }
+    }
+
+    /** The part of the text, in bytes, that is held out. */
+    public double heldOutShare() {
+        return (double) valid.bytes() / Math.max(1, train.bytes() + valid.bytes());
+    }
+
+    /**
+     * A warning where that is far from what was asked for, as it may be where documents are few or some of them are long:
+     * each is on one side as a whole.
+     */
+    public Optional<String> heldOutWarning() {
+        double share = heldOutShare();
+        boolean few = heldOut > 0 && (share > FAR * heldOut || share < heldOut / FAR);
+        return few
+                ? Optional.of(
+                        "warning: %.3g %% was to be held out, and %.3g %% of the bytes is, as documents are on one side as a whole (%,d of %,d); split long ones, or give --valid a text of its own"
+                                .formatted(
+                                        100 * heldOut,
+                                        100 * share,
+                                        valid.documents(),
+                                        train.documents() + valid.documents()))
+                : Optional.empty();
     }
 
     byte[] json() {

@@ -36,6 +36,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -86,6 +87,7 @@ public final class Trainer implements AutoCloseable {
     private final LengthOptions length;
     private final Corpus corpus;
     private final SequencedMap<String, EvaluationWindows> heldOut = new LinkedHashMap<>();
+    private final Map<String, Double> heldOutBytes = new HashMap<>();
     private final Listener listener;
     private final RunFolder folder;
     private final Checkpoints checkpoints;
@@ -228,6 +230,11 @@ public final class Trainer implements AutoCloseable {
     /** Optimizer steps of the whole run. */
     public long totalSteps() {
         return totalSteps;
+    }
+
+    /** Training sequences in one pass over the data. */
+    public long sequencesPerEpoch() {
+        return state.sequencesPerEpoch;
     }
 
     /** Optimizer steps done. */
@@ -395,6 +402,11 @@ public final class Trainer implements AutoCloseable {
         return state.evaluatedStep != state.step && !stopping && (asked || state.step == 0 || state.step >= totalSteps);
     }
 
+    /** Bytes that are predicted of a held-out set, which takes a pass over all of its tokens to know. */
+    private double bytes(String name, EvaluationWindows windows) {
+        return heldOutBytes.computeIfAbsent(name, _ -> windows.bytes(corpus.tokenizer()));
+    }
+
     /** Whether evaluations of this step have been told of, now or before; not when the run is to stop. */
     private boolean wasEvaluated() {
         return state.evaluatedStep == state.step
@@ -411,7 +423,13 @@ public final class Trainer implements AutoCloseable {
             } catch (CancellationException e) {
                 return Optional.empty();
             }
-            results.add(new Event.Eval(state.step, text.getKey(), evaluation.meanNll(), evaluation.perplexity()));
+            double bytes = bytes(text.getKey(), text.getValue());
+            results.add(new Event.Eval(
+                    state.step,
+                    text.getKey(),
+                    evaluation.meanNll(),
+                    evaluation.perplexity(),
+                    evaluation.bitsPerByte(bytes)));
         }
         // Only now, so that an evaluation is told of as a whole or not at all.
         results.forEach(this::report);

@@ -21,18 +21,16 @@ import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.tornado.TornadoEngine;
 import dev.whirlwind.training.memory.MemoryNeeds;
+import dev.whirlwind.training.memory.ProcessMemory;
 import dev.whirlwind.training.optimizers.Optimizer;
-import java.io.IOException;
 import java.io.PrintWriter;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.OptionalDouble;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -250,6 +248,7 @@ public final class BenchCommand implements Callable<Integer> {
         double gflops = ModelFlops.step(config, batch, sequence) / median * 1e-9;
         TimedEngine.PerStep traffic = engine.traffic(PROFILED);
         Machine machine = Machine.of(opened, engines.threads());
+        OptionalDouble mostMib = ProcessMemory.mostMib();
         return new Result(
                 engine.name(),
                 engine.description(),
@@ -262,7 +261,7 @@ public final class BenchCommand implements Callable<Integer> {
                 gflops,
                 machine == null ? null : machine.gflops(),
                 machine == null ? null : gflops / machine.gflops(),
-                peakRssMib(),
+                mostMib.isPresent() ? mostMib.getAsDouble() : null,
                 machine == null ? null : machine.memory(),
                 opened instanceof TornadoEngine tornado ? tornado.compileSeconds() : null,
                 engine.rows(PROFILED),
@@ -405,21 +404,6 @@ public final class BenchCommand implements Callable<Integer> {
         transformer.forwardBackward();
         optimizer.update(1e-5, optimizer.gradientNorm());
         return (System.nanoTime() - start) * 1e-9;
-    }
-
-    /** Most memory that the process has had, in MiB; null where the system does not tell. */
-    private static Double peakRssMib() {
-        Path status = Path.of("/proc/self/status");
-        if (!Files.isReadable(status)) {
-            return null;
-        }
-        try {
-            Matcher matcher =
-                    Pattern.compile("VmHWM:\\s+(\\d+) kB").matcher(Files.readString(status, StandardCharsets.US_ASCII));
-            return matcher.find() ? Long.parseLong(matcher.group(1)) / 1024.0 : null;
-        } catch (IOException e) {
-            return null;
-        }
     }
 
     private void print(Result r) {

@@ -3,11 +3,13 @@ package dev.whirlwind.cli.run;
 import dev.whirlwind.cli.PrepareCommand;
 import dev.whirlwind.cli.shared.Engines;
 import dev.whirlwind.cli.shared.Environment;
+import dev.whirlwind.cli.shared.Machine;
 import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.cli.terminal.Interruption;
 import dev.whirlwind.cli.terminal.SignalReaction;
+import dev.whirlwind.data.DatasetSummary;
 import dev.whirlwind.data.MixedSequences;
 import dev.whirlwind.data.Preparation.OnBadText;
 import dev.whirlwind.data.ShuffledSequences;
@@ -45,6 +47,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.SequencedMap;
 import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Collectors;
@@ -123,6 +126,7 @@ public final class Run implements AutoCloseable {
     private void begin(PrintWriter err) {
         boolean begun = false;
         try {
+            log();
             // Before the texts, so that resume knows a run that is stopped or killed while it prepares them.
             ConfigFile.write(folder.resolve(CONFIG), config.toMap());
             boolean prepared = prepare(err);
@@ -164,6 +168,7 @@ public final class Run implements AutoCloseable {
             // The original model may be gone.
             Run run = new Run(config, held.newest().orElse(Path.of(config.data().model())), progress, true);
             run.held = held;
+            run.log();
             run.checkMemory(run.model, run::asChanges);
             if (run.prepare(err)) {
                 progress.note(PrepareCommand.ends(run.tokenizer));
@@ -220,6 +225,12 @@ public final class Run implements AutoCloseable {
                     "");
         }
         ConfigFile.write(file, begun.with(lasting, "command line").toMap());
+    }
+
+    private void log() {
+        if (config.saving().log() != null) {
+            progress.logTo(new RunLog(Path.of(config.saving().log())));
+        }
     }
 
     private void check() {
@@ -327,9 +338,7 @@ public final class Run implements AutoCloseable {
     }
 
     private TokenDataset open(List<String> paths, String name, String split) {
-        Path prepared = isPrepared(paths)
-                ? Path.of(paths.getFirst())
-                : folder.resolve("data").resolve(name);
+        Path prepared = folder(paths, name);
         TokenDataset dataset = TokenDataset.open(prepared, split, model.vocabularySize(), String.join(", ", paths));
         dataset.requireTokenizer(tokenizer);
         if (!dataset.isChecked() && unchecked.add(prepared)) {
@@ -338,6 +347,13 @@ public final class Run implements AutoCloseable {
                             + " them, prepare it again");
         }
         return dataset;
+    }
+
+    /** Where the tokens of texts are. */
+    private Path folder(List<String> paths, String name) {
+        return isPrepared(paths)
+                ? Path.of(paths.getFirst())
+                : folder.resolve("data").resolve(name);
     }
 
     private Trainer.Corpus corpus() {
@@ -392,6 +408,7 @@ public final class Run implements AutoCloseable {
             result.put("run", folder.toString());
             result.put("step", outcome.step());
             result.put("interrupted", outcome.interrupted());
+            result.put("held_out", new Closing(metrics()).texts());
             command.getOut().println(Output.json(result));
         } else if (!outcome.interrupted()) {
             command.getOut().println(folder.resolve("final"));
@@ -402,44 +419,79 @@ public final class Run implements AutoCloseable {
     /** Trains to the end, or until a signal comes. */
     public Trainer.Outcome train(PrintWriter err) {
         EngineOptions chosen = config.engine();
-        Trainer.Outcome outcome;
-        Watchers watchers = new Watchers(progress, held::isHeld);
-        try (Interruption _ = Interruption.ending(
-                        err, "interrupted while the model was loaded; nothing is lost; go on with: " + goOn());
-                Engine engine = Engines.open(chosen.engine(), chosen.device(), chosen.threads(), chosen.precision());
-                progress;
-                Trainer trainer = new Trainer(engine, held, config, corpus(), watchers);
-                SignalReaction _ = new SignalReaction("USR1", () -> trainer.ask(Request.CHECKPOINT));
-                SignalReaction _ = new SignalReaction("USR2", () -> trainer.ask(Request.EVALUATION))) {
-            if (chosen.engine().equals(Engines.AUTO)) {
-                err.println(Engines.choice(engine));
+        try (progress) {
+            Trainer.Outcome outcome;
+            Watchers watchers = new Watchers(progress, held::isHeld);
+            try (Interruption _ = Interruption.ending(
+                            err, "interrupted while the model was loaded; nothing is lost; go on with: " + goOn());
+                    Engine engine =
+                            Engines.open(chosen.engine(), chosen.device(), chosen.threads(), chosen.precision());
+                    Trainer trainer = new Trainer(engine, held, config, corpus(), watchers);
+                    SignalReaction _ = new SignalReaction("USR1", () -> trainer.ask(Request.CHECKPOINT));
+                    SignalReaction _ = new SignalReaction("USR2", () -> trainer.ask(Request.EVALUATION))) {
+                if (chosen.engine().equals(Engines.AUTO)) {
+                    progress.say(Engines.choice(engine));
+                }
+                if (resumed && trainer.step() == 0) {
+                    progress.note("there is no checkpoint yet: beginning again, from " + data.model());
+                }
+                Regime regime = new Regime(config, model, texts(), trainer.sequencesPerEpoch(), trainer.totalSteps());
+                regime.lines().forEach(progress::note);
+                progress.begin(
+                        trainer.step(),
+                        trainer.totalSteps(),
+                        new Progress.Work(regime.flopsPerToken(), Machine.cpuPeak(engine, chosen.threads())));
+                try (watchers;
+                        Interruption _ = Interruption.stopping(
+                                err,
+                                () -> {
+                                    trainer.stop();
+                                    progress.note(
+                                            "stopping; what is done is saved first, unless a second signal ends it"
+                                                    + " at once");
+                                },
+                                "ended at once; the checkpoints are whole; go on from the last one with: " + goOn())) {
+                    watch(watchers, trainer.step());
+                    trainer.tell(Environment.of(engine, model));
+                    outcome = trainer.run();
+                }
+            } catch (UserException e) {
+                progress.failed(e.getMessage());
+                throw e;
+            } finally {
+                progress.end();
             }
-            if (resumed && trainer.step() == 0) {
-                progress.note("there is no checkpoint yet: beginning again, from " + data.model());
+            if (outcome.interrupted()) {
+                progress.say(
+                        outcome.step() == 0
+                                ? "interrupted before the first step was done; begin again with: " + goOn()
+                                : "interrupted after step " + outcome.step() + "; everything is saved; go on with: "
+                                        + goOn());
+            } else {
+                new Closing(metrics()).lines().forEach(progress::say);
+                progress.say("next: whirlwind generate --model " + folder.resolve("final") + " --prompt \"...\"");
+                progress.say("next: whirlwind eval --model " + data.model() + " " + folder.resolve("final")
+                        + " --data TEXT");
             }
-            progress.begin(trainer.step(), trainer.totalSteps());
-            try (watchers;
-                    Interruption _ = Interruption.stopping(
-                            err,
-                            () -> {
-                                trainer.stop();
-                                progress.note(
-                                        "stopping; what is done is saved first, unless a second signal ends it at once");
-                            },
-                            "ended at once; the checkpoints are whole; go on from the last one with: " + goOn())) {
-                watch(watchers, trainer.step());
-                trainer.tell(Environment.of(engine, model));
-                outcome = trainer.run();
-            }
+            return outcome;
         }
-        if (outcome.interrupted()) {
-            err.println(
-                    outcome.step() == 0
-                            ? "interrupted before the first step was done; begin again with: " + goOn()
-                            : "interrupted after step " + outcome.step() + "; everything is saved; go on with: "
-                                    + goOn());
+    }
+
+    private Path metrics() {
+        return folder.resolve("metrics.jsonl");
+    }
+
+    /** What is known of the run's texts. */
+    private SequencedMap<String, DatasetSummary> texts() {
+        SequencedMap<String, DatasetSummary> texts = new LinkedHashMap<>();
+        texts.put("data", DatasetSummary.read(folder(data.data(), "new")));
+        if (!data.valid().isEmpty()) {
+            texts.put("valid", DatasetSummary.read(folder(data.valid(), "valid")));
         }
-        return outcome;
+        if (!data.replay().isEmpty()) {
+            texts.put("replay", DatasetSummary.read(folder(data.replay(), "replay")));
+        }
+        return texts;
     }
 
     /** @param step the steps that are done */
@@ -462,6 +514,7 @@ public final class Run implements AutoCloseable {
 
     @Override
     public void close() {
+        progress.close();
         held.close();
     }
 

@@ -1,5 +1,6 @@
 package dev.whirlwind.cli.shared;
 
+import dev.whirlwind.cpu.CpuEngine;
 import dev.whirlwind.cpu.MemoryBenchmark;
 import dev.whirlwind.cpu.PeakBenchmark;
 import dev.whirlwind.model.Engine;
@@ -13,6 +14,7 @@ import dev.whirlwind.tornado.TornadoEngine;
  */
 public record Machine(double gflops, Memory memory) {
     private static final int PEAK_MEASUREMENTS = 30;
+    private static final int QUICK_MEASUREMENTS = 5;
     private static final int MEMORY_MEASUREMENTS = 10;
 
     /**
@@ -22,6 +24,11 @@ public record Machine(double gflops, Memory memory) {
      * @param read of reading only; null of a GPU
      */
     public record Memory(double copy, Double read) {}
+
+    /** What the CPU's cores give, measured in a tenth of a second; null where an engine computes elsewhere. */
+    public static Double cpuPeak(Engine engine, int threads) {
+        return engine instanceof CpuEngine ? PeakBenchmark.gflops(Engines.threads(threads), QUICK_MEASUREMENTS) : null;
+    }
 
     /** Of what an engine runs on; null for one that nothing is known to compare with. */
     public static Machine of(Engine engine, int threads) {

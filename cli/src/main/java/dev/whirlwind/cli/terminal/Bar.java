@@ -8,9 +8,6 @@ public final class Bar {
     private static final int SHORTEST = 10;
     private static final int LONGEST = 40;
 
-    /** So many figures come before the bar itself, as the percentage says the same. */
-    private static final int MORE_IMPORTANT = 2;
-
     private static final String TO_START_AND_CLEAR = "\r\u001B[K";
 
     private final PrintWriter err;
@@ -41,24 +38,23 @@ public final class Bar {
         err.flush();
     }
 
-    /** The bar stays as it is, and what is printed from now on comes below it. */
+    /** Takes it away. */
     public void end() {
-        err.println();
+        err.print(TO_START_AND_CLEAR);
+        err.flush();
     }
 
+    /** All figures that there is room for, and a bar where some is left after that. */
     static String line(String name, long done, long total, List<String> figures, int width) {
         StringBuilder line =
                 new StringBuilder("%s %3d %%".formatted(name, total == 0 ? 100 : Math.min(100, 100 * done / total)));
-        int room = width - line.length() - " []".length();
+        int room = width - line.length();
         String shown = "";
-        for (int i = 0; i < figures.size(); i++) {
-            String more = shown + (i == 0 ? " " : ", ") + figures.get(i);
-            if (more.length() > room - (i < MORE_IMPORTANT ? 0 : SHORTEST)) {
-                break;
-            }
-            shown = more;
+        for (String figure : figures) {
+            String more = shown + (shown.isEmpty() ? " " : ", ") + figure;
+            shown = more.length() <= room ? more : shown;
         }
-        int length = Math.min(room - shown.length(), LONGEST);
+        int length = Math.min(room - shown.length() - " []".length(), LONGEST);
         if (length >= SHORTEST) {
             int full = (int) (total == 0 ? length : length * Math.min(done, total) / total);
             line.append(" [")

@@ -241,7 +241,7 @@ class RunTest {
         assertThat(ConfigFile.read(run.resolve("config.yaml")).toString()).contains("steps=5", "engine=\"cpu\"");
         assertThat(run.resolve("metrics.jsonl"))
                 .content()
-                .contains("{\"event\":\"change\",\"step\":3,\"changes\":[\"the length in steps was 3 and is 5\"]}");
+                .contains("{\"event\":\"change\",\"step\":3,\"changes\":[\"the length in steps was 3 and is 5\"],");
         Cli.run("resume", run, "--steps", 4).fails("steps was 5 and is 4", "--change");
 
         Cli.run("resume", run, "--epochs", 1, "--lr", 2e-3)
@@ -261,6 +261,42 @@ class RunTest {
                 .fails("steps was 3 and is 6; the learning rate would jump from 0.000100 to 0.000550", "--change");
         assertThat(Cli.run("resume", run, "--steps", 6, "--change").succeeds().err())
                 .contains("from step 3 on: steps was 3 and is 6");
+    }
+
+    @Test
+    void aRunSaysWhatItWillDoAndWhatItHasComeTo() throws IOException {
+        Path model = Cli.model(temp.resolve("model"));
+        Path texts = Cli.texts(temp.resolve("texts"));
+        Path run = temp.resolve("run");
+        Path log = temp.resolve("log.txt");
+        Cli.Result result = Cli.run(more(train(model, texts, run, 3), "--held-out", 0.01, "--log", log))
+                .succeeds();
+        assertThat(result.err())
+                .contains(
+                        "train: model of 15,480 parameters",
+                        "train: data: 9 documents, ",
+                        "; held out: 1 documents, ",
+                        "train: warning: 1.00 % was to be held out, and ",
+                        "train: replay: 9 documents, ",
+                        "train: 3 steps of 2 sequences of 16 tokens: 96 tokens, ",
+                        "train: memory: about ",
+                        "3 steps, 96 tokens in ",
+                        "best is step 3, after step 3",
+                        "next: whirlwind generate --model " + run.resolve("final"))
+                .containsPattern("step 3: valid perplexity [\\d.]+ \\(loss [\\d.]+, [\\d.]+ bits per byte\\)")
+                .containsPattern("\nvalid( +[\\d.]+){6} +-[\\d.]+ %\nreplay( +[\\d.]+){6} ");
+        assertThat(log)
+                .content()
+                .contains("Z train: step 3 of 3  loss ", "Z best is step 3", "Z next: ")
+                .doesNotContain("\u001B");
+        JsonNode json =
+                Cli.run("resume", run, "--json", "--log", log).succeeds().json();
+        assertThat(json.path("held_out").path(0).path("after").path("step").intValue())
+                .isEqualTo(3);
+        assertThat(json.path("held_out").path(0).path("name").stringValue()).isEqualTo("valid");
+        assertThat(log).content().contains("going on after step 3 of 3");
+        Cli.run(more(train(model, texts, temp.resolve("other"), 3), "--log", temp.resolve("none/log")))
+                .fails("none/log: cannot be written", "--log");
     }
 
     private static Object[] more(Object[] args, Object... more) {

@@ -6,8 +6,8 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class BarTest {
-    private static final List<String> FIGURES =
-            List.of("1234/20000", "loss 3.456", "1:02:03 left", "12,345 tokens/s", "lr 1e-04");
+    private static final List<String> FIGURES = List.of(
+            "1234/20000", "loss 3.456", "lr 1.00e-04", "12.3k tokens/s", "1:02:03 left", "55 % of peak", "1.2 GB");
 
     private static String line(int width) {
         return Bar.line("train", 1234, 20_000, FIGURES, width);
@@ -16,12 +16,13 @@ class BarTest {
     @Test
     void leavesOutWhatDoesNotFit() {
         assertThat(line(120))
-                .isEqualTo("train   6 % [==" + " ".repeat(38)
-                        + "] 1234/20000, loss 3.456, 1:02:03 left, 12,345 tokens/s, lr 1e-04");
-        assertThat(line(78))
-                .isEqualTo("train   6 % [          ] 1234/20000, loss 3.456, 1:02:03 left, 12,345 tokens/s");
+                .isEqualTo("train   6 % [=" + " ".repeat(17)
+                        + "] 1234/20000, loss 3.456, lr 1.00e-04, 12.3k tokens/s, 1:02:03 left, 55 % of peak, 1.2 GB");
+        // The bar says what the percentage says, and so gives way to figures.
+        assertThat(line(79)).isEqualTo("train   6 % 1234/20000, loss 3.456, lr 1.00e-04, 12.3k tokens/s, 1:02:03 left");
+        assertThat(line(62)).isEqualTo("train   6 % 1234/20000, loss 3.456, lr 1.00e-04, 1:02:03 left");
         assertThat(line(39)).isEqualTo("train   6 % 1234/20000, loss 3.456");
-        assertThat(line(24)).isEqualTo("train   6 % [          ]");
+        assertThat(line(22)).isEqualTo("train   6 % 1234/20000");
     }
 
     @Test

@@ -27,7 +27,14 @@ public record SavingOptions(
                 label = "BYTES",
                 range = Range.POSITIVE,
                 help = "Most bytes of one safetensors file.")
-        long shardBytes) {
+        long shardBytes,
+
+        @Option(
+                label = "FILE",
+                range = Range.PATH,
+                free = true,
+                help = "Add what is told on standard error to a file, too, with the time.")
+        String log) {
 
     public SavingOptions {
         Range.require(saveDtype == null || saveDtype.convertible(), "save_dtype", saveDtype, "F32, BF16, F16 or F64");

@@ -1,5 +1,6 @@
 package dev.whirlwind.training.metrics;
 
+import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import dev.whirlwind.data.TrainingSequences;
@@ -53,8 +54,23 @@ public sealed interface Event {
         }
     }
 
-    /** The mean negative log-likelihood (nats per token) of a held-out set. */
-    record Eval(long step, String name, double loss, double perplexity) implements Event {}
+    /**
+     * An evaluation of a held-out set.
+     *
+     * @param loss mean negative log-likelihood, nats per token
+     * @param bitsPerByte of its text; null in lines of older versions
+     */
+    record Eval(
+            long step,
+            String name,
+            double loss,
+            double perplexity,
+            @JsonInclude(JsonInclude.Include.NON_NULL) Double bitsPerByte)
+            implements Event {
+        public Eval(long step, String name, double loss, double perplexity) {
+            this(step, name, loss, perplexity, null);
+        }
+    }
 
     /** A checkpoint is whole on disk; path is relative to the run. */
     record Saved(long step, String path, long bytes, double seconds) implements Event {}

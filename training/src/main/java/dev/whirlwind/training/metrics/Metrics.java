@@ -6,6 +6,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.Storage;
+import dev.whirlwind.training.memory.ProcessMemory;
 import java.io.BufferedInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -14,15 +15,19 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalDouble;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.ObjectReader;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * {@code metrics.jsonl}: one JSON object a line, each written by a single append as it happens. A resumed run first
@@ -36,8 +41,18 @@ public final class Metrics implements AutoCloseable {
     /** Bytes, of any line that we write; what is longer is damaged. */
     private static final int LONGEST = 1 << 20;
 
+    /** What lines have beside the event: UTC, and MiB. */
+    private static final String TIME = "time";
+
+    private static final String MEMORY = "memory_mib";
+
     private final Path file;
     private final FileChannel channel;
+
+    /** Not read more often than once a second. */
+    private OptionalDouble memory = OptionalDouble.empty();
+
+    private Instant memoryRead;
 
     private Metrics(Path file, FileChannel channel) {
         this.file = file;
@@ -213,8 +228,21 @@ public final class Metrics implements AutoCloseable {
         return new UserException(file + ": cannot be read (" + Reason.of(e) + ")", e);
     }
 
+    /** Adds a line: the event, when it happened, and with a step the process's memory. */
     public void append(Event event) {
-        ByteBuffer line = ByteBuffer.wrap((Json.MAPPER.writeValueAsString(event) + "\n").getBytes(UTF_8));
+        ObjectNode json = Json.MAPPER.valueToTree(event);
+        Instant now = Instant.now();
+        if (event instanceof Event.Step) {
+            if (memoryRead == null || memoryRead.plusSeconds(1).isBefore(now)) {
+                memory = ProcessMemory.mib();
+                memoryRead = now;
+            }
+            memory.ifPresent(mib -> json.put(MEMORY, Math.rint(mib)));
+        }
+        if (!json.has(TIME)) {
+            json.put(TIME, now.truncatedTo(ChronoUnit.MILLIS).toString());
+        }
+        ByteBuffer line = ByteBuffer.wrap((Json.MAPPER.writeValueAsString(json) + "\n").getBytes(UTF_8));
         try {
             Storage.writeFully(channel, line);
         } catch (IOException e) {
@@ -242,7 +270,14 @@ public final class Metrics implements AutoCloseable {
 
     private static Event parse(byte[] line) {
         try {
-            Event event = LINES.readValue(line);
+            if (!(Json.MAPPER.readTree(line) instanceof ObjectNode json)) {
+                return null;
+            }
+            json.remove(MEMORY);
+            if (!json.path("event").asString("").equals("session")) {
+                json.remove(TIME);
+            }
+            Event event = LINES.readValue(json);
             return event == null || event.step() < 0 ? null : event;
         } catch (JacksonException e) {
             return null;

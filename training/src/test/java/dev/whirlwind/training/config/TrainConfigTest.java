@@ -150,6 +150,7 @@ class TrainConfigTest {
                         "replay",
                         "save_every",
                         "keep",
+                        "log",
                         "sample_every",
                         "sample_prompts",
                         "sample_tokens",

@@ -3,10 +3,13 @@ package dev.whirlwind.training.metrics;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.annotation.JsonSubTypes;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.WatchedDisk;
 import dev.whirlwind.training.checkpoints.Checkpoints;
+import dev.whirlwind.training.memory.ProcessMemory;
 import java.io.IOException;
+import java.lang.reflect.RecordComponent;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,6 +17,7 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -45,7 +49,12 @@ class MetricsTest {
                 new Event.Eval(1, "general", 2, 7.5),
                 new Event.Saved(1, "checkpoints/step-00000001", 10, 0.25),
                 new Event.Anomaly(2, Double.NaN, 3, "the loss is NaN", "skip"));
+        assertThat(Files.readAllLines(file)).allMatch(line -> line.matches(".*,\"time\":\"20..-.*T.*Z\"}"));
+        String step = Files.readAllLines(file).getFirst();
+        assertThat(step.contains("\"memory_mib\":"))
+                .isEqualTo(ProcessMemory.mib().isPresent());
         assertThat(Files.readAllLines(file))
+                .map(line -> line.replaceAll(",\"memory_mib\":[^,]+|,\"time\":\"[^\"]+\"", ""))
                 .containsExactly(
                         "{\"event\":\"step\",\"step\":1,\"tokens\":64,\"loss\":2.5,\"lr\":1.0E-4,\"grad_norm\":0.75,"
                                 + "\"tokens_per_second\":1000.0,\"elapsed_seconds\":0.5}",
@@ -54,6 +63,22 @@ class MetricsTest {
                                 + "\"seconds\":0.25}",
                         "{\"event\":\"anomaly\",\"step\":2,\"loss\":\"NaN\",\"grad_norm\":3.0,\"reason\":\"the loss is NaN\",\"action\":\"skip\"}");
         assertThat(Metrics.read(file)).hasSize(4).startsWith(step(1));
+    }
+
+    @Test
+    void everyFieldIsDocumented() {
+        for (Class<?> kind : Event.class.getPermittedSubclasses()) {
+            for (RecordComponent field : kind.getRecordComponents()) {
+                assertThat(Path.of("../docs/metrics.md"))
+                        .content()
+                        .contains("`"
+                                + field.getName().replaceAll("([A-Z])", "_$1").toLowerCase(Locale.ROOT) + "`");
+            }
+        }
+        for (JsonSubTypes.Type kind :
+                Event.class.getAnnotation(JsonSubTypes.class).value()) {
+            assertThat(Path.of("../docs/metrics.md")).content().contains("| `" + kind.name() + "` | |");
+        }
     }
 
     private static Event.Saved saved(long step) {

@@ -1,0 +1,85 @@
+package dev.whirlwind.cli.run;
+
+import dev.whirlwind.cli.cost.ModelFlops;
+import dev.whirlwind.data.DatasetSummary;
+import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.ParameterLayout;
+import dev.whirlwind.training.config.LengthOptions;
+import dev.whirlwind.training.config.TrainConfig;
+import dev.whirlwind.training.memory.AvailableMemory;
+import dev.whirlwind.training.memory.MemoryNeeds;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.SequencedMap;
+
+/**
+ * What a run is about to do, told before its first step.
+ *
+ * @param texts by the option that names them: data, valid, replay
+ * @param perEpoch training sequences in a pass over data, replayed ones included
+ */
+record Regime(
+        TrainConfig config,
+        ModelConfig model,
+        SequencedMap<String, DatasetSummary> texts,
+        long perEpoch,
+        long totalSteps) {
+
+    List<String> lines() {
+        List<String> lines = new ArrayList<>();
+        LengthOptions length = config.length();
+        int sequence = length.sequenceLength(model.maxPositions());
+        lines.add("model of %,d parameters".formatted(new ParameterLayout(model).parameterCount()));
+        for (Map.Entry<String, DatasetSummary> text : texts.entrySet()) {
+            DatasetSummary summary = text.getValue();
+            lines.add("%s: %s%s".formatted(text.getKey(), words(summary.train()), heldOut(summary)));
+            summary.heldOutWarning().ifPresent(lines::add);
+        }
+        long perStep = (long) length.batch() * length.accumulation();
+        long sequences = Math.min(length.totalSequences(perEpoch), totalSteps * perStep);
+        lines.add("%,d steps of %s sequences of %,d tokens: %,d tokens, %.3g epochs"
+                .formatted(
+                        totalSteps,
+                        length.accumulation() == 1
+                                ? "%,d".formatted(length.batch())
+                                : "%,d x %,d".formatted(length.accumulation(), length.batch()),
+                        sequence,
+                        sequences * sequence,
+                        (double) sequences / perEpoch));
+        lines.add("memory: about %.1f GB, and %.1f GB can be had"
+                .formatted(
+                        1e-9
+                                * MemoryNeeds.training(
+                                        model,
+                                        length.batch(),
+                                        sequence,
+                                        config.memory().recompute()),
+                        1e-9 * AvailableMemory.bytes()));
+        return lines;
+    }
+
+    /** What a token of a step costs. */
+    double flopsPerToken() {
+        int sequence = config.length().sequenceLength(model.maxPositions());
+        return ModelFlops.step(model, 1, sequence) / sequence;
+    }
+
+    private static String words(DatasetSummary.Split split) {
+        return "%,d documents, %s, %,d tokens".formatted(split.documents(), bytes(split.bytes()), split.tokens());
+    }
+
+    private static String heldOut(DatasetSummary summary) {
+        return summary.valid().tokens() == 0
+                ? ""
+                : "; held out: %,d documents, %s (%.1f %% of the bytes)"
+                        .formatted(
+                                summary.valid().documents(),
+                                bytes(summary.valid().bytes()),
+                                100 * summary.heldOutShare());
+    }
+
+    private static String bytes(long bytes) {
+        return Progress.short3((double) bytes) + "B";
+    }
+}
