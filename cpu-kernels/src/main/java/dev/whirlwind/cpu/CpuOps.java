@@ -5,6 +5,7 @@ import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.AttentionShape;
 import dev.whirlwind.model.Dropout;
 import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.Objective;
 import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.Tensor;
 import java.lang.foreign.Arena;
@@ -383,6 +384,39 @@ final class CpuOps implements Ops {
         checkTargets(rows, vocabulary);
         headLoss.backward(
                 at(nll, rows),
+                at(dx, rows, width),
+                at(dweight, vocabulary, width),
+                at(x, rows, width),
+                at(weight, vocabulary, width),
+                inputs.targets,
+                inputs.lossScale,
+                rows,
+                width,
+                vocabulary);
+    }
+
+    @Override
+    public void headObjectiveBackward(
+            Tensor losses,
+            Tensor dx,
+            Tensor dweight,
+            Tensor x,
+            Tensor weight,
+            Objective.Teacher teacher,
+            Objective objective,
+            int rows,
+            int width,
+            int vocabulary) {
+        checkTargets(rows, vocabulary);
+        headLoss.objective(
+                teacher == null
+                        ? new HeadLoss.Aim(objective, 0, 0, 0)
+                        : new HeadLoss.Aim(
+                                objective,
+                                at(teacher.x(), rows, teacher.width()),
+                                at(teacher.weight(), vocabulary, teacher.width()),
+                                teacher.width()),
+                at(losses, 2, rows),
                 at(dx, rows, width),
                 at(dweight, vocabulary, width),
                 at(x, rows, width),

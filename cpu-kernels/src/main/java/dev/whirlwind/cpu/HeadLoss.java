@@ -6,6 +6,7 @@ import static dev.whirlwind.cpu.Memory.ORDER;
 import static dev.whirlwind.cpu.Memory.SPECIES;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
+import dev.whirlwind.model.Objective;
 import dev.whirlwind.model.Ops;
 import java.lang.foreign.Arena;
 import jdk.incubator.vector.FloatVector;
@@ -38,9 +39,16 @@ final class HeadLoss implements Workers.Task {
     private long nll;
     private float lossScale;
     private boolean gradient;
+    private Aim aim;
+    private long teacherLogits;
+    private long teacherCapacity;
+    private int rows;
     private int firstRow;
     private int vocabulary;
     private int step;
+
+    /** Another objective, with the addresses of the teacher's rows and head; 0 where there is none. */
+    record Aim(Objective objective, long teacherX, long teacherWeight, int teacherWidth) {}
 
     /** Takes memory for logits from the arena when it is first used. */
     HeadLoss(Workers workers, Gemm gemm, Arena arena) {
@@ -79,6 +87,26 @@ final class HeadLoss implements Workers.Task {
         chunks(nll, dx, dweight, x, weight, targets, rows, width, vocabulary);
     }
 
+    /** As {@link #backward} for another objective, whose values follow those of nll: losses [2, rows]. */
+    void objective(
+            Aim aim,
+            long losses,
+            long dx,
+            long dweight,
+            long x,
+            long weight,
+            int[] targets,
+            float lossScale,
+            int rows,
+            int width,
+            int vocabulary) {
+        this.aim = aim;
+        this.rows = rows;
+        Memory.zero(losses + 4L * rows, rows);
+        backward(losses, dx, dweight, x, weight, targets, lossScale, rows, width, vocabulary);
+        this.aim = null;
+    }
+
     private void chunks(
             long nll, long dx, long dweight, long x, long weight, int[] targets, int rows, int width, int vocabulary) {
         this.nll = nll;
@@ -100,6 +128,26 @@ final class HeadLoss implements Workers.Task {
                 continue;
             }
             gemm.abT(logits, step, in, width, weight, width, 0, count, vocabulary, width, false);
+            if (aim != null && aim.teacherX() != 0) {
+                int teacherWidth = aim.teacherWidth();
+                if (teacherCapacity < (long) count * step) {
+                    teacherCapacity = (long) count * step;
+                    teacherLogits = Memory.allocate(arena, teacherCapacity).address();
+                }
+                long seen = aim.teacherX() + 4L * firstRow * teacherWidth;
+                gemm.abT(
+                        teacherLogits,
+                        step,
+                        seen,
+                        teacherWidth,
+                        aim.teacherWeight(),
+                        teacherWidth,
+                        0,
+                        count,
+                        vocabulary,
+                        teacherWidth,
+                        false);
+            }
             workers.run(count, this);
             if (gradient) {
                 long din = dx + 4L * firstRow * width;
@@ -139,6 +187,14 @@ final class HeadLoss implements Workers.Task {
             }
             return;
         }
+        if (aim != null) {
+            long teacher = aim.teacherX() == 0 ? 0 : teacherLogits + 4L * task * step;
+            ObjectiveRow result = new ObjectiveRow(aim.objective(), row, teacher, target, vocabulary);
+            Memory.set(loss, (float) result.nll());
+            Memory.set(loss + 4L * rows, (float) result.value());
+            result.intoGradient(lossScale);
+            return;
+        }
         float max = max(row, vocabulary);
         float atTarget = Memory.get(row + 4L * target);
         float[] part = exponentials[worker];
@@ -160,7 +216,7 @@ final class HeadLoss implements Workers.Task {
         }
     }
 
-    private static float max(long x, int count) {
+    static float max(long x, int count) {
         FloatVector max0 = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
         FloatVector max1 = max0;
         int whole = count - count % (2 * LANES);

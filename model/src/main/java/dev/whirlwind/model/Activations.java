@@ -29,6 +29,7 @@ final class Activations {
     final Tensor finalMean;
     final Tensor finalRstd;
     final Tensor finalNormed;
+    /** Of each place; training has the objective's values behind it. */
     final Tensor nll;
 
     /** Null without rotary positions. */
@@ -85,7 +86,7 @@ final class Activations {
         finalMean = gpt2 ? shared("final_norm.mean", rows) : null;
         finalRstd = shared("final_norm.rstd", rows);
         finalNormed = activations(false, "final_norm", hidden);
-        nll = shared("nll", rows);
+        nll = shared("nll", training ? 2 * rows : rows);
 
         rope = config.rope() == null ? null : new RopeTable(engine, config.rope(), positions, config.headDim() / 2);
 

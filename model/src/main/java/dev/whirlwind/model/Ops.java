@@ -156,6 +156,24 @@ public interface Ops {
     void headLossBackward(
             Tensor nll, Tensor dx, Tensor dweight, Tensor x, Tensor weight, int rows, int width, int vocabulary);
 
+    /**
+     * headLossBackward for another objective than the likelihood of the targets; dlogits = its gradient * lossScale.
+     *
+     * @param losses = [2, rows]: nll as above, then the objective, 0 where the target is negative
+     * @param teacher null without distillation; of the same vocabulary
+     */
+    void headObjectiveBackward(
+            Tensor losses,
+            Tensor dx,
+            Tensor dweight,
+            Tensor x,
+            Tensor weight,
+            Objective.Teacher teacher,
+            Objective objective,
+            int rows,
+            int width,
+            int vocabulary);
+
     /** partials = [PARTIALS] sums whose total is the sum of squares. */
     void sumOfSquares(Tensor partials, Tensor x, long length);
 

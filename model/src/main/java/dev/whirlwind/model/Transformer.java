@@ -39,6 +39,9 @@ public final class Transformer {
     private final Program blockBackward = this::blockBackward;
     private final Program embedBackward = this::embedBackward;
     private final Program zeroGradients = this::zeroGradients;
+    private final Program seen = this::finalNorm;
+    private Objective objective = Objective.PLAIN;
+    private Transformer teacher;
 
     private Transformer(
             Engine engine,
@@ -88,6 +91,16 @@ public final class Transformer {
     /** To continue one text by {@code sequence} tokens at a time, with a cache that may be shared. */
     public static Transformer forGeneration(Engine engine, Parameters weights, int sequence, KeyValueCache cache) {
         return new Transformer(engine, weights, null, 1, sequence, cache, false);
+    }
+
+    /**
+     * Trains for another objective from now on; before the first pass.
+     *
+     * @param newTeacher of the same batch, sequence and vocabulary, on the same engine; null without distillation
+     */
+    public void trainFor(Objective newObjective, Transformer newTeacher) {
+        objective = newObjective;
+        teacher = newTeacher;
     }
 
     /** The batch; fill tokens and targets before a pass. */
@@ -148,6 +161,9 @@ public final class Transformer {
      * log-likelihood to the gradients, and returns that sum (nats).
      */
     public double forwardBackward() {
+        if (teacher != null) {
+            teacher.see(inputs.tokens);
+        }
         forward(dropsOut() ? embedWithDropout : embed, trainingBlock());
         engine.run(headBackward, inputs, 0);
         for (int layer = config.layers() - 1; layer >= 0; layer--) {
@@ -171,6 +187,13 @@ public final class Transformer {
     /** Takes the memory that {@link #logits} will need. */
     void needLogits() {
         a.needLogits(engine, (long) rows * config.vocabularySize());
+    }
+
+    /** Forward only, up to what the head sees. */
+    private void see(int[] tokens) {
+        System.arraycopy(tokens, 0, inputs.tokens, 0, rows);
+        forward(embed, block);
+        engine.run(seen, inputs, 0);
     }
 
     /** Forward only, for what it leaves in the cache. */
@@ -279,8 +302,7 @@ public final class Transformer {
 
     private void headBackward(Ops ops) {
         finalNorm(ops);
-        ops.headLossBackward(
-                a.nll, a.dnormed, gradients.head, a.finalNormed, weights.head, rows, hidden, config.vocabularySize());
+        lossBackward(ops, config.vocabularySize());
         ops.zero(a.dresidual, (long) rows * hidden);
         normBackward(
                 ops,
@@ -290,6 +312,27 @@ public final class Transformer {
                 a.finalMean,
                 a.finalRstd,
                 weights.finalNormWeight);
+    }
+
+    private void lossBackward(Ops ops, int vocabulary) {
+        if (objective.isPlain()) {
+            ops.headLossBackward(
+                    a.nll, a.dnormed, gradients.head, a.finalNormed, weights.head, rows, hidden, vocabulary);
+        } else {
+            ops.headObjectiveBackward(
+                    a.nll,
+                    a.dnormed,
+                    gradients.head,
+                    a.finalNormed,
+                    weights.head,
+                    teacher == null
+                            ? null
+                            : new Objective.Teacher(teacher.a.finalNormed, teacher.weights.head, teacher.hidden),
+                    objective,
+                    rows,
+                    hidden,
+                    vocabulary);
+        }
     }
 
     private void blockBackward(Ops ops) {

@@ -67,6 +67,59 @@ interface LossContract extends Trials {
         }
     }
 
+    @ParameterizedTest
+    @MethodSource("heads")
+    default void headObjectiveBackward(Head s) {
+        objective(s, new Objective(0.1f, 1e-2f, 0, 1), false);
+        objective(s, new Objective(0.05f, 1e-3f, 0.3f, 2), true);
+        objective(s, new Objective(0, 0, 1, 0.7f), true);
+    }
+
+    private void objective(Head s, Objective o, boolean taught) {
+        int teacherWidth = s.width() + 3;
+        try (Trial t = trial("headObjectiveBackward " + s + " " + o, s.rows())) {
+            Tensor losses = t.output("losses", 2 * s.rows());
+            Tensor dx = t.output("dx", s.rows() * s.width());
+            Tensor dweight = t.changed("dweight", s.vocabulary() * s.width());
+            Tensor x = t.input("x", s.rows() * s.width());
+            Tensor weight = t.input("weight", s.vocabulary() * s.width(), () -> {
+                drawTargets(t, s.vocabulary());
+                return headWeight(t, s);
+            });
+            Tensor teacherX = t.input("teacherX", s.rows() * teacherWidth);
+            Tensor teacherWeight = t.input(
+                    "teacherWeight",
+                    s.vocabulary() * teacherWidth,
+                    () -> headWeight(t, new Head(s.rows(), teacherWidth, s.vocabulary())));
+            Objective.Teacher teacher = taught ? new Objective.Teacher(teacherX, teacherWeight, teacherWidth) : null;
+            t.each(
+                    ops -> ops.headObjectiveBackward(
+                            losses, dx, dweight, x, weight, teacher, o, s.rows(), s.width(), s.vocabulary()),
+                    () -> {
+                        double[] xs = t.before(x);
+                        double[] w = t.before(weight);
+                        double[] q =
+                                taught ? logits(t.before(teacherX), t.before(teacherWeight), s, teacherWidth) : null;
+                        double[] expected = Arrays.copyOf(nll(t, xs, w, s), 2 * s.rows());
+                        System.arraycopy(objective(t, xs, w, q, o, s), 0, expected, s.rows(), s.rows());
+                        t.expect(losses, expected);
+                        double[] g = new double[s.rows()];
+                        Arrays.fill(g, t.inputs.lossScale);
+                        t.expectGradient(dx, xs, v -> dot(g, objective(t, v, w, q, o, s)));
+                        t.expectAddedGradient(dweight, w, v -> dot(g, objective(t, xs, v, q, o, s)));
+                    });
+        }
+    }
+
+    private static double[] logits(double[] x, double[] weight, Head s, int width) {
+        return Reference.linear(x, weight, null, s.rows(), width, s.vocabulary());
+    }
+
+    private static double[] objective(Trial t, double[] x, double[] weight, double[] teacher, Objective o, Head s) {
+        double[] logits = logits(x, weight, s, s.width());
+        return Reference.objective(logits, teacher, t.inputs.targets, o, s.rows(), s.vocabulary());
+    }
+
     private static double[] nll(Trial t, double[] x, double[] weight, Head s) {
         return Reference.nll(x, weight, t.inputs.targets, s.rows(), s.width(), s.vocabulary());
     }

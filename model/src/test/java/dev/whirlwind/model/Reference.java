@@ -330,6 +330,40 @@ public final class Reference {
         return nll;
     }
 
+    /** {@link Objective} of each place; 0 where the target is negative. */
+    public static double[] objective(
+            double[] logits, double[] teacher, int[] targets, Objective o, int rows, int vocabulary) {
+        double[] values = new double[rows];
+        for (int r = 0; r < rows; r++) {
+            if (targets[r] >= 0) {
+                double[] row = Arrays.copyOfRange(logits, r * vocabulary, (r + 1) * vocabulary);
+                double lse = logSumExp(row);
+                double likelihood = (1 - (double) o.labelSmoothing()) * (lse - row[targets[r]])
+                        + o.labelSmoothing()
+                                * (lse - Arrays.stream(row).average().orElseThrow());
+                values[r] = (1 - (double) o.distillation()) * likelihood + o.zLoss() * lse * lse;
+                if (teacher != null) {
+                    double[] t = Arrays.copyOfRange(teacher, r * vocabulary, (r + 1) * vocabulary);
+                    values[r] += o.distillation() * divergence(t, row, o.temperature());
+                }
+            }
+        }
+        return values;
+    }
+
+    /** T^2 KL(softmax(a / T) || softmax(b / T)). */
+    private static double divergence(double[] a, double[] b, double temperature) {
+        double[] as = Arrays.stream(a).map(v -> v / temperature).toArray();
+        double[] bs = Arrays.stream(b).map(v -> v / temperature).toArray();
+        double lseA = logSumExp(as);
+        double lseB = logSumExp(bs);
+        double sum = 0;
+        for (int i = 0; i < as.length; i++) {
+            sum += Math.exp(as[i] - lseA) * (as[i] - lseA - bs[i] + lseB);
+        }
+        return temperature * temperature * sum;
+    }
+
     /** One step, in place; the gradient is left as it is. */
     public static void adamw(
             double[] parameter, double[] gradient, double[] m, double[] v, AdamW settings, Inputs inputs) {

@@ -471,6 +471,66 @@ public final class ReferenceEngine implements Engine {
         }
 
         @Override
+        public void headObjectiveBackward(
+                Tensor losses,
+                Tensor dx,
+                Tensor dweight,
+                Tensor x,
+                Tensor weight,
+                Objective.Teacher teacher,
+                Objective o,
+                int rows,
+                int width,
+                int vocabulary) {
+            headLoss(losses, x, weight, rows, width, vocabulary);
+            double[] xs = get(x, rows * width);
+            double[] w = get(weight, vocabulary * width);
+            double[] logits = Reference.linear(xs, w, null, rows, width, vocabulary);
+            double[] taught = teacher == null
+                    ? null
+                    : Reference.linear(
+                            get(teacher.x(), rows * teacher.width()),
+                            get(teacher.weight(), vocabulary * teacher.width()),
+                            null,
+                            rows,
+                            teacher.width(),
+                            vocabulary);
+            set(losses.skip(rows), Reference.objective(logits, taught, inputs.targets, o, rows, vocabulary));
+            double[] d = new double[xs.length];
+            double[] dw = new double[w.length];
+            for (int r = 0; r < rows; r++) {
+                int target = inputs.targets[r];
+                if (target >= 0) {
+                    double[] p = softmax(logits, r * vocabulary, vocabulary, 1);
+                    double[] soft = softmax(logits, r * vocabulary, vocabulary, o.temperature());
+                    double[] q = taught == null ? soft : softmax(taught, r * vocabulary, vocabulary, o.temperature());
+                    double lse = Reference.logSumExp(Arrays.copyOfRange(logits, r * vocabulary, (r + 1) * vocabulary));
+                    for (int token = 0; token < vocabulary; token++) {
+                        double right = (token == target ? 1 - (double) o.labelSmoothing() : 0)
+                                + (double) o.labelSmoothing() / vocabulary;
+                        double dlogit = (1 - (double) o.distillation()) * (p[token] - right)
+                                + o.distillation() * o.temperature() * (soft[token] - q[token])
+                                + 2 * o.zLoss() * lse * p[token];
+                        for (int c = 0; c < width; c++) {
+                            d[r * width + c] += dlogit * inputs.lossScale * w[token * width + c];
+                            dw[token * width + c] += dlogit * inputs.lossScale * xs[r * width + c];
+                        }
+                    }
+                }
+            }
+            set(dx, d);
+            accumulate(dweight, dw);
+        }
+
+        private static double[] softmax(double[] logits, int from, int count, double temperature) {
+            double[] scaled = Arrays.stream(logits, from, from + count)
+                    .map(v -> v / temperature)
+                    .toArray();
+            double lse = Reference.logSumExp(scaled);
+            return Arrays.stream(scaled).map(v -> Math.exp(v - lse)).toArray();
+        }
+
+        @Override
         public void sumOfSquares(Tensor partials, Tensor x, long length) {
             double[] xs = get(x, Math.toIntExact(length));
             double[] sums = new double[PARTIALS];

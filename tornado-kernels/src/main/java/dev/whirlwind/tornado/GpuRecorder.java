@@ -2,6 +2,7 @@ package dev.whirlwind.tornado;
 
 import dev.whirlwind.model.AttentionShape;
 import dev.whirlwind.model.Dropout;
+import dev.whirlwind.model.Objective;
 import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Tensor;
 import dev.whirlwind.tornado.kernels.AttentionCached;
@@ -670,6 +671,30 @@ final class GpuRecorder extends Recorder {
                 array(nll),
                 array(logits),
                 vocabulary);
+        rows(count);
+    }
+
+    @Override
+    void objective(
+            Tensor losses, Tensor taught, Tensor logits, Objective objective, int rows, int count, int vocabulary) {
+        int at = moving(losses, count);
+        at(taught, logits);
+        stage.call(
+                "headObjectiveBackward",
+                Rows::wObjectiveRows,
+                at,
+                new KernelContext(),
+                stage.targets(rows),
+                stage.floats(),
+                array(taught),
+                array(losses),
+                array(logits),
+                rows,
+                vocabulary,
+                objective.labelSmoothing(),
+                objective.zLoss(),
+                objective.distillation(),
+                objective.temperature());
         rows(count);
     }
 

@@ -5,6 +5,7 @@ import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.AttentionShape;
 import dev.whirlwind.model.Buffer;
 import dev.whirlwind.model.Dropout;
+import dev.whirlwind.model.Objective;
 import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.Tensor;
 import java.util.HashMap;
@@ -270,6 +271,27 @@ final class MixedPrecision implements Ops {
             Tensor nll, Tensor dx, Tensor dweight, Tensor x, Tensor weight, int rows, int width, int vocabulary) {
         Tensor from = operand(x, size(rows, width));
         ops.headLossBackward(nll, dx, dweight, from, weight(weight), rows, width, vocabulary);
+    }
+
+    @Override
+    public void headObjectiveBackward(
+            Tensor losses,
+            Tensor dx,
+            Tensor dweight,
+            Tensor x,
+            Tensor weight,
+            Objective.Teacher teacher,
+            Objective objective,
+            int rows,
+            int width,
+            int vocabulary) {
+        Tensor from = operand(x, size(rows, width));
+        Objective.Teacher taught = teacher == null
+                ? null
+                : new Objective.Teacher(
+                        operand(teacher.x(), size(rows, teacher.width())), weight(teacher.weight()), teacher.width());
+        ops.headObjectiveBackward(
+                losses, dx, dweight, from, weight(weight), taught, objective, rows, width, vocabulary);
     }
 
     @Override

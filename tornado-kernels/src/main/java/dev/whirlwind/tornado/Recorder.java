@@ -4,6 +4,7 @@ import dev.whirlwind.model.Activation;
 import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.AttentionShape;
 import dev.whirlwind.model.Dropout;
+import dev.whirlwind.model.Objective;
 import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.Tensor;
 import dev.whirlwind.tornado.kernels.Activations;
@@ -842,6 +843,65 @@ class Recorder implements Ops {
             linearBackwardInput(dx.skip((long) first * width), perRepeat, logits, weight, count, width, vocabulary);
             linearBackwardWeight(dweight, logits, xs, perRepeat, count, width, vocabulary);
         });
+    }
+
+    @Override
+    public void headObjectiveBackward(
+            Tensor losses,
+            Tensor dx,
+            Tensor dweight,
+            Tensor x,
+            Tensor weight,
+            Objective.Teacher teacher,
+            Objective objective,
+            int rows,
+            int width,
+            int vocabulary) {
+        inChunks(rows, vocabulary, (count, first) -> {
+            Tensor xs = x.skip((long) first * width);
+            long perRepeat = (long) count * width;
+            Tensor logits = logits(xs, weight, count, width, vocabulary);
+            Tensor taught = logits;
+            if (teacher != null) {
+                taught = engine.scratch("teacher logits", (long) count * vocabulary);
+                int teacherWidth = teacher.width();
+                Tensor seen = teacher.x().skip((long) first * teacherWidth);
+                linear(
+                        taught,
+                        seen,
+                        (long) count * teacherWidth,
+                        teacher.weight(),
+                        null,
+                        count,
+                        teacherWidth,
+                        vocabulary);
+            }
+            objective(losses.skip(first), taught, logits, objective, rows, count, vocabulary);
+            linearBackwardInput(dx.skip((long) first * width), perRepeat, logits, weight, count, width, vocabulary);
+            linearBackwardWeight(dweight, logits, xs, perRepeat, count, width, vocabulary);
+        });
+    }
+
+    void objective(
+            Tensor losses, Tensor taught, Tensor logits, Objective objective, int rows, int count, int vocabulary) {
+        int at = moving(losses, count);
+        at(taught, logits);
+        stage.call(
+                "headObjectiveBackward",
+                Head::wObjective,
+                at,
+                stage.targets(rows),
+                stage.floats(),
+                array(taught),
+                array(losses),
+                array(logits),
+                count,
+                rows,
+                vocabulary,
+                objective.labelSmoothing(),
+                objective.zLoss(),
+                objective.distillation(),
+                objective.temperature());
     }
 
     /** For {@code count} of the {@code rows} that have targets. */

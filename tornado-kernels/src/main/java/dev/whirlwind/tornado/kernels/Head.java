@@ -75,6 +75,109 @@ public final class Head {
         }
     }
 
+    /**
+     * {@link dev.whirlwind.model.Objective}: losses are nll, then from {@code allRows} on the objective's values; the logits
+     * become its gradient * lossScale. Teacher's logits lie as those do, and are the same array's where there is no teacher.
+     */
+    public static void wObjective(
+            IntArray c,
+            int at,
+            IntArray targets,
+            FloatArray floats,
+            FloatArray teacher,
+            FloatArray losses,
+            FloatArray logits,
+            int rows,
+            int allRows,
+            int vocabulary,
+            float labelSmoothing,
+            float zLoss,
+            float distillation,
+            float temperature) {
+        int losses0 = c.get(at);
+        int teacher0 = c.get(at + 1);
+        int logits0 = c.get(at + 2);
+        int firstRow = c.get(Cursor.FIRST_ROW);
+        float lossScale = floats.get(Cursor.LOSS_SCALE);
+        for (@Parallel int r = 0; r < rows; r++) {
+            int row = logits0 + r * vocabulary;
+            int taught = teacher0 + r * vocabulary;
+            int target = targets.get(firstRow + r);
+            float loss = 0f;
+            float value = 0f;
+            if (target >= 0) {
+                float max = wMax(logits, row, vocabulary);
+                float sum = wSumOfExp(logits, row, vocabulary, max);
+                float lse = TornadoMath.log(sum) + max;
+                loss = lse - logits.get(row + target);
+                value = (1f - labelSmoothing) * loss;
+                if (labelSmoothing > 0f) {
+                    value += labelSmoothing * (lse - wSum(logits, row, vocabulary) / vocabulary);
+                }
+                value = (1f - distillation) * value + zLoss * lse * lse;
+                float each = (1f - distillation) * labelSmoothing / vocabulary;
+                float factor = (1f - distillation + 2f * zLoss * lse) / sum;
+                float softLog = 0f;
+                float teacherMax = 0f;
+                float teacherLog = 0f;
+                if (distillation > 0f) {
+                    softLog = TornadoMath.log(wSoftSum(logits, row, vocabulary, max, temperature));
+                    teacherMax = wMax(teacher, taught, vocabulary);
+                    teacherLog = TornadoMath.log(wSoftSum(teacher, taught, vocabulary, teacherMax, temperature));
+                }
+                float divergence = 0f;
+                for (int i = 0; i < vocabulary; i++) {
+                    float v = logits.get(row + i);
+                    float d = TornadoMath.exp(v - max) * factor - each;
+                    if (distillation > 0f) {
+                        float logP = (v - max) / temperature - softLog;
+                        float logQ = (teacher.get(taught + i) - teacherMax) / temperature - teacherLog;
+                        float q = TornadoMath.exp(logQ);
+                        divergence += q * (logQ - logP);
+                        d += distillation * temperature * (TornadoMath.exp(logP) - q);
+                    }
+                    logits.set(row + i, d * lossScale);
+                }
+                value += distillation * temperature * temperature * divergence;
+                float right = (1f - distillation) * (1f - labelSmoothing) * lossScale;
+                logits.set(row + target, logits.get(row + target) - right);
+            } else {
+                for (int i = 0; i < vocabulary; i++) {
+                    logits.set(row + i, 0f);
+                }
+            }
+            losses.set(losses0 + r, loss);
+            losses.set(losses0 + allRows + r, value);
+        }
+    }
+
+    private static float wSum(FloatArray x, int x0, int n) {
+        float total = 0f;
+        for (int block = 0; block < n; block += 512) {
+            float sum = 0f;
+            int end = TornadoMath.min(n, block + 512);
+            for (int i = block; i < end; i++) {
+                sum += x.get(x0 + i);
+            }
+            total += sum;
+        }
+        return total;
+    }
+
+    /** Of exp((x - max) / temperature). */
+    private static float wSoftSum(FloatArray x, int x0, int n, float max, float temperature) {
+        float total = 0f;
+        for (int block = 0; block < n; block += 512) {
+            float sum = 0f;
+            int end = TornadoMath.min(n, block + 512);
+            for (int i = block; i < end; i++) {
+                sum += TornadoMath.exp((x.get(x0 + i) - max) / temperature);
+            }
+            total += sum;
+        }
+        return total;
+    }
+
     private static float wMax(FloatArray x, int x0, int n) {
         float max = x.get(x0);
         for (int i = 1; i < n; i++) {

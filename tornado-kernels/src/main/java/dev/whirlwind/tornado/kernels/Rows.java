@@ -297,6 +297,130 @@ public final class Rows {
         }
     }
 
+    /** {@link Head#wObjective}: the largest logits first, then the sums of exponentials, then the gradient. */
+    public static void wObjectiveRows(
+            IntArray c,
+            int at,
+            KernelContext context,
+            IntArray targets,
+            FloatArray floats,
+            FloatArray teacher,
+            FloatArray losses,
+            FloatArray logits,
+            int allRows,
+            int vocabulary,
+            float labelSmoothing,
+            float zLoss,
+            float distillation,
+            float temperature) {
+        float[] first = context.allocateFloatLocalArray(256);
+        float[] second = context.allocateFloatLocalArray(256);
+        float[] third = context.allocateFloatLocalArray(256);
+        int item = context.localIdx;
+        int r = context.groupIdx;
+        int taught = c.get(at + 1) + r * vocabulary;
+        int row = c.get(at + 2) + r * vocabulary;
+        int target = targets.get(c.get(Cursor.FIRST_ROW) + r);
+        float lossScale = target >= 0 ? floats.get(Cursor.LOSS_SCALE) : 0f;
+        float most = -1e30f;
+        float teacherMost = -1e30f;
+        float plainSum = 0f;
+        for (int i = item; i < vocabulary; i += 256) {
+            float v = logits.get(row + i);
+            most = TornadoMath.max(most, v);
+            plainSum += v;
+            if (distillation > 0f) {
+                teacherMost = TornadoMath.max(teacherMost, teacher.get(taught + i));
+            }
+        }
+        first[item] = most;
+        second[item] = teacherMost;
+        third[item] = plainSum;
+        for (int half = 128; half > 0; half = half / 2) {
+            context.localBarrier();
+            if (item < half) {
+                first[item] = TornadoMath.max(first[item], first[item + half]);
+                second[item] = TornadoMath.max(second[item], second[item + half]);
+                third[item] += third[item + half];
+            }
+        }
+        context.localBarrier();
+        float max = first[0];
+        float teacherMax = second[0];
+        float mean = third[0] / vocabulary;
+        context.localBarrier();
+        float sum = 0f;
+        float softSum = 0f;
+        float teacherSum = 0f;
+        for (int i = item; i < vocabulary; i += 256) {
+            float v = logits.get(row + i) - max;
+            sum += TornadoMath.exp(v);
+            if (distillation > 0f) {
+                softSum += TornadoMath.exp(v / temperature);
+                teacherSum += TornadoMath.exp((teacher.get(taught + i) - teacherMax) / temperature);
+            }
+        }
+        first[item] = sum;
+        second[item] = softSum;
+        third[item] = teacherSum;
+        for (int half = 128; half > 0; half = half / 2) {
+            context.localBarrier();
+            if (item < half) {
+                first[item] += first[item + half];
+                second[item] += second[item + half];
+                third[item] += third[item + half];
+            }
+        }
+        context.localBarrier();
+        float lse = TornadoMath.log(first[0]) + max;
+        float each = (1f - distillation) * labelSmoothing / vocabulary;
+        float factor = (1f - distillation + 2f * zLoss * lse) / first[0];
+        float softLog = 0f;
+        float teacherLog = 0f;
+        if (distillation > 0f) {
+            softLog = TornadoMath.log(second[0]);
+            teacherLog = TornadoMath.log(third[0]);
+        }
+        float loss = 0f;
+        if (item == 0 && target >= 0) {
+            loss = lse - logits.get(row + target);
+        }
+        context.globalBarrier();
+        float divergence = 0f;
+        for (int i = item; i < vocabulary; i += 256) {
+            float v = logits.get(row + i) - max;
+            float d = TornadoMath.exp(v) * factor - each;
+            if (distillation > 0f) {
+                float logP = v / temperature - softLog;
+                float logQ = (teacher.get(taught + i) - teacherMax) / temperature - teacherLog;
+                float q = TornadoMath.exp(logQ);
+                divergence += q * (logQ - logP);
+                d += distillation * temperature * (TornadoMath.exp(logP) - q);
+            }
+            if (i == target) {
+                d -= (1f - distillation) * (1f - labelSmoothing);
+            }
+            logits.set(row + i, d * lossScale);
+        }
+        first[item] = divergence;
+        for (int half = 128; half > 0; half = half / 2) {
+            context.localBarrier();
+            if (item < half) {
+                first[item] += first[item + half];
+            }
+        }
+        if (item == 0) {
+            float value = 0f;
+            if (target >= 0) {
+                value = (1f - distillation) * ((1f - labelSmoothing) * loss + labelSmoothing * (lse - mean))
+                        + zLoss * lse * lse
+                        + distillation * temperature * temperature * first[0];
+            }
+            losses.set(c.get(at) + r, loss);
+            losses.set(c.get(at) + allRows + r, value);
+        }
+    }
+
     /** {@link HeadNorm#wHeadNorm}: a group of 64 work items owns a head of a row. */
     public static void wHeadNormRows(
             IntArray c,
