@@ -152,6 +152,12 @@ public final class Trainer implements AutoCloseable {
                                     config.evaluation().evalWindows())));
             transformer = Transformer.forTraining(
                     engine, weights, length.batch(), sequence, config.memory().recompute());
+            transformer.trainFor(
+                    config.regularisation().objective(),
+                    config.regularisation().teacher() == null
+                            ? null
+                            : Teachers.load(
+                                    engine, Path.of(config.regularisation().teacher()), transformer, listener));
             optimizer = new Optimizer(
                     engine,
                     transformer,

@@ -25,6 +25,7 @@ import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.FolderLock;
 import dev.whirlwind.training.Request;
+import dev.whirlwind.training.Teachers;
 import dev.whirlwind.training.Trainer;
 import dev.whirlwind.training.checkpoints.RunFolder;
 import dev.whirlwind.training.config.DataOptions;
@@ -100,6 +101,9 @@ public final class Run implements AutoCloseable {
         places.put("valid", texts.valid().stream().map(Run::absolute).toList());
         places.put("replay", texts.replay().stream().map(Run::absolute).toList());
         places.put("out", absolute(texts.out()));
+        if (given.regularisation().teacher() != null) {
+            places.put("teacher", absolute(given.regularisation().teacher()));
+        }
         if (given.watching().samplePrompts() != null) {
             places.put("sample_prompts", absolute(given.watching().samplePrompts()));
         }
@@ -247,6 +251,10 @@ public final class Run implements AutoCloseable {
             throw new UsageException("replay and replay_fraction belong together; give both (such as --replay TEXTS"
                     + " --replay-fraction 0.25) or neither");
         }
+        if (config.regularisation().teacher() != null) {
+            Path teacher = Path.of(config.regularisation().teacher());
+            HuggingFace.check(teacher, Teachers.config(teacher, model, sequence));
+        }
         checkSamples();
         checkMemory(stored, MemoryCheck::asOptions);
     }
@@ -286,6 +294,17 @@ public final class Run implements AutoCloseable {
         return MemoryNeeds.sampling(model, capacity, Samples.chunk(capacity));
     }
 
+    /** Bytes that a teacher takes besides. */
+    private long forTeacher() {
+        String teacher = config.regularisation().teacher();
+        return teacher == null
+                ? 0
+                : MemoryNeeds.evaluation(
+                        ModelConfig.read(Path.of(teacher)),
+                        config.length().batch(),
+                        config.length().sequenceLength(model.maxPositions()));
+    }
+
     private void checkMemory(ModelConfig stored, Function<Map<String, Object>, String> words) {
         LengthOptions length = config.length();
         Double dropout = config.regularisation().dropout();
@@ -297,7 +316,7 @@ public final class Run implements AutoCloseable {
                                 length.sequenceLength(model.maxPositions()),
                                 length.accumulation(),
                                 config.memory().recompute(),
-                                forSamples()),
+                                forSamples() + forTeacher()),
                         words);
     }
 

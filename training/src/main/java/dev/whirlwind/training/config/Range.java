@@ -15,6 +15,8 @@ public enum Range {
     NOT_NEGATIVE(x -> x >= 0 && Double.isFinite(x), "0 or more"),
     ONE_OR_MORE(x -> x >= 1 && Double.isFinite(x), "1 or more"),
     FRACTION(x -> x >= 0 && x < 1, "from 0 to below 1"),
+    SHARE(x -> x > 0 && x <= 1, "above 0, and 1 at most"),
+    TEMPERATURE(x -> x >= 0.01 && x <= 100, "from 0.01 to 100"),
     /** 0.99999999 is 1 as the float that it becomes. */
     FLOAT_FRACTION(x -> x >= 0 && (float) x < 1, "from 0 to below 1, as a float"),
     LEARNING_RATE(x -> x < 10 && x >= Float.MIN_NORMAL, "above 0, as a float, and below 10"),

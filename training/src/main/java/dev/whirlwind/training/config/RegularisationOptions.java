@@ -1,6 +1,51 @@
 package dev.whirlwind.training.config;
 
-/** What keeps a model from learning its texts by heart. */
+import dev.whirlwind.model.Objective;
+
+/** What keeps a model from learning its texts by heart, and from forgetting what it knew. */
 public record RegularisationOptions(
         @Option(label = "P", range = Range.FLOAT_FRACTION, help = "Dropout probability. Default: the model's own.")
-        Double dropout) {}
+        Double dropout,
+
+        @Option(
+                value = "0",
+                range = Range.FLOAT_FRACTION,
+                help = "Part of each target that all tokens share, as PyTorch's cross-entropy has it.")
+        double labelSmoothing,
+
+        @Option(
+                value = "0",
+                range = Range.BELOW_TEN,
+                help = "Weight of the squared logarithm of the softmax's sum, which keeps logits small; 1e-4 is usual.")
+        double zLoss,
+
+        @Option(
+                label = "DIR",
+                range = Range.PATH,
+                help = "A model of the same vocabulary whose probabilities are learnt beside the text, such as the one"
+                        + " that the run starts from, against forgetting.")
+        String teacher,
+
+        @Option(
+                range = Range.SHARE,
+                help = "Weight of the teacher's probabilities; the text has the rest. Default: 0.3 with a teacher.")
+        Double distill,
+
+        @Option(
+                value = "2",
+                range = Range.TEMPERATURE,
+                help = "What logits are divided by where the teacher's probabilities are compared.")
+        double temperature) {
+
+    private static final double DISTILL = 0.3;
+
+    public RegularisationOptions {
+        Range.require(teacher != null || distill == null, "distill", distill, "left out where there is no teacher");
+    }
+
+    /** What a step trains for. */
+    public Objective objective() {
+        double taught = teacher == null ? 0 : distill == null ? DISTILL : distill;
+        return new Objective((float) labelSmoothing, (float) zLoss, (float) taught, (float) temperature);
+    }
+}
