@@ -5,6 +5,7 @@ import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.AttentionShape;
 import dev.whirlwind.model.Dropout;
 import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.Lion;
 import dev.whirlwind.model.Objective;
 import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.Tensor;
@@ -30,6 +31,9 @@ final class CpuOps implements Ops {
     private final HeadLoss headLoss;
     private final SumOfSquares sumOfSquares;
     private final AdamWStep adamw;
+    private final LionStep lion;
+    private final Directions directions;
+    private final Factored factored;
 
     private Inputs inputs;
     private int layer;
@@ -51,6 +55,9 @@ final class CpuOps implements Ops {
         headLoss = new HeadLoss(workers, linear.gemm(), arena);
         sumOfSquares = new SumOfSquares(workers);
         adamw = new AdamWStep(workers);
+        lion = new LionStep(workers);
+        directions = new Directions(workers);
+        factored = new Factored(workers, sums);
     }
 
     /** What the operations that follow are about. */
@@ -436,6 +443,56 @@ final class CpuOps implements Ops {
     @Override
     public void adamw(Tensor parameter, Tensor gradient, Tensor m, Tensor v, long length, AdamW settings) {
         adamw.run(at(parameter, length), at(gradient, length), at(m, length), at(v, length), length, settings, inputs);
+    }
+
+    @Override
+    public void lion(Tensor parameter, Tensor gradient, Tensor m, long length, Lion settings) {
+        lion.run(at(parameter, length), at(gradient, length), at(m, length), length, settings, inputs);
+    }
+
+    @Override
+    public void momentum(Tensor gradient, Tensor m, long length, float momentum) {
+        directions.momentum(at(gradient, length), at(m, length), length, momentum, inputs.gradientScale);
+    }
+
+    @Override
+    public void factoredMoments(Tensor r, Tensor c, Tensor gradient, int rows, int columns) {
+        factored.moments(
+                at(r, rows),
+                at(c, columns),
+                at(gradient, rows, columns),
+                rows,
+                columns,
+                inputs.secondMomentDecay,
+                inputs.gradientScale);
+    }
+
+    @Override
+    public void factoredDirection(Tensor gradient, Tensor r, Tensor c, int rows, int columns) {
+        factored.direction(
+                at(gradient, rows, columns), at(r, rows), at(c, columns), rows, columns, inputs.gradientScale);
+    }
+
+    @Override
+    public void unfactoredDirection(Tensor gradient, Tensor v, long length) {
+        factored.vector(at(gradient, length), at(v, length), length, inputs.secondMomentDecay, inputs.gradientScale);
+    }
+
+    @Override
+    public void divideByNorm(Tensor x, Tensor partials, long length, float least, float scale) {
+        directions.divideByNorm(at(x, length), at(partials, PARTIALS), length, least, scale);
+    }
+
+    @Override
+    public void descend(Tensor parameter, Tensor direction, long length, float factor, float weightDecay) {
+        float rate = inputs.learningRate;
+        long at = at(parameter, length);
+        directions.combine(at, at, at(direction, length), length, 1 - rate * weightDecay, -rate * factor);
+    }
+
+    @Override
+    public void combine(Tensor out, Tensor x, Tensor y, long length, float a, float b) {
+        directions.combine(at(out, length), at(x, length), at(y, length), length, a, b);
     }
 
     @Override

@@ -18,6 +18,11 @@ public record CheckpointTensor(String name, List<Long> shape, long offset, boole
         return shape.stream().reduce(1L, Math::multiplyExact);
     }
 
+    /** The same at another place. */
+    public CheckpointTensor at(long other) {
+        return new CheckpointTensor(name, shape, other, transposed);
+    }
+
     /** The name of the token embedding. */
     static String tokenEmbedding(ModelConfig config) {
         return config.architecture().prefix() + (config.isGpt2() ? "wte.weight" : "embed_tokens.weight");

@@ -95,8 +95,9 @@ public final class HuggingFace {
      *
      * @throws UserException if a tensor is missing or of another shape
      */
-    public static void read(SafetensorsFile file, ParameterLayout layout, String prefix, MemorySegment arena) {
-        for (CheckpointTensor tensor : layout.checkpointTensors()) {
+    public static void read(
+            SafetensorsFile file, List<CheckpointTensor> tensors, String prefix, MemorySegment arena) {
+        for (CheckpointTensor tensor : tensors) {
             StoredModel.requireShape(file, prefix + tensor.name(), tensor.shape());
             read(file, prefix + tensor.name(), tensor, arena);
         }
@@ -153,15 +154,15 @@ public final class HuggingFace {
         saveConfig(folder, parameters.config(), dtype);
         SafetensorsWriter.writeModel(
                 folder,
-                entries(parameters.layout(), parameters.buffer().segment(), "", dtype),
+                entries(parameters.layout().checkpointTensors(), parameters.buffer().segment(), "", dtype),
                 SafetensorsWriter.PYTORCH,
                 largestShard);
     }
 
     /** An arena's tensors, ready to be written; {@code prefix} is put before each name. */
     public static List<SafetensorsWriter.Entry> entries(
-            ParameterLayout layout, MemorySegment arena, String prefix, DType dtype) {
-        return layout.checkpointTensors().stream()
+            List<CheckpointTensor> tensors, MemorySegment arena, String prefix, DType dtype) {
+        return tensors.stream()
                 .map(tensor -> new SafetensorsWriter.Entry(
                         prefix + tensor.name(), dtype, tensor.shape(), source(tensor, arena)))
                 .toList();

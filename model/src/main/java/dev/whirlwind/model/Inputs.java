@@ -20,13 +20,16 @@ public final class Inputs {
     public int step;
     public int microBatch;
 
-    /** AdamW's learning rate and bias corrections {@code 1 - beta^t} of this step, t from 1. */
+    /** The learning rate, and AdamW's bias corrections {@code 1 - beta^t} of this step, t from 1. */
     public float learningRate;
 
     public float biasCorrection1 = 1;
     public float biasCorrection2 = 1;
 
-    /** What AdamW multiplies gradients by first: the clipping coefficient. */
+    /** Adafactor's decay of second moments in this step. */
+    public float secondMomentDecay;
+
+    /** What an optimizer multiplies gradients by first: the clipping coefficient. */
     public float gradientScale = 1;
 
     /** Inputs for {@code places = batch * sequence} tokens. */

@@ -2,8 +2,8 @@ package dev.whirlwind.model;
 
 /**
  * The instruction set of a transformer. Matrices are row-major floats; {@code rows} is batch * sequence. "=" means that
- * an output is overwritten, "+=" that it is added to; gradients of parameters are always added to, and {@link #adamw}
- * leaves them zero. Outputs may not overlap inputs except where said. Token ids, targets, and every scalar that changes
+ * an output is overwritten, "+=" that it is added to; gradients of parameters are always added to, and what updates
+ * the weights leaves them zero. Outputs may not overlap inputs except where said. Token ids, targets, and every scalar that changes
  * between runs come from {@link Inputs}; layer l of a per-layer tensor is taken when the program runs for layer l.
  */
 public interface Ops {
@@ -183,6 +183,81 @@ public interface Ops {
      * left zero, ready for the next step.
      */
     void adamw(Tensor parameter, Tensor gradient, Tensor m, Tensor v, long length, AdamW settings);
+
+    /**
+     * Lion (arXiv 2302.06675), with g = gradient * gradientScale: p *= 1 - lr * weightDecay; p -= lr * sign(beta1 m + (1 -
+     * beta1) g), where the sign of 0 is 0; m = beta2 m + (1 - beta2) g. The gradient is left zero.
+     */
+    void lion(Tensor parameter, Tensor gradient, Tensor m, long length, Lion settings);
+
+    /**
+     * Nesterov's momentum as Muon has it, with g = gradient * gradientScale: m = momentum m + (1 - momentum) g; gradient =
+     * momentum m + (1 - momentum) g.
+     */
+    void momentum(Tensor gradient, Tensor m, long length, float momentum);
+
+    /**
+     * One step of Newton and Schulz towards the nearest matrix with singular values of 1 (Jordan et al., Muon, 2024): with
+     * A the smaller of x x^T and x^T x, and B = -4.7750 A + 2.0315 A^2, x = 3.4445 x + B x (or + x B). Products are of
+     * floats, whatever an engine does with a model's.
+     *
+     * @param x [rows, columns], of a norm of at most about 1
+     * @param scratch {@link #newtonSchulzScratch} floats
+     */
+    default void newtonSchulz(Tensor x, Tensor scratch, int rows, int columns) {
+        int n = Math.min(rows, columns);
+        long square = (long) n * n;
+        Tensor a = scratch;
+        Tensor b = scratch.skip(square);
+        Tensor bx = scratch.skip(2 * square);
+        if (rows <= columns) {
+            linear(a, x, x, null, rows, columns, rows);
+        } else {
+            zero(a, square);
+            linearBackwardWeight(a, null, x, x, rows, columns, columns);
+        }
+        linear(b, a, a, null, n, n, n);
+        combine(b, a, b, square, -4.7750f, 2.0315f);
+        if (rows <= columns) {
+            linearBackwardInput(bx, b, x, rows, columns, rows);
+        } else {
+            linear(bx, x, b, null, rows, columns, columns);
+        }
+        combine(x, x, bx, (long) rows * columns, 3.4445f, 1);
+    }
+
+    /** Floats that {@link #newtonSchulz} works with. */
+    static long newtonSchulzScratch(int rows, int columns) {
+        long n = Math.min(rows, columns);
+        return 2 * n * n + (long) rows * columns;
+    }
+
+    /**
+     * Adafactor's moments of a matrix (arXiv 1804.04235, algorithm 4), with g = gradient * gradientScale, b =
+     * secondMomentDecay: r = b r + (1 - b) (the rows' means of g^2 + 1e-30), c likewise of the columns.
+     *
+     * @param r [rows], c [columns]
+     */
+    void factoredMoments(Tensor r, Tensor c, Tensor gradient, int rows, int columns);
+
+    /** gradient = gradient * gradientScale / sqrt(r c / mean(r)), with the row's r and the column's c. */
+    void factoredDirection(Tensor gradient, Tensor r, Tensor c, int rows, int columns);
+
+    /** The same of a vector: v = b v + (1 - b) (g^2 + 1e-30); gradient = g / sqrt(v). */
+    void unfactoredDirection(Tensor gradient, Tensor v, long length);
+
+    /**
+     * x = x / max(least, scale * norm), the norm being the root of a sum of squares.
+     *
+     * @param partials [PARTIALS] as {@link #sumOfSquares} left them
+     */
+    void divideByNorm(Tensor x, Tensor partials, long length, float least, float scale);
+
+    /** parameter -= lr * (factor * direction + weightDecay * parameter). */
+    void descend(Tensor parameter, Tensor direction, long length, float factor, float weightDecay);
+
+    /** out = a * x + b * y; out may be x or y. */
+    void combine(Tensor out, Tensor x, Tensor y, long length, float a, float b);
 
     /** x = 0. */
     void zero(Tensor x, long length);

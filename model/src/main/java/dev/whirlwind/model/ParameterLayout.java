@@ -6,7 +6,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Where each parameter lies in one contiguous arena of floats; weights, gradients and both AdamW moments share it. All
+ * Where each parameter lies in one contiguous arena of floats; weights, gradients and moments share it. All
  * layers' parameters of one kind follow each other, [layers, rows, columns]. Parameters that weight decay acts on (two
  * or more dimensions) come first. Queries, keys and values are one matrix, and so are gate and up: their rows just
  * follow each other, so a checkpoint's separate tensors are ranges of them.
@@ -29,6 +29,16 @@ public final class ParameterLayout {
         /** Floats of one layer's slice. */
         public long size() {
             return (long) rows * columns;
+        }
+
+        /** Whether every layer has one. */
+        public boolean perLayer() {
+            return stride > 0;
+        }
+
+        /** Its place in an arena. */
+        public Tensor in(Buffer arena) {
+            return new Tensor(arena, offset, stride);
         }
     }
 
@@ -123,6 +133,22 @@ public final class ParameterLayout {
         return new ArrayList<>(parameters.values());
     }
 
+    /** The parameters as checkpoints divide them: of a fused matrix each part, such as the queries' rows. */
+    public List<Parameter> parts() {
+        List<Parameter> parts = new ArrayList<>();
+        for (Parameter p : parameters.values()) {
+            for (CheckpointTensor tensor : checkpointTensors()) {
+                if (tensor.offset() >= p.offset() && tensor.offset() < p.offset() + p.size()) {
+                    int rows = p.decayed() ? Math.toIntExact(tensor.size() / p.columns()) : 1;
+                    int columns = Math.toIntExact(tensor.size() / rows);
+                    parts.add(new Parameter(
+                            p.name(), p.layers(), rows, columns, p.decayed(), tensor.offset(), p.stride()));
+                }
+            }
+        }
+        return parts;
+    }
+
     /** The arena as the tensors of a Hugging Face checkpoint. */
     public List<CheckpointTensor> checkpointTensors() {
         return CheckpointTensor.of(this);
@@ -139,6 +165,6 @@ public final class ParameterLayout {
     /** The parameter's place in an arena, or null if this architecture has no such parameter. */
     Tensor tensor(Buffer arena, String name) {
         Parameter parameter = parameters.get(name);
-        return parameter == null ? null : new Tensor(arena, parameter.offset(), parameter.stride());
+        return parameter == null ? null : parameter.in(arena);
     }
 }

@@ -267,7 +267,7 @@ class ModelFolderTest {
             Parameters weights = new Parameters(engine, layout, "weights");
             HuggingFace.load(original, weights);
             List<SafetensorsWriter.Entry> entries =
-                    new ArrayList<>(HuggingFace.entries(layout, weights.buffer().segment(), "", DType.F32));
+                    new ArrayList<>(HuggingFace.entries(layout.checkpointTensors(), weights.buffer().segment(), "", DType.F32));
             change.accept(entries);
             SafetensorsWriter.writeModel(folder, entries, SafetensorsWriter.PYTORCH, Long.MAX_VALUE);
             refuses(() -> HuggingFace.load(folder, weights), said);

@@ -4,10 +4,11 @@ import static dev.whirlwind.model.Trial.dot;
 
 import java.util.Arrays;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
-/** Squared norm, AdamW, zero. */
+/** Squared norm, AdamW, Lion, the parts of Muon and Adafactor, zero. */
 interface OptimizerContract extends Trials {
     @ParameterizedTest
     @MethodSource("lengths")
@@ -59,6 +60,191 @@ interface OptimizerContract extends Trials {
                     }
                 }
             }
+        }
+    }
+
+    private static void drawStep(Trial t) {
+        t.inputs.learningRate = 0.01f + 0.1f * t.random.nextFloat();
+        t.inputs.gradientScale = 0.5f + t.random.nextFloat();
+        t.inputs.secondMomentDecay = t.random.nextFloat();
+    }
+
+    /** Signs of what is nearly 0 may differ, so momenta are kept away from it; that of 0 is 0. */
+    @ParameterizedTest
+    @MethodSource("lengths")
+    default void lion(int length) {
+        for (Lion settings : List.of(new Lion(0.9f, 0.99f, 0.1f), new Lion(0.5f, 0.7f, 0))) {
+            try (Trial t = trial("lion " + length + " " + settings, 1)) {
+                Tensor parameter = t.changed("parameter", length);
+                Tensor gradient = t.changed("gradient", length);
+                Tensor m = t.changed("m", length);
+                for (int layer = 1; layer <= 2; layer++) {
+                    t.fill(layer);
+                    double[] signs = t.normal(length);
+                    t.put(m, Arrays.stream(signs).map(v -> v + Math.signum(v)).toArray());
+                    t.put(
+                            gradient,
+                            Arrays.stream(signs)
+                                    .map(v -> (float) (0.1 * v - 0.5 * Math.signum(v)))
+                                    .toArray());
+                    if (length > 1) {
+                        double[] ms = t.after(m);
+                        double[] gs = t.after(gradient);
+                        ms[0] = gs[0] = 0;
+                        t.put(m, ms);
+                        t.put(gradient, gs);
+                    }
+                    double[] p = t.after(parameter);
+                    double[] g = t.after(gradient);
+                    double[] ms = t.after(m);
+                    drawStep(t);
+                    t.run(ops -> ops.lion(parameter, gradient, m, length, settings));
+                    Reference.lion(p, g, ms, settings, t.inputs);
+                    t.expectBits(gradient, new double[length]);
+                    t.expect(m, ms);
+                    t.expect(parameter, p);
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("lengths")
+    default void momentum(int length) {
+        try (Trial t = trial("momentum " + length, 1)) {
+            Tensor gradient = t.changed("gradient", length);
+            Tensor m = t.changed("m", length);
+            drawStep(t);
+            t.each(ops -> ops.momentum(gradient, m, length, 0.95f), () -> {
+                double[] g = t.before(gradient);
+                double[] ms = t.before(m);
+                Reference.momentum(g, ms, 0.95f, t.inputs);
+                t.expect(m, ms);
+                t.expect(gradient, g);
+            });
+        }
+    }
+
+    /** Neither side is a multiple of anything. */
+    @Test
+    default void newtonSchulz() {
+        for (Size s : thin(List.of(new Size(7, 20), new Size(33, 19), new Size(24, 24), new Size(3, 65)))) {
+            try (Trial t = trial("newtonSchulz " + s, 1)) {
+                int length = s.rows() * s.width();
+                Tensor x = t.changed("x", length);
+                Tensor scratch = t.output("scratch", (int) Ops.newtonSchulzScratch(s.rows(), s.width()));
+                Program program = ops -> ops.newtonSchulz(x, scratch, s.rows(), s.width());
+                for (int layer = 1; layer <= 2; layer++) {
+                    t.fill(layer);
+                    double norm = Math.sqrt(dot(t.after(x), t.after(x)));
+                    t.put(x, Arrays.stream(t.after(x)).map(v -> v / norm).toArray());
+                    double[] before = t.after(x);
+                    t.run(program);
+                    t.expect(x, Reference.newtonSchulz(before, s.rows(), s.width()));
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("sizes")
+    default void factored(Size s) {
+        try (Trial t = trial("factored " + s, 1)) {
+            int n = s.rows() * s.width();
+            Tensor r = t.changed("r", s.rows());
+            Tensor c = t.changed("c", s.width());
+            Tensor gradient = t.changed("gradient", n);
+            Program moments = ops -> ops.factoredMoments(r, c, gradient, s.rows(), s.width());
+            Program direction = ops -> ops.factoredDirection(gradient, r, c, s.rows(), s.width());
+            for (int layer = 1; layer <= 2; layer++) {
+                t.fill(layer);
+                t.put(r, new double[s.rows()]);
+                t.put(c, new double[s.width()]);
+                double[] rs = new double[s.rows()];
+                double[] cs = new double[s.width()];
+                double[] g = t.after(gradient);
+                for (int step = 0; step < 2; step++) {
+                    drawStep(t);
+                    t.run(moments);
+                    Reference.factoredMoments(rs, cs, g, s.rows(), s.width(), t.inputs);
+                    t.expect(r, rs);
+                    t.expect(c, cs);
+                }
+                t.run(direction);
+                t.expect(gradient, Reference.factoredDirection(g, rs, cs, s.rows(), s.width(), t.inputs));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("lengths")
+    default void unfactoredDirection(int length) {
+        try (Trial t = trial("unfactoredDirection " + length, 1)) {
+            Tensor gradient = t.changed("gradient", length);
+            Tensor v = t.changed("v", length);
+            for (int layer = 1; layer <= 2; layer++) {
+                t.fill(layer);
+                t.put(v, new double[length]);
+                double[] g = t.after(gradient);
+                double[] vs = new double[length];
+                drawStep(t);
+                t.run(ops -> ops.unfactoredDirection(gradient, v, length));
+                Reference.unfactoredDirection(g, vs, t.inputs);
+                t.expect(v, vs);
+                t.expect(gradient, g);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("lengths")
+    default void divideByNorm(int length) {
+        for (float least : new float[] {1e-7f, 1e6f}) {
+            try (Trial t = trial("divideByNorm " + length + " " + least, 1)) {
+                Tensor x = t.changed("x", length);
+                Tensor partials = t.input("partials", Ops.PARTIALS, () -> Arrays.stream(t.normal(Ops.PARTIALS))
+                        .map(Math::abs)
+                        .toArray());
+                t.each(
+                        ops -> ops.divideByNorm(x, partials, length, least, 0.3f),
+                        () -> t.expect(x, Reference.divideByNorm(t.before(x), t.before(partials), least, 0.3f)));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("lengths")
+    default void descend(int length) {
+        try (Trial t = trial("descend " + length, 1)) {
+            Tensor parameter = t.changed("parameter", length);
+            Tensor direction = t.input("direction", length);
+            drawStep(t);
+            t.each(
+                    ops -> ops.descend(parameter, direction, length, 0.7f, 0.1f),
+                    () -> t.expect(
+                            parameter,
+                            Reference.descend(t.before(parameter), t.before(direction), 0.7f, 0.1f, t.inputs)));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("lengths")
+    default void combine(int length) {
+        try (Trial t = trial("combine " + length, 1)) {
+            Tensor out = t.output("out", length);
+            Tensor x = t.changed("x", length);
+            Tensor y = t.changed("y", length);
+            t.each(ops -> ops.combine(out, x, y, length, 0.3f, -1.7f), () -> {
+                t.expect(out, Reference.combine(t.before(x), t.before(y), 0.3f, -1.7f));
+                t.expectBits(x, t.before(x));
+                t.expectBits(y, t.before(y));
+            });
+            t.each(
+                    ops -> ops.combine(x, x, y, length, 0.3f, 2),
+                    () -> t.expect(x, Reference.combine(t.before(x), t.before(y), 0.3f, 2)));
+            t.each(
+                    ops -> ops.combine(y, x, y, length, 0.3f, 2),
+                    () -> t.expect(y, Reference.combine(t.before(x), t.before(y), 0.3f, 2)));
         }
     }
 

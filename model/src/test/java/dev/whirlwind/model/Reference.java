@@ -377,4 +377,103 @@ public final class Reference {
                     rate / inputs.biasCorrection1 * m[i] / (Math.sqrt(v[i] / inputs.biasCorrection2) + settings.eps());
         }
     }
+
+    /** One step, in place; the gradient is left as it is. */
+    public static void lion(double[] parameter, double[] gradient, double[] m, Lion settings, Inputs inputs) {
+        for (int i = 0; i < parameter.length; i++) {
+            double g = gradient[i] * inputs.gradientScale;
+            double sign = Math.signum(settings.beta1() * m[i] + (1 - (double) settings.beta1()) * g);
+            parameter[i] -= (double) inputs.learningRate * (sign + settings.weightDecay() * parameter[i]);
+            m[i] = settings.beta2() * m[i] + (1 - (double) settings.beta2()) * g;
+        }
+    }
+
+    /** In place; the gradient becomes the direction. */
+    public static void momentum(double[] gradient, double[] m, double momentum, Inputs inputs) {
+        for (int i = 0; i < gradient.length; i++) {
+            double g = gradient[i] * inputs.gradientScale;
+            m[i] = momentum * m[i] + (1 - momentum) * g;
+            gradient[i] = momentum * m[i] + (1 - momentum) * g;
+        }
+    }
+
+    /** x with each singular value s as 3.4445 s - 4.7750 s^3 + 2.0315 s^5: x (3.4445 - 4.7750 x^T x + ...). */
+    public static double[] newtonSchulz(double[] x, int rows, int columns) {
+        double[] cube = cube(x, x, rows, columns);
+        double[] fifth = cube(cube, x, rows, columns);
+        return combine(combine(x, cube, 3.4445, -4.7750), fifth, 1, 2.0315);
+    }
+
+    /** y x^T x. */
+    private static double[] cube(double[] y, double[] x, int rows, int columns) {
+        double[] yxT = linear(y, x, null, rows, columns, rows);
+        double[] out = new double[x.length];
+        for (int r = 0; r < rows; r++) {
+            for (int k = 0; k < rows; k++) {
+                for (int c = 0; c < columns; c++) {
+                    out[r * columns + c] += yxT[r * rows + k] * x[k * columns + c];
+                }
+            }
+        }
+        return out;
+    }
+
+    /** r and c, in place. */
+    public static void factoredMoments(
+            double[] r, double[] c, double[] gradient, int rows, int columns, Inputs inputs) {
+        double b = inputs.secondMomentDecay;
+        double[] rowSums = new double[rows];
+        double[] columnSums = new double[columns];
+        for (int i = 0; i < gradient.length; i++) {
+            double square = Math.pow(gradient[i] * inputs.gradientScale, 2) + 1e-30;
+            rowSums[i / columns] += square;
+            columnSums[i % columns] += square;
+        }
+        for (int i = 0; i < rows; i++) {
+            r[i] = b * r[i] + (1 - b) * rowSums[i] / columns;
+        }
+        for (int i = 0; i < columns; i++) {
+            c[i] = b * c[i] + (1 - b) * columnSums[i] / rows;
+        }
+    }
+
+    public static double[] factoredDirection(
+            double[] gradient, double[] r, double[] c, int rows, int columns, Inputs inputs) {
+        double mean = Arrays.stream(r).sum() / rows;
+        double[] out = new double[gradient.length];
+        for (int i = 0; i < out.length; i++) {
+            out[i] = gradient[i] * inputs.gradientScale / Math.sqrt(r[i / columns] / mean * c[i % columns]);
+        }
+        return out;
+    }
+
+    /** In place; the gradient becomes the direction. */
+    public static void unfactoredDirection(double[] gradient, double[] v, Inputs inputs) {
+        double b = inputs.secondMomentDecay;
+        for (int i = 0; i < v.length; i++) {
+            double g = gradient[i] * inputs.gradientScale;
+            v[i] = b * v[i] + (1 - b) * (g * g + 1e-30);
+            gradient[i] = g / Math.sqrt(v[i]);
+        }
+    }
+
+    public static double[] divideByNorm(double[] x, double[] partials, double least, double scale) {
+        double divisor = Math.max(least, scale * Math.sqrt(Arrays.stream(partials).sum()));
+        return Arrays.stream(x).map(v -> v / divisor).toArray();
+    }
+
+    public static double[] descend(
+            double[] parameter, double[] direction, double factor, double weightDecay, Inputs inputs) {
+        double rate = inputs.learningRate;
+        return combine(parameter, direction, 1 - rate * weightDecay, -rate * factor);
+    }
+
+    /** a x + b y. */
+    public static double[] combine(double[] x, double[] y, double a, double b) {
+        double[] out = new double[x.length];
+        for (int i = 0; i < out.length; i++) {
+            out[i] = a * x[i] + b * y[i];
+        }
+        return out;
+    }
 }

@@ -554,6 +554,68 @@ public final class ReferenceEngine implements Engine {
         }
 
         @Override
+        public void lion(Tensor parameter, Tensor gradient, Tensor m, long length, Lion settings) {
+            int n = Math.toIntExact(length);
+            double[] p = get(parameter, n);
+            double[] ms = get(m, n);
+            Reference.lion(p, get(gradient, n), ms, settings, inputs);
+            set(parameter, p);
+            set(m, ms);
+            zero(gradient, length);
+        }
+
+        @Override
+        public void momentum(Tensor gradient, Tensor m, long length, float momentum) {
+            double[] g = get(gradient, Math.toIntExact(length));
+            double[] ms = get(m, g.length);
+            Reference.momentum(g, ms, momentum, inputs);
+            set(gradient, g);
+            set(m, ms);
+        }
+
+        @Override
+        public void factoredMoments(Tensor r, Tensor c, Tensor gradient, int rows, int columns) {
+            double[] rs = get(r, rows);
+            double[] cs = get(c, columns);
+            Reference.factoredMoments(rs, cs, get(gradient, rows * columns), rows, columns, inputs);
+            set(r, rs);
+            set(c, cs);
+        }
+
+        @Override
+        public void factoredDirection(Tensor gradient, Tensor r, Tensor c, int rows, int columns) {
+            double[] g = get(gradient, rows * columns);
+            set(gradient, Reference.factoredDirection(g, get(r, rows), get(c, columns), rows, columns, inputs));
+        }
+
+        @Override
+        public void unfactoredDirection(Tensor gradient, Tensor v, long length) {
+            double[] g = get(gradient, Math.toIntExact(length));
+            double[] vs = get(v, g.length);
+            Reference.unfactoredDirection(g, vs, inputs);
+            set(gradient, g);
+            set(v, vs);
+        }
+
+        @Override
+        public void divideByNorm(Tensor x, Tensor partials, long length, float least, float scale) {
+            double[] xs = get(x, Math.toIntExact(length));
+            set(x, Reference.divideByNorm(xs, get(partials, PARTIALS), least, scale));
+        }
+
+        @Override
+        public void descend(Tensor parameter, Tensor direction, long length, float factor, float weightDecay) {
+            int n = Math.toIntExact(length);
+            set(parameter, Reference.descend(get(parameter, n), get(direction, n), factor, weightDecay, inputs));
+        }
+
+        @Override
+        public void combine(Tensor out, Tensor x, Tensor y, long length, float a, float b) {
+            int n = Math.toIntExact(length);
+            set(out, Reference.combine(get(x, n), get(y, n), a, b));
+        }
+
+        @Override
         public void zero(Tensor x, long length) {
             set(x, new double[Math.toIntExact(length)]);
         }

@@ -58,7 +58,7 @@ class StoredModelTest {
         Parameters weights = new Parameters(engine, new ParameterLayout(ModelConfig.read(original)), "weights");
         HuggingFace.load(original, weights);
         entries = new ArrayList<>(
-                HuggingFace.entries(weights.layout(), weights.buffer().segment(), "", DType.F32));
+                HuggingFace.entries(weights.layout().checkpointTensors(), weights.buffer().segment(), "", DType.F32));
     }
 
     private HuggingFace.Loaded load() {

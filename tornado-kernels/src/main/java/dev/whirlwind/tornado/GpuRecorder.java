@@ -7,6 +7,7 @@ import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Tensor;
 import dev.whirlwind.tornado.kernels.AttentionCached;
 import dev.whirlwind.tornado.kernels.AttentionTiled;
+import dev.whirlwind.tornado.kernels.Factored;
 import dev.whirlwind.tornado.kernels.Gemm;
 import dev.whirlwind.tornado.kernels.GemmBlocked;
 import dev.whirlwind.tornado.kernels.Rows;
@@ -712,5 +713,24 @@ final class GpuRecorder extends Recorder {
                 Math.toIntExact(length),
                 PARTIALS);
         stage.grid(PARTIALS * GROUP, 1, GROUP, 1);
+    }
+
+    @Override
+    void rowSquares(Tensor sums, Tensor x, int rows, int columns) {
+        stage.call(
+                "rowSquares",
+                Factored::wRowSquaresOfGroup,
+                at(x, sums),
+                new KernelContext(),
+                array(x),
+                array(sums),
+                columns);
+        rows(rows);
+    }
+
+    @Override
+    void columnSquares(Tensor sums, Tensor x, int rows, int columns) {
+        zero(sums, columns);
+        columnSums("columnSquares", sums, x, x, x, x, Sums.SQUARED, rows, columns, columns, 0, 1, 1);
     }
 }

@@ -5,6 +5,7 @@ import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.AttentionShape;
 import dev.whirlwind.model.Buffer;
 import dev.whirlwind.model.Dropout;
+import dev.whirlwind.model.Lion;
 import dev.whirlwind.model.Objective;
 import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.Tensor;
@@ -302,9 +303,64 @@ final class MixedPrecision implements Ops {
     @Override
     public void adamw(Tensor parameter, Tensor gradient, Tensor m, Tensor v, long length, AdamW settings) {
         ops.adamw(parameter, gradient, m, v, length, settings);
+        changed(parameter, length);
+    }
+
+    /** What the weights' copies in 16 bits follow. */
+    private void changed(Tensor weights, long length) {
         if (ops.multipliesHalves()) {
-            ops.narrow(parameter, engine.halves(parameter), length, false);
+            ops.narrow(weights, engine.halves(weights), length, false);
         }
+    }
+
+    @Override
+    public void lion(Tensor parameter, Tensor gradient, Tensor m, long length, Lion settings) {
+        ops.lion(parameter, gradient, m, length, settings);
+        changed(parameter, length);
+    }
+
+    @Override
+    public void momentum(Tensor gradient, Tensor m, long length, float momentum) {
+        ops.momentum(gradient, m, length, momentum);
+    }
+
+    /** Of floats: the operands are no weights that have copies in 16 bits. */
+    @Override
+    public void newtonSchulz(Tensor x, Tensor scratch, int rows, int columns) {
+        ops.newtonSchulz(x, scratch, rows, columns);
+    }
+
+    @Override
+    public void factoredMoments(Tensor r, Tensor c, Tensor gradient, int rows, int columns) {
+        ops.factoredMoments(r, c, gradient, rows, columns);
+    }
+
+    @Override
+    public void factoredDirection(Tensor gradient, Tensor r, Tensor c, int rows, int columns) {
+        ops.factoredDirection(gradient, r, c, rows, columns);
+    }
+
+    @Override
+    public void unfactoredDirection(Tensor gradient, Tensor v, long length) {
+        ops.unfactoredDirection(gradient, v, length);
+    }
+
+    @Override
+    public void divideByNorm(Tensor x, Tensor partials, long length, float least, float scale) {
+        ops.divideByNorm(x, partials, length, least, scale);
+    }
+
+    @Override
+    public void descend(Tensor parameter, Tensor direction, long length, float factor, float weightDecay) {
+        ops.descend(parameter, direction, length, factor, weightDecay);
+        changed(parameter, length);
+    }
+
+    /** A mean of weights is one to compute with. */
+    @Override
+    public void combine(Tensor out, Tensor x, Tensor y, long length, float a, float b) {
+        ops.combine(out, x, y, length, a, b);
+        changed(out, length);
     }
 
     @Override

@@ -4,13 +4,16 @@ import dev.whirlwind.model.Activation;
 import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.AttentionShape;
 import dev.whirlwind.model.Dropout;
+import dev.whirlwind.model.Lion;
 import dev.whirlwind.model.Objective;
 import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.Tensor;
 import dev.whirlwind.tornado.kernels.Activations;
 import dev.whirlwind.tornado.kernels.Attention;
+import dev.whirlwind.tornado.kernels.Directions;
 import dev.whirlwind.tornado.kernels.Elementwise;
 import dev.whirlwind.tornado.kernels.Embedding;
+import dev.whirlwind.tornado.kernels.Factored;
 import dev.whirlwind.tornado.kernels.Gemm;
 import dev.whirlwind.tornado.kernels.Half;
 import dev.whirlwind.tornado.kernels.Head;
@@ -975,5 +978,166 @@ class Recorder implements Ops {
         copy(apartGradient, gradient, length);
         copy(apartM, m, length);
         copy(apartV, v, length);
+    }
+
+    @Override
+    public void lion(Tensor parameter, Tensor gradient, Tensor m, long length, Lion settings) {
+        int n = Math.toIntExact(length);
+        Tensor apartGradient = apart(gradient, length, parameter);
+        Tensor apartM = apart(m, length, parameter, apartGradient);
+        copy(gradient, apartGradient, length);
+        copy(m, apartM, length);
+        stage.call(
+                "lion",
+                Directions::wLion,
+                at(parameter, apartGradient, apartM),
+                stage.floats(),
+                array(parameter),
+                array(apartGradient),
+                array(apartM),
+                n,
+                share(),
+                settings.beta1(),
+                settings.beta2(),
+                settings.weightDecay());
+        over(shares(n));
+        copy(apartGradient, gradient, length);
+        copy(apartM, m, length);
+    }
+
+    @Override
+    public void momentum(Tensor gradient, Tensor m, long length, float momentum) {
+        int n = Math.toIntExact(length);
+        Tensor apartM = apart(m, length, gradient);
+        copy(m, apartM, length);
+        stage.call(
+                "momentum",
+                Directions::wMomentum,
+                at(gradient, apartM),
+                stage.floats(),
+                array(gradient),
+                array(apartM),
+                n,
+                share(),
+                momentum);
+        over(shares(n));
+        copy(apartM, m, length);
+    }
+
+    @Override
+    public void factoredMoments(Tensor r, Tensor c, Tensor gradient, int rows, int columns) {
+        Tensor sums = engine.scratch("sums of squares", Math.max(rows, columns));
+        rowSquares(sums, gradient, rows, columns);
+        moments(r, sums, rows, columns);
+        columnSquares(sums, gradient, rows, columns);
+        moments(c, sums, columns, rows);
+    }
+
+    void rowSquares(Tensor sums, Tensor x, int rows, int columns) {
+        stage.call("rowSquares", Factored::wRowSquares, at(x, sums), array(x), array(sums), rows, columns);
+    }
+
+    void columnSquares(Tensor sums, Tensor x, int rows, int columns) {
+        stage.call("columnSquares", Factored::wColumnSquares, at(x, sums), array(x), array(sums), rows, columns);
+    }
+
+    private void moments(Tensor v, Tensor sums, int length, int count) {
+        stage.call(
+                "factoredMoments",
+                Factored::wMoments,
+                at(sums, v),
+                stage.floats(),
+                array(sums),
+                array(v),
+                length,
+                share(),
+                count);
+        over(shares(length));
+    }
+
+    /** The mean of the shorter one of r and c: that of all squares. */
+    @Override
+    public void factoredDirection(Tensor gradient, Tensor r, Tensor c, int rows, int columns) {
+        int n = size(rows, columns);
+        int least = Math.min(rows, columns);
+        Tensor shorter = rows <= columns ? r : c;
+        Tensor mean = engine.scratch("mean", 1);
+        stage.call("mean", Factored::wMean, at(shorter, mean), array(shorter), array(mean), least, least);
+        over(1);
+        stage.call(
+                "factoredDirection",
+                Factored::wFactoredDirection,
+                at(r, c, mean, gradient),
+                stage.floats(),
+                array(r),
+                array(c),
+                array(mean),
+                array(gradient),
+                n,
+                share(),
+                columns);
+        over(shares(n));
+    }
+
+    @Override
+    public void unfactoredDirection(Tensor gradient, Tensor v, long length) {
+        int n = Math.toIntExact(length);
+        Tensor apartV = apart(v, length, gradient);
+        copy(v, apartV, length);
+        stage.call(
+                "unfactoredDirection",
+                Factored::wUnfactoredDirection,
+                at(gradient, apartV),
+                stage.floats(),
+                array(gradient),
+                array(apartV),
+                n,
+                share());
+        over(shares(n));
+        copy(apartV, v, length);
+    }
+
+    @Override
+    public void divideByNorm(Tensor x, Tensor partials, long length, float least, float scale) {
+        int n = Math.toIntExact(length);
+        Tensor factor = engine.scratch("factor", 1);
+        stage.call(
+                "factorOfNorm",
+                Directions::wFactorOfNorm,
+                at(partials, factor),
+                array(partials),
+                array(factor),
+                PARTIALS,
+                PARTIALS,
+                least,
+                scale);
+        over(1);
+        stage.call("divideByNorm", Directions::wScale, at(factor, x), array(factor), array(x), n, share());
+        over(shares(n));
+    }
+
+    @Override
+    public void descend(Tensor parameter, Tensor direction, long length, float factor, float weightDecay) {
+        int n = Math.toIntExact(length);
+        stage.call(
+                "descend",
+                Directions::wDescend,
+                at(direction, parameter),
+                stage.floats(),
+                array(direction),
+                array(parameter),
+                n,
+                share(),
+                factor,
+                weightDecay);
+        over(shares(n));
+    }
+
+    @Override
+    public void combine(Tensor out, Tensor x, Tensor y, long length, float a, float b) {
+        int n = Math.toIntExact(length);
+        stage.call(
+                "combine", Directions::wCombine, at(x, y, out), array(x), array(y), array(out), n, share(), a, b);
+        over(shares(n));
     }
 }

@@ -30,8 +30,12 @@ import dev.whirlwind.training.evaluation.Samples;
 import dev.whirlwind.training.metrics.Event;
 import dev.whirlwind.training.metrics.Listener;
 import dev.whirlwind.training.metrics.Metrics;
+import dev.whirlwind.training.optimizers.Anchor;
+import dev.whirlwind.training.optimizers.Follower;
 import dev.whirlwind.training.optimizers.Optimizer;
 import dev.whirlwind.training.optimizers.Schedule;
+import dev.whirlwind.training.optimizers.State;
+import dev.whirlwind.training.optimizers.WeightAverage;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -93,6 +97,14 @@ public final class Trainer implements AutoCloseable {
     private final Checkpoints checkpoints;
     private final Transformer transformer;
     private final Optimizer optimizer;
+    private final List<Follower> followers = new ArrayList<>();
+
+    /** Null where none is kept. */
+    private final WeightAverage average;
+
+    /** Evaluates it. */
+    private final Transformer averaged;
+
     private final CheckpointFiles files;
     private final TrainerState state;
     private final Metrics metrics;
@@ -161,8 +173,22 @@ public final class Trainer implements AutoCloseable {
             optimizer = new Optimizer(
                     engine,
                     transformer,
-                    config.optimizer().adamw(),
+                    config.optimizer().rule(),
                     config.optimizer().clip());
+            Double ema = config.optimizer().ema();
+            double anchor = config.regularisation().anchor();
+            if (anchor > 0) {
+                followers.add(new Anchor(engine, weights, transformer.inputs(), anchor));
+            }
+            average = ema == null ? null : new WeightAverage(engine, weights, transformer.inputs(), ema);
+            averaged = average == null
+                    ? null
+                    : Transformer.forEvaluation(engine, average.parameters(), length.batch(), sequence);
+            if (average != null) {
+                followers.add(average);
+            }
+            List<State> states = new ArrayList<>(optimizer.state());
+            followers.forEach(follower -> states.add(follower.state()));
             SavingOptions saving = config.saving();
             WatchingOptions watching = config.watching();
             samples = watching.sampleEvery() == 0 || corpus.prompts().isEmpty()
@@ -178,7 +204,8 @@ public final class Trainer implements AutoCloseable {
             files = new CheckpointFiles(
                     source,
                     weights,
-                    optimizer,
+                    engine,
+                    states,
                     corpus.tokenizer(),
                     // A checkpoint may be in a wider type than was asked for, and then stays so.
                     saving.saveDtype() == null || (checkpoint.isPresent() && loaded.dtype() == DType.F32)
@@ -187,9 +214,16 @@ public final class Trainer implements AutoCloseable {
                     saving.shardBytes(),
                     listener::note);
             if (checkpoint.isPresent()) {
-                files.restore(source, state);
+                optimizer.resumeAfter(state.updates);
+                List<State> perhaps = followers.stream().map(Follower::state).toList();
+                List<State> missing = files.restore(source, perhaps);
+                followers.stream()
+                        .filter(follower -> missing.contains(follower.state()))
+                        .forEach(Follower::begin);
                 saved = true;
                 listener.note("going on after step " + state.step + " of " + totalSteps + ", from " + source);
+            } else {
+                followers.forEach(Follower::begin);
             }
             metrics = Metrics.rewind(
                     folder.path().resolve("metrics.jsonl"),
@@ -207,6 +241,7 @@ public final class Trainer implements AutoCloseable {
     /** Whether the run goes on as it began; what an older version did not record is taken to be as it was. */
     private List<String> requireSameRun(Path checkpoint, TrainerState now) {
         state.requireSameData(checkpoint, now);
+        state.requireSameOptimizer(checkpoint, now);
         if (state.options == null) {
             listener.note(checkpoint + ": records no options, as an older version made it; changed ones go unnoticed");
         }
@@ -300,7 +335,10 @@ public final class Trainer implements AutoCloseable {
                 return new Outcome(true, state.step);
             }
             if (isDone()) {
-                publish(Checkpoints.FINAL);
+                publish(Checkpoints.FINAL, transformer.weights());
+                if (average != null) {
+                    publish(Checkpoints.EMA, average.parameters());
+                }
                 return new Outcome(false, state.step);
             }
             oneStep();
@@ -338,6 +376,7 @@ public final class Trainer implements AutoCloseable {
         double lr = schedule.at(state.step);
         if (isSound(loss, norm)) {
             optimizer.update(lr, norm);
+            followers.forEach(Follower::follow);
             state.lossGuard.add(loss);
             skips = 0;
         } else {
@@ -422,20 +461,15 @@ public final class Trainer implements AutoCloseable {
     /** What the held-out sets were found to be predicted like, when it has been told of; nothing when the run is to stop. */
     private Optional<List<Event.Eval>> measured() {
         List<Event.Eval> results = new ArrayList<>();
-        for (var text : heldOut.entrySet()) {
-            Evaluation evaluation;
-            try {
-                evaluation = Evaluation.of(transformer, text.getValue(), () -> stopping);
-            } catch (CancellationException e) {
-                return Optional.empty();
+        try {
+            for (var text : heldOut.entrySet()) {
+                results.add(evaluate(transformer, text.getKey(), text.getKey(), text.getValue()));
+                if (average != null) {
+                    results.add(evaluate(averaged, text.getKey() + " (ema)", text.getKey(), text.getValue()));
+                }
             }
-            double bytes = bytes(text.getKey(), text.getValue());
-            results.add(new Event.Eval(
-                    state.step,
-                    text.getKey(),
-                    evaluation.meanNll(),
-                    evaluation.perplexity(),
-                    evaluation.bitsPerByte(bytes)));
+        } catch (CancellationException e) {
+            return Optional.empty();
         }
         // Only now, so that an evaluation is told of as a whole or not at all.
         results.forEach(this::report);
@@ -456,7 +490,7 @@ public final class Trainer implements AutoCloseable {
             state.bestLoss = first;
             state.bestStep = state.step;
             state.evaluationsSinceBest = 0;
-            publish(Checkpoints.BEST);
+            publish(Checkpoints.BEST, transformer.weights());
         } else {
             state.evaluationsSinceBest++;
         }
@@ -477,6 +511,16 @@ public final class Trainer implements AutoCloseable {
             listener.note("step " + state.step + ": no samples, as " + e.getMessage());
         }
         state.sampledStep = state.step;
+    }
+
+    private Event.Eval evaluate(Transformer model, String name, String text, EvaluationWindows windows) {
+        Evaluation evaluation = Evaluation.of(model, windows, () -> stopping);
+        return new Event.Eval(
+                state.step,
+                name,
+                evaluation.meanNll(),
+                evaluation.perplexity(),
+                evaluation.bitsPerByte(bytes(text, windows)));
     }
 
     // ---------------------------------------------------------------------------------------------- saving
@@ -513,10 +557,10 @@ public final class Trainer implements AutoCloseable {
         }
     }
 
-    private void publish(String name) {
+    private void publish(String name, Parameters weights) {
         requireFolder();
         requireFinite();
-        report(checkpoints.publish(name, state.step, files::writeModel));
+        report(checkpoints.publish(name, state.step, to -> files.writeModel(to, weights)));
     }
 
     private double elapsedSeconds() {

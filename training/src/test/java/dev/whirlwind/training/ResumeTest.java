@@ -42,6 +42,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A run that was interrupted ends with the same bits as one that was not. */
 class ResumeTest {
@@ -109,6 +110,40 @@ class ResumeTest {
             assertThat(notes).hasSize(step == 0 ? 0 : 1);
             assertSameEnd(run, whole);
         }
+    }
+
+    /** With an average of the weights and an anchor. */
+    @ParameterizedTest
+    @ValueSource(strings = {"lion", "muon", "adafactor"})
+    void withEveryOptimizer(String optimizer) throws IOException {
+        Path model = model(DType.BF16);
+        Map<String, Object> options = Map.of("optimizer", optimizer, "ema", 0.9, "anchor", 0.1);
+        TinyRun.train(config(model, "whole").with(options, "test"));
+        Path whole = folder.resolve("whole");
+        Path run = folder.resolve("run");
+        String name = "checkpoints/" + Checkpoints.name(3);
+        Files.createDirectories(run.resolve(name));
+        for (Path file : Storage.list(whole.resolve(name))) {
+            Files.copy(file, run.resolve(name).resolve(file.getFileName()));
+        }
+        Files.copy(whole.resolve("metrics.jsonl"), run.resolve("metrics.jsonl"));
+        TinyRun.train(config(folder.resolve("gone"), "run").with(options, "test"));
+        assertSameEnd(run, whole);
+        for (Path file : Storage.list(whole.resolve("ema"))) {
+            assertThat(run.resolve("ema").resolve(file.getFileName())).hasSameBinaryContentAs(file);
+        }
+    }
+
+    @Test
+    void anotherOptimizerCannotGoOn() throws IOException {
+        Path model = model(DType.F32);
+        TinyRun.train(config(model, "run").with(Map.of("optimizer", "lion"), "test"));
+        assertThatThrownBy(() -> TinyRun.train(config(model, "run").with(Map.of("optimizer", "muon"), "test")))
+                .isInstanceOf(UserException.class)
+                .hasMessageContainingAll(
+                        Checkpoints.name(TinyRun.STEPS), "made with the optimizer lion, and is now given muon")
+                .message()
+                .hasLineCount(1);
     }
 
     @Test

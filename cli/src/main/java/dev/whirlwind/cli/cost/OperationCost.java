@@ -58,6 +58,11 @@ public record OperationCost(double flops, double bytes) {
             case "attention" -> ModelFlops.attention((AttentionShape) args[3], layer);
             // Scores once more, then the gradients of values, probabilities, queries and keys.
             case "attentionBackward" -> 2.5 * ModelFlops.attention((AttentionShape) args[6], layer);
+            // x x^T, its square, and their product with x.
+            case "newtonSchulz" -> {
+                double least = Math.min((int) args[n - 2], (int) args[n - 1]);
+                yield 2 * least * (2.0 * (int) args[n - 2] * (int) args[n - 1] + least * least);
+            }
             default -> 0;
         };
     }
@@ -81,6 +86,13 @@ public record OperationCost(double flops, double bytes) {
             case "zero" -> (long) args[n - 1];
             // Parameter, gradient and both moments, read and written.
             case "adamw" -> 8.0 * (long) args[n - 2];
+            case "lion" -> 6.0 * (long) args[n - 2];
+            case "momentum" -> 4.0 * (long) args[n - 2];
+            case "factoredMoments" -> (double) (int) args[n - 2] * (int) args[n - 1];
+            case "factoredDirection" -> 2.0 * (int) args[n - 2] * (int) args[n - 1];
+            case "unfactoredDirection" -> 4.0 * (long) args[n - 1];
+            case "divideByNorm" -> 2.0 * (long) args[n - 3];
+            case "descend", "combine" -> 3.0 * (long) args[n - 3];
             default -> 0;
         };
     }

@@ -316,7 +316,8 @@ public final class Run implements AutoCloseable {
                                 length.sequenceLength(model.maxPositions()),
                                 length.accumulation(),
                                 config.memory().recompute(),
-                                forSamples() + forTeacher()),
+                                forSamples() + forTeacher(),
+                                config),
                         words);
     }
 

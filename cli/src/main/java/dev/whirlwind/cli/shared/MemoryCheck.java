@@ -2,6 +2,7 @@ package dev.whirlwind.cli.shared;
 
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.memory.AvailableMemory;
 import dev.whirlwind.training.memory.MemoryNeeds;
 import java.util.LinkedHashMap;
@@ -49,10 +50,24 @@ public record MemoryCheck(long available) {
      * @param accumulation 0 where there is no such option
      * @param recompute null where there is no such option
      * @param more bytes that the command needs besides
+     * @param options of which the optimizer is of interest
      */
-    public record Training(ModelConfig model, int batch, int sequence, int accumulation, Boolean recompute, long more) {
+    public record Training(
+            ModelConfig model,
+            int batch,
+            int sequence,
+            int accumulation,
+            Boolean recompute,
+            long more,
+            TrainConfig options) {
+        /** With the default options. */
+        public Training(
+                ModelConfig model, int batch, int sequence, int accumulation, Boolean recompute, long more) {
+            this(model, batch, sequence, accumulation, recompute, more, TrainConfig.DEFAULTS);
+        }
+
         private long bytes(int batch, int sequence, boolean recompute) {
-            return more + MemoryNeeds.training(model, batch, sequence, recompute);
+            return more + MemoryNeeds.training(model, batch, sequence, recompute, options);
         }
     }
 

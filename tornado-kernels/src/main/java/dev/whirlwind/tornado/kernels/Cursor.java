@@ -30,7 +30,8 @@ public final class Cursor {
     public static final int BIAS_CORRECTION_1 = 2;
     public static final int BIAS_CORRECTION_2 = 3;
     public static final int GRADIENT_SCALE = 4;
-    public static final int FLOATS = 5;
+    public static final int SECOND_MOMENT_DECAY = 5;
+    public static final int FLOATS = 6;
 
     private Cursor() {}
 
@@ -50,5 +51,6 @@ public final class Cursor {
         floats.set(BIAS_CORRECTION_1, inputs.biasCorrection1);
         floats.set(BIAS_CORRECTION_2, inputs.biasCorrection2);
         floats.set(GRADIENT_SCALE, inputs.gradientScale);
+        floats.set(SECOND_MOMENT_DECAY, inputs.secondMomentDecay);
     }
 }

@@ -14,11 +14,12 @@ public final class Sums {
 
     public static final int ROWS = 8;
 
-    /** What is summed: dout, dout x rstd (an RMS norm's weight), or dout (x - mean) rstd (a layer norm's). */
+    /** What is summed: dout, dout x rstd (an RMS norm's weight), dout (x - mean) rstd (a layer norm's), or dout^2. */
     public static final int PLAIN = 0;
 
     public static final int SCALED = 1;
     public static final int CENTRED = 2;
+    public static final int SQUARED = 3;
 
     private Sums() {}
 
@@ -55,7 +56,10 @@ public final class Sums {
             for (int r = part * rowsOfPart + line; r < end; r += 8) {
                 int place = r / count * stride + (first + r % count) * width + i;
                 float value = dout.get(c.get(at) + place);
-                if (form != PLAIN) {
+                if (form == SQUARED) {
+                    value *= value;
+                }
+                if (form == SCALED || form == CENTRED) {
                     float n = x.get(c.get(at + 1) + place);
                     if (form == CENTRED) {
                         n -= mean.get(c.get(at + 2) + r);

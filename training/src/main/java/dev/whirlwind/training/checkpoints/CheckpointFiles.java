@@ -1,8 +1,8 @@
 package dev.whirlwind.training.checkpoints;
 
 import dev.whirlwind.data.tokenizers.Tokenizer;
+import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.HuggingFace;
-import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
@@ -11,7 +11,7 @@ import dev.whirlwind.model.files.WholeFile;
 import dev.whirlwind.model.safetensors.DType;
 import dev.whirlwind.model.safetensors.SafetensorsFile;
 import dev.whirlwind.model.safetensors.SafetensorsWriter;
-import dev.whirlwind.training.optimizers.Optimizer;
+import dev.whirlwind.training.optimizers.State;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,11 +20,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /**
- * What a checkpoint's folder holds: a Hugging Face model, and in {@code optimizer.safetensors} AdamW's moments as
- * {@code m.NAME} and {@code v.NAME}, with the weights as {@code master.NAME} where the model's own dtype is not F32 and
- * so does not hold all their bits.
+ * What a checkpoint's folder holds: a Hugging Face model, and in {@code optimizer.safetensors} what the optimizer
+ * remembers, such as AdamW's moments as {@code m.NAME} and {@code v.NAME}, with the weights as {@code master.NAME} where
+ * the model's own dtype is not F32 and so does not hold all their bits.
  */
 public final class CheckpointFiles {
     private static final String OPTIMIZER = "optimizer.safetensors";
@@ -35,7 +36,8 @@ public final class CheckpointFiles {
     private static final String GENERATION = "generation_config.json";
 
     private final Parameters weights;
-    private final Optimizer optimizer;
+    private final List<State> states;
+    private final State master;
     private final Tokenizer tokenizer;
     private final Consumer<String> notes;
     private DType dtype;
@@ -44,18 +46,25 @@ public final class CheckpointFiles {
     /** Null where the model has none. Held in memory, as the folder that it came from may be removed. */
     private final byte[] generationConfig;
 
-    /** @param notes told when weights are saved in another type than {@code dtype}, which has no room for them */
+    /**
+     * To save and restore.
+     *
+     * @param states all that a run depends on beside weights and {@link TrainerState}
+     * @param notes told when weights are saved in another type than {@code dtype}, which has no room for them
+     */
     public CheckpointFiles(
             Path source,
             Parameters weights,
-            Optimizer optimizer,
+            Engine engine,
+            List<State> states,
             Tokenizer tokenizer,
             DType dtype,
             long shardBytes,
             Consumer<String> notes) {
         this.notes = notes;
         this.weights = weights;
-        this.optimizer = optimizer;
+        this.states = states;
+        master = State.of("master.", engine, weights);
         this.tokenizer = tokenizer;
         this.dtype = dtype;
         this.shardBytes = shardBytes;
@@ -76,8 +85,8 @@ public final class CheckpointFiles {
      * Weights that have outgrown F16 or BF16 go on as F32, and stay so: a model with infinities in it would be worth
      * nothing, and a resumed run must write what one that was never stopped does.
      */
-    private void widenIfNeeded() {
-        HuggingFace.misfit(weights, dtype).ifPresent(problem -> {
+    private void widenIfNeeded(Parameters parameters) {
+        HuggingFace.misfit(parameters, dtype).ifPresent(problem -> {
             notes.accept(
                     "from now on saved as F32 instead of " + dtype + ", which has no room for the weights: " + problem);
             dtype = DType.F32;
@@ -85,8 +94,13 @@ public final class CheckpointFiles {
     }
 
     public void writeModel(Path folder) throws IOException {
-        widenIfNeeded();
-        HuggingFace.save(folder, weights, dtype, shardBytes);
+        writeModel(folder, weights);
+    }
+
+    /** Other weights of the same model. */
+    public void writeModel(Path folder, Parameters parameters) throws IOException {
+        widenIfNeeded(parameters);
+        HuggingFace.save(folder, parameters, dtype, shardBytes);
         tokenizer.save(folder);
         if (generationConfig != null) {
             Storage.write(folder.resolve(GENERATION), generationConfig);
@@ -95,36 +109,44 @@ public final class CheckpointFiles {
 
     public void writeAll(Path folder, TrainerState state) throws IOException {
         writeModel(folder);
-        ParameterLayout layout = weights.layout();
         List<SafetensorsWriter.Entry> entries = new ArrayList<>();
-        for (Map.Entry<String, Parameters> part : parts(dtype != DType.F32).entrySet()) {
-            part.getValue().download();
-            entries.addAll(HuggingFace.entries(layout, part.getValue().buffer().segment(), part.getKey(), DType.F32));
+        for (State part : parts(dtype != DType.F32)) {
+            part.download();
+            entries.addAll(
+                    HuggingFace.entries(part.tensors(), part.buffer().segment(), part.prefix(), DType.F32));
         }
         SafetensorsWriter.write(folder.resolve(OPTIMIZER), entries, Map.of());
         state.write(folder);
     }
 
-    /** Reads back what {@link #writeAll} wrote; the weights themselves must have been loaded from the model's files. */
-    public void restore(Path folder, TrainerState state) {
+    /**
+     * Reads back what {@link #writeAll} wrote; the weights themselves must have been loaded from the model's files.
+     *
+     * @param perhaps states that the run may not have had until now
+     * @return those of them that it had not
+     */
+    public List<State> restore(Path folder, List<State> perhaps) {
+        List<State> missing = new ArrayList<>();
         try (SafetensorsFile file = SafetensorsFile.open(folder.resolve(OPTIMIZER))) {
-            boolean master = file.tensors().keySet().stream().anyMatch(name -> name.startsWith("master."));
-            for (Map.Entry<String, Parameters> part : parts(master).entrySet()) {
-                Parameters parameters = part.getValue();
+            for (State part : parts(has(file, master))) {
+                if (perhaps.contains(part) && !has(file, part)) {
+                    missing.add(part);
+                    continue;
+                }
                 HuggingFace.read(
-                        file,
-                        weights.layout(),
-                        part.getKey(),
-                        parameters.buffer().segment());
-                parameters.upload();
+                        file, part.tensors(), part.prefix(), part.buffer().segment());
+                part.upload();
             }
         }
-        optimizer.resumeAfter(state.updates);
+        return missing;
     }
 
-    private Map<String, Parameters> parts(boolean master) {
-        return master
-                ? Map.of("m.", optimizer.m(), "v.", optimizer.v(), "master.", weights)
-                : Map.of("m.", optimizer.m(), "v.", optimizer.v());
+    private static boolean has(SafetensorsFile file, State state) {
+        return file.tensors().keySet().stream().anyMatch(name -> name.startsWith(state.prefix()));
+    }
+
+    private List<State> parts(boolean withMaster) {
+        return Stream.concat(states.stream(), withMaster ? Stream.of(master) : Stream.empty())
+                .toList();
     }
 }

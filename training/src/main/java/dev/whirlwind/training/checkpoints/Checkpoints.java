@@ -19,12 +19,16 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * The checkpoints of a run: {@code checkpoints/step-00000100/}, {@code best/} and {@code final/}. Each may be a link to a
+ * The checkpoints of a run: {@code checkpoints/step-00000100/}, {@code best/}, {@code final/} and {@code ema/}. Each may be a link to a
  * folder elsewhere: it is read through the link, but only the link is ever replaced or removed.
  */
 public final class Checkpoints {
     public static final String BEST = "best";
     public static final String FINAL = "final";
+
+    /** The mean of the weights at the end. */
+    public static final String EMA = "ema";
+
     private static final Pattern NAME = Pattern.compile("step-\\d{8,18}");
 
     private final Path run;
@@ -110,7 +114,7 @@ public final class Checkpoints {
         return saved;
     }
 
-    /** Creates or replaces {@link #BEST} or {@link #FINAL}. */
+    /** Creates or replaces {@link #BEST}, {@link #FINAL} or {@link #EMA}. */
     public Event.Saved publish(String name, long step, Disk.Content content) {
         return write(run.resolve(name), step, content);
     }

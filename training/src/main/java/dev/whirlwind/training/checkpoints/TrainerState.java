@@ -5,6 +5,7 @@ import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.model.files.WholeFile;
+import dev.whirlwind.training.config.OptimizerOptions.Method;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.metrics.Json;
 import dev.whirlwind.training.optimizers.LossGuard;
@@ -32,7 +33,7 @@ public final class TrainerState {
     /** Optimizer steps done, skipped ones included. */
     public long step;
 
-    /** Steps that changed the weights: AdamW's t. */
+    /** Steps that changed the weights: the optimizer's t. */
     public long updates;
 
     /** Training tokens read. */
@@ -68,6 +69,9 @@ public final class TrainerState {
     public long sequencesPerEpoch;
     public long dataChecksum;
 
+    /** The optimizer that the moments are those of; older versions had one only. */
+    public String optimizer = Method.ADAMW.toString();
+
     /** Length of the run in optimizer steps; 0 where an older version did not record it. */
     public long totalSteps;
 
@@ -83,6 +87,7 @@ public final class TrainerState {
         state.accumulation = config.length().accumulation();
         state.sequencesPerEpoch = data.perEpoch();
         state.dataChecksum = checksum(data);
+        state.optimizer = config.optimizer().optimizer().toString();
         state.totalSteps = config.length().totalSteps(state.sequencesPerEpoch, state.sequence);
         state.options = lasting(config);
         return state;
@@ -142,6 +147,7 @@ public final class TrainerState {
                 && Double.isFinite(lossGuard.mean)
                 && isFiniteAndNotNegative(lossGuard.variance)
                 && lossGuard.count >= 0
+                && optimizer != null
                 && totalSteps >= 0;
     }
 
@@ -162,6 +168,19 @@ public final class TrainerState {
         same(file, "accumulation", accumulation, now.accumulation);
         same(file, "training sequences per epoch", sequencesPerEpoch, now.sequencesPerEpoch);
         same(file, "training data of checksum", dataChecksum, now.dataChecksum);
+    }
+
+    /**
+     * Moments of one optimizer mean nothing to another.
+     *
+     * @throws UserException if this run had another
+     */
+    public void requireSameOptimizer(Path checkpoint, TrainerState now) {
+        if (!optimizer.equals(now.optimizer)) {
+            throw new UserException(checkpoint.resolve(NAME) + ": the run so far was made with the optimizer " + optimizer
+                    + ", and is now given " + now.optimizer + ", which cannot go on with the other's moments; put"
+                    + " optimizer back, or start a new run with --model " + checkpoint);
+        }
     }
 
     /** The options that are no longer as they are recorded, in words. */

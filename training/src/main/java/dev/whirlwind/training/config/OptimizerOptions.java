@@ -1,24 +1,50 @@
 package dev.whirlwind.training.config;
 
 import dev.whirlwind.model.AdamW;
+import dev.whirlwind.model.Lion;
+import dev.whirlwind.training.optimizers.AdafactorRule;
+import dev.whirlwind.training.optimizers.AdamWRule;
+import dev.whirlwind.training.optimizers.LionRule;
+import dev.whirlwind.training.optimizers.MuonRule;
+import dev.whirlwind.training.optimizers.UpdateRule;
 import java.util.Locale;
 
 /** How a gradient changes the weights, and when it must not. */
 public record OptimizerOptions(
-        @Option(value = "0.1", range = Range.BELOW_TEN, help = "AdamW's weight decay, of matrices only.")
+        @Option(
+                value = "adamw",
+                help = "How gradients change the weights: adamw, lion, muon (of layers' matrices; else adamw), adafactor.")
+        Method optimizer,
+
+        @Option(value = "0.1", range = Range.BELOW_TEN, help = "Decoupled weight decay, of matrices only.")
         double weightDecay,
 
-        @Option(value = "0.9", range = Range.FLOAT_FRACTION, help = "AdamW's decay of the mean gradient.")
+        @Option(
+                value = "0.9",
+                range = Range.FLOAT_FRACTION,
+                help = "AdamW's decay of the mean gradient; with lion its share in the direction.")
         double beta1,
 
-        @Option(value = "0.95", range = Range.FLOAT_FRACTION, help = "AdamW's decay of the mean squared gradient.")
-        double beta2,
+        @Option(
+                range = Range.FLOAT_FRACTION,
+                label = "X",
+                help = "AdamW's decay of the mean squared gradient, lion's of the mean. Default: 0.95, with lion 0.99.")
+        Double beta2,
+
+        @Option(value = "0.95", range = Range.FLOAT_FRACTION, help = "Muon's decay of the mean gradient.")
+        double momentum,
 
         @Option(value = "1e-8", range = Range.POSITIVE_FLOAT, help = "What AdamW adds to the denominator.")
         double eps,
 
         @Option(value = "1", range = Range.CLIP, help = "Largest global norm of the gradient; 0 for no clipping.")
         double clip,
+
+        @Option(
+                range = Range.OPEN_FRACTION,
+                label = "X",
+                help = "Keep an exponential mean of the weights with this decay, such as 0.999; evaluated, and saved in ema.")
+        Double ema,
 
         @Option(value = "stop", help = "When loss or gradient is not finite: stop or skip.")
         Remedy onNan,
@@ -31,6 +57,19 @@ public record OptimizerOptions(
                 range = Range.POSITIVE,
                 help = "Standard deviations above the recent mean that are a jump.")
         double spikeSigma) {
+
+    /** What gradients are turned into steps by. */
+    public enum Method {
+        ADAMW,
+        LION,
+        MUON,
+        ADAFACTOR;
+
+        @Override
+        public String toString() {
+            return name().toLowerCase(Locale.ROOT);
+        }
+    }
 
     /** What to do about a step whose loss or gradient is suspect. */
     public enum Remedy {
@@ -48,7 +87,18 @@ public record OptimizerOptions(
                 "stop or skip");
     }
 
-    public AdamW adamw() {
-        return new AdamW((float) beta1, (float) beta2, (float) eps, (float) weightDecay);
+    /** The optimizer with its settings. */
+    public UpdateRule.Kind rule() {
+        AdamW adamw = new AdamW((float) beta1, beta2(0.95), (float) eps, (float) weightDecay);
+        return switch (optimizer) {
+            case ADAMW -> AdamWRule.of(adamw);
+            case LION -> LionRule.of(new Lion((float) beta1, beta2(0.99), (float) weightDecay));
+            case MUON -> MuonRule.of((float) momentum, adamw);
+            case ADAFACTOR -> AdafactorRule.of((float) weightDecay);
+        };
+    }
+
+    private float beta2(double otherwise) {
+        return (float) (beta2 == null ? otherwise : beta2);
     }
 }

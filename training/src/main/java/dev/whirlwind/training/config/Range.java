@@ -19,6 +19,7 @@ public enum Range {
     TEMPERATURE(x -> x >= 0.01 && x <= 100, "from 0.01 to 100"),
     /** 0.99999999 is 1 as the float that it becomes. */
     FLOAT_FRACTION(x -> x >= 0 && (float) x < 1, "from 0 to below 1, as a float"),
+    OPEN_FRACTION(x -> x > 0 && (float) x < 1, "above 0 and below 1, as a float"),
     LEARNING_RATE(x -> x < 10 && x >= Float.MIN_NORMAL, "above 0, as a float, and below 10"),
     BELOW_TEN(x -> x >= 0 && x < 10, "from 0 to below 10"),
     /** A denominator may be flushed to 0 by a GPU. */

@@ -9,6 +9,12 @@ public record RegularisationOptions(
 
         @Option(
                 value = "0",
+                range = Range.BELOW_TEN,
+                help = "Pull towards the starting weights: lr times this of the difference is taken back at each step.")
+        double anchor,
+
+        @Option(
+                value = "0",
                 range = Range.FLOAT_FRACTION,
                 help = "Part of each target that all tokens share, as PyTorch's cross-entropy has it.")
         double labelSmoothing,

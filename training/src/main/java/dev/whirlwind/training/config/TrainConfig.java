@@ -30,6 +30,8 @@ public record TrainConfig(
         double both = schedule.lr() * optimizer.weightDecay();
         Range.require(
                 both < 1, "lr times weight_decay", both, "below 1, where a step would leave nothing of the weights");
+        double pull = schedule.lr() * regularisation.anchor();
+        Range.require(pull < 1, "lr times anchor", pull, "below 1, where a step would put the starting weights back");
     }
 
     /**

@@ -1,6 +1,5 @@
 package dev.whirlwind.training.memory;
 
-import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Generator;
@@ -9,7 +8,10 @@ import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
+import dev.whirlwind.training.config.TrainConfig;
+import dev.whirlwind.training.optimizers.Anchor;
 import dev.whirlwind.training.optimizers.Optimizer;
+import dev.whirlwind.training.optimizers.WeightAverage;
 import java.util.function.BiConsumer;
 
 /**
@@ -25,12 +27,29 @@ public final class MemoryNeeds {
 
     private MemoryNeeds() {}
 
-    /** To train on micro-batches of {@code batch} sequences; evaluations between steps take no more. */
+    /** To train with the default options. */
     public static long training(ModelConfig config, int batch, int sequence, boolean recompute) {
+        return training(config, batch, sequence, recompute, TrainConfig.DEFAULTS);
+    }
+
+    /**
+     * To train on micro-batches of {@code batch} sequences; evaluations between steps take no more.
+     *
+     * @param options of which the optimizer and what follows it are of interest
+     */
+    public static long training(
+            ModelConfig config, int batch, int sequence, boolean recompute, TrainConfig options) {
         return loss(config, batch, sequence)
                 + tensors(config, (engine, weights) -> {
                     Transformer transformer = Transformer.forTraining(engine, weights, batch, sequence, recompute);
-                    new Optimizer(engine, transformer, new AdamW(0.9f, 0.95f, 1e-8f, 0), 0);
+                    new Optimizer(engine, transformer, options.optimizer().rule(), 0);
+                    if (options.regularisation().anchor() > 0) {
+                        new Anchor(engine, weights, transformer.inputs(), 1);
+                    }
+                    if (options.optimizer().ema() != null) {
+                        WeightAverage average = new WeightAverage(engine, weights, transformer.inputs(), 0.5);
+                        Transformer.forEvaluation(engine, average.parameters(), batch, sequence);
+                    }
                 });
     }
 

@@ -43,8 +43,8 @@ class TrainConfigTest {
         assertThat(config.data().valid()).isEmpty();
         assertThat(config.schedule().schedule()).isEqualTo(Schedule.Shape.WSD);
         assertThat(config.saving().saveDtype()).isEqualTo(DType.BF16);
-        assertThat(config.optimizer().beta2())
-                .isEqualTo(TrainConfig.DEFAULTS.optimizer().beta2());
+        assertThat(config.optimizer().beta1())
+                .isEqualTo(TrainConfig.DEFAULTS.optimizer().beta1());
         assertThat(TrainConfig.of(config.toMap(), "test")).isEqualTo(config);
         assertThat(config.toMap()).containsEntry("schedule", "wsd").containsEntry("on_nan", "skip");
         assertThat(config.toMap().keySet()).startsWith("model", "data", "out", "valid", "held_out", "replay");

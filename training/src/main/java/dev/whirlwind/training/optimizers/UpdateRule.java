@@ -1,0 +1,27 @@
+package dev.whirlwind.training.optimizers;
+
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.Parameters;
+import java.util.List;
+
+/** A formula by which gradients change the weights, and what it remembers from step to step. */
+public interface UpdateRule {
+    /** A formula with its settings, before it has any memory. */
+    @FunctionalInterface
+    interface Kind {
+        /** Allocates what is remembered, as zeros. */
+        UpdateRule on(Engine engine, Parameters weights, Parameters gradients);
+    }
+
+    /**
+     * Changes the weights, and leaves the gradients zero.
+     *
+     * @param inputs with the learning rate and what gradients are multiplied by first
+     * @param t the number of this update, from 1
+     */
+    void update(Inputs inputs, long t);
+
+    /** All that the next updates depend on, but the weights. */
+    List<State> state();
+}
