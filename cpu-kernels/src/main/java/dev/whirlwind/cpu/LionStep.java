@@ -70,8 +70,8 @@ final class LionStep {
             FloatVector oldM = fromMemorySegment(SPECIES, ALL, m + i, ORDER);
             FloatVector c = oldM.mul(b1).add(g.mul(1 - b1));
             FloatVector zero = FloatVector.zero(SPECIES);
-            FloatVector step = zero.blend(r, c.compare(VectorOperators.GT, zero))
-                    .blend(-r, c.compare(VectorOperators.LT, zero));
+            FloatVector step =
+                    zero.blend(r, c.compare(VectorOperators.GT, zero)).blend(-r, c.compare(VectorOperators.LT, zero));
             fromMemorySegment(SPECIES, ALL, parameter + i, ORDER)
                     .mul(k)
                     .sub(step)

@@ -18,6 +18,16 @@ public record CheckpointTensor(String name, List<Long> shape, long offset, boole
         return shape.stream().reduce(1L, Math::multiplyExact);
     }
 
+    /** Where element i, as files have it, lies in the arena. */
+    public long place(long i) {
+        if (!transposed) {
+            return offset + i;
+        }
+        long in = shape.get(0);
+        long out = shape.get(1);
+        return offset + i % out * in + i / out;
+    }
+
     /** The same at another place. */
     public CheckpointTensor at(long other) {
         return new CheckpointTensor(name, shape, other, transposed);

@@ -95,8 +95,7 @@ public final class HuggingFace {
      *
      * @throws UserException if a tensor is missing or of another shape
      */
-    public static void read(
-            SafetensorsFile file, List<CheckpointTensor> tensors, String prefix, MemorySegment arena) {
+    public static void read(SafetensorsFile file, List<CheckpointTensor> tensors, String prefix, MemorySegment arena) {
         for (CheckpointTensor tensor : tensors) {
             StoredModel.requireShape(file, prefix + tensor.name(), tensor.shape());
             read(file, prefix + tensor.name(), tensor, arena);
@@ -154,7 +153,11 @@ public final class HuggingFace {
         saveConfig(folder, parameters.config(), dtype);
         SafetensorsWriter.writeModel(
                 folder,
-                entries(parameters.layout().checkpointTensors(), parameters.buffer().segment(), "", dtype),
+                entries(
+                        parameters.layout().checkpointTensors(),
+                        parameters.buffer().segment(),
+                        "",
+                        dtype),
                 SafetensorsWriter.PYTORCH,
                 largestShard);
     }
@@ -172,17 +175,15 @@ public final class HuggingFace {
         if (!tensor.transposed()) {
             return FloatSource.of(arena, tensor.offset());
         }
-        long in = tensor.shape().get(0);
-        long out = tensor.shape().get(1);
         return (first, count, chunk) -> {
             for (int k = 0; k < count; k++) {
-                long from = tensor.offset() + (first + k) % out * in + (first + k) / out;
-                chunk.setAtIndex(ValueLayout.JAVA_FLOAT, k, arena.getAtIndex(ValueLayout.JAVA_FLOAT, from));
+                float value = arena.getAtIndex(ValueLayout.JAVA_FLOAT, tensor.place(first + k));
+                chunk.setAtIndex(ValueLayout.JAVA_FLOAT, k, value);
             }
         };
     }
 
-    private static void saveConfig(Path folder, ModelConfig config, DType dtype) {
+    static void saveConfig(Path folder, ModelConfig config, DType dtype) {
         ObjectNode json = config.json().deepCopy();
         json.put(json.has("dtype") ? "dtype" : "torch_dtype", pytorchName(dtype));
         Path file = folder.resolve("config.json");

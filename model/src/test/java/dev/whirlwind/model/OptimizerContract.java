@@ -202,9 +202,12 @@ interface OptimizerContract extends Trials {
         for (float least : new float[] {1e-7f, 1e6f}) {
             try (Trial t = trial("divideByNorm " + length + " " + least, 1)) {
                 Tensor x = t.changed("x", length);
-                Tensor partials = t.input("partials", Ops.PARTIALS, () -> Arrays.stream(t.normal(Ops.PARTIALS))
-                        .map(Math::abs)
-                        .toArray());
+                Tensor partials = t.input(
+                        "partials",
+                        Ops.PARTIALS,
+                        () -> Arrays.stream(t.normal(Ops.PARTIALS))
+                                .map(Math::abs)
+                                .toArray());
                 t.each(
                         ops -> ops.divideByNorm(x, partials, length, least, 0.3f),
                         () -> t.expect(x, Reference.divideByNorm(t.before(x), t.before(partials), least, 0.3f)));

@@ -458,7 +458,8 @@ public final class Reference {
     }
 
     public static double[] divideByNorm(double[] x, double[] partials, double least, double scale) {
-        double divisor = Math.max(least, scale * Math.sqrt(Arrays.stream(partials).sum()));
+        double divisor =
+                Math.max(least, scale * Math.sqrt(Arrays.stream(partials).sum()));
         return Arrays.stream(x).map(v -> v / divisor).toArray();
     }
 

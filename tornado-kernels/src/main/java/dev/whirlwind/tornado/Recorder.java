@@ -1136,8 +1136,7 @@ class Recorder implements Ops {
     @Override
     public void combine(Tensor out, Tensor x, Tensor y, long length, float a, float b) {
         int n = Math.toIntExact(length);
-        stage.call(
-                "combine", Directions::wCombine, at(x, y, out), array(x), array(y), array(out), n, share(), a, b);
+        stage.call("combine", Directions::wCombine, at(x, y, out), array(x), array(y), array(out), n, share(), a, b);
         over(shares(n));
     }
 }

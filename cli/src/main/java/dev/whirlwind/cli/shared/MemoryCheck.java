@@ -61,8 +61,7 @@ public record MemoryCheck(long available) {
             long more,
             TrainConfig options) {
         /** With the default options. */
-        public Training(
-                ModelConfig model, int batch, int sequence, int accumulation, Boolean recompute, long more) {
+        public Training(ModelConfig model, int batch, int sequence, int accumulation, Boolean recompute, long more) {
             this(model, batch, sequence, accumulation, recompute, more, TrainConfig.DEFAULTS);
         }
 

@@ -74,14 +74,7 @@ public final class Directions {
 
     /** factor[0] = 1 / max(least, scale sqrt(sum of partials)), by one work item: share is n. */
     public static void wFactorOfNorm(
-            IntArray c,
-            int at,
-            FloatArray partials,
-            FloatArray factor,
-            int n,
-            int share,
-            float least,
-            float scale) {
+            IntArray c, int at, FloatArray partials, FloatArray factor, int n, int share, float least, float scale) {
         int partials0 = c.get(at);
         int factor0 = c.get(at + 1);
         for (@Parallel int block = 0; block < (n + share - 1) / share; block++) {
@@ -132,15 +125,7 @@ public final class Directions {
 
     /** out = a x + b y. */
     public static void wCombine(
-            IntArray c,
-            int at,
-            FloatArray x,
-            FloatArray y,
-            FloatArray out,
-            int n,
-            int share,
-            float a,
-            float b) {
+            IntArray c, int at, FloatArray x, FloatArray y, FloatArray out, int n, int share, float a, float b) {
         int x0 = c.get(at);
         int y0 = c.get(at + 1);
         int out0 = c.get(at + 2);

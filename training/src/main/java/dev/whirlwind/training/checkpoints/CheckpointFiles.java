@@ -112,8 +112,7 @@ public final class CheckpointFiles {
         List<SafetensorsWriter.Entry> entries = new ArrayList<>();
         for (State part : parts(dtype != DType.F32)) {
             part.download();
-            entries.addAll(
-                    HuggingFace.entries(part.tensors(), part.buffer().segment(), part.prefix(), DType.F32));
+            entries.addAll(HuggingFace.entries(part.tensors(), part.buffer().segment(), part.prefix(), DType.F32));
         }
         SafetensorsWriter.write(folder.resolve(OPTIMIZER), entries, Map.of());
         state.write(folder);

@@ -177,7 +177,8 @@ public final class TrainerState {
      */
     public void requireSameOptimizer(Path checkpoint, TrainerState now) {
         if (!optimizer.equals(now.optimizer)) {
-            throw new UserException(checkpoint.resolve(NAME) + ": the run so far was made with the optimizer " + optimizer
+            throw new UserException(checkpoint.resolve(NAME) + ": the run so far was made with the optimizer "
+                    + optimizer
                     + ", and is now given " + now.optimizer + ", which cannot go on with the other's moments; put"
                     + " optimizer back, or start a new run with --model " + checkpoint);
         }

@@ -53,6 +53,12 @@ public final class Aliases {
                 });
         alias("warmup_steps", "warmup");
         alias("warmup_ratio", "warmup");
+        alias("optim", "optimizer", "`adamw_torch` and its kin are adamw, `lion_32bit` lion", value -> switch (text(
+                value)) {
+            case "adamw_torch", "adamw_torch_fused", "adamw_hf" -> "adamw";
+            case "lion_32bit" -> "lion";
+            default -> value;
+        });
         alias("adam_beta1", "beta1");
         alias("adam_beta2", "beta2");
         alias("adam_epsilon", "eps");
@@ -83,7 +89,6 @@ public final class Aliases {
         answer("logging_dir", "all that is logged is in the folder of the run" + leave);
         answer("report_to", "all that is logged is in the folder of the run" + leave);
         answer("per_device_eval_batch_size", "evaluations compute as many sequences at once as batch says" + leave);
-        answer("optim", "the optimizer is AdamW" + leave);
         answer("lr_scheduler_kwargs", "give min_lr and decay themselves");
         answer("load_best_model_at_end", "the best model is always kept, in RUN/best" + leave);
         answer("metric_for_best_model", "the best model is that of the lowest loss on the first held-out text" + leave);

@@ -13,7 +13,8 @@ import java.util.Locale;
 public record OptimizerOptions(
         @Option(
                 value = "adamw",
-                help = "How gradients change the weights: adamw, lion, muon (of layers' matrices; else adamw), adafactor.")
+                help =
+                        "How gradients change the weights: adamw, lion, muon (of layers' matrices; else adamw), adafactor.")
         Method optimizer,
 
         @Option(value = "0.1", range = Range.BELOW_TEN, help = "Decoupled weight decay, of matrices only.")
@@ -43,7 +44,8 @@ public record OptimizerOptions(
         @Option(
                 range = Range.OPEN_FRACTION,
                 label = "X",
-                help = "Keep an exponential mean of the weights with this decay, such as 0.999; evaluated, and saved in ema.")
+                help =
+                        "Keep an exponential mean of the weights with this decay, such as 0.999; evaluated, and saved in ema.")
         Double ema,
 
         @Option(value = "stop", help = "When loss or gradient is not finite: stop or skip.")

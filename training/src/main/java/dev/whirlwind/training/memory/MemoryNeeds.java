@@ -37,8 +37,7 @@ public final class MemoryNeeds {
      *
      * @param options of which the optimizer and what follows it are of interest
      */
-    public static long training(
-            ModelConfig config, int batch, int sequence, boolean recompute, TrainConfig options) {
+    public static long training(ModelConfig config, int batch, int sequence, boolean recompute, TrainConfig options) {
         return loss(config, batch, sequence)
                 + tensors(config, (engine, weights) -> {
                     Transformer transformer = Transformer.forTraining(engine, weights, batch, sequence, recompute);

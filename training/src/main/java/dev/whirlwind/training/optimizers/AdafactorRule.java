@@ -84,8 +84,7 @@ public final class AdafactorRule implements UpdateRule {
             ops.factoredMoments(r, c, direction, p.rows(), p.columns());
             ops.factoredDirection(direction, r, c, p.rows(), p.columns());
         } else {
-            ops.unfactoredDirection(
-                    direction, new Tensor(moments, first, p.perLayer() ? p.columns() : 0), p.size());
+            ops.unfactoredDirection(direction, new Tensor(moments, first, p.perLayer() ? p.columns() : 0), p.size());
         }
         ops.sumOfSquares(partials, direction, p.size());
         float scale = (float) (1 / (Math.sqrt((double) p.size()) * CLIP_THRESHOLD));

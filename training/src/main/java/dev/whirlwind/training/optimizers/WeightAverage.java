@@ -23,8 +23,8 @@ public final class WeightAverage implements Follower {
         average = new Parameters(engine, weights.layout(), "ema");
         long length = weights.layout().length();
         begin = ops -> ops.combine(average.all(), weights.all(), weights.all(), length, 1, 0);
-        follow = ops -> ops.combine(
-                average.all(), average.all(), weights.all(), length, (float) decay, (float) (1 - decay));
+        follow = ops ->
+                ops.combine(average.all(), average.all(), weights.all(), length, (float) decay, (float) (1 - decay));
     }
 
     @Override

@@ -54,7 +54,10 @@ class FollowersTest {
     void theAverageBeginsAsTheWeightsAndFollowsThem() {
         WeightAverage average = new WeightAverage(engine, weights, transformer.inputs(), 0.9);
         average.begin();
-        assertThat(average.parameters().buffer().segment().mismatch(weights.buffer().segment()))
+        assertThat(average.parameters()
+                        .buffer()
+                        .segment()
+                        .mismatch(weights.buffer().segment()))
                 .isEqualTo(-1);
         long last = weights.layout().length() - 1;
         double expected = get(weights, last);

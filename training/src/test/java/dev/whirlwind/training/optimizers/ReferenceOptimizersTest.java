@@ -88,7 +88,7 @@ class ReferenceOptimizersTest {
         MemorySegment floats = Arena.ofAuto().allocate(4L * size, 64);
         expected.readFloats(tensor.name(), floats, 0);
         for (int i = 0; i < size; i++) {
-            float actual = weights.buffer().segment().getAtIndex(ValueLayout.JAVA_FLOAT, place(tensor, i));
+            float actual = weights.buffer().segment().getAtIndex(ValueLayout.JAVA_FLOAT, tensor.place(i));
             assertThat(actual)
                     .as("%s[%d]", tensor.name(), i)
                     .isCloseTo(floats.getAtIndex(ValueLayout.JAVA_FLOAT, i), within(2e-5f));
@@ -101,15 +101,6 @@ class ReferenceOptimizersTest {
                 .toList();
     }
 
-    /** Where element i of a tensor, as files have it, lies in the arena. */
-    private static long place(CheckpointTensor tensor, int i) {
-        if (!tensor.transposed()) {
-            return tensor.offset() + i;
-        }
-        long out = tensor.shape().get(1);
-        return tensor.offset() + i % out * tensor.shape().getFirst() + i / out;
-    }
-
     private static void fill(Parameters parameters, int t) {
         List<CheckpointTensor> tensors = sorted(parameters);
         for (int k = 0; k < tensors.size(); k++) {
@@ -117,7 +108,7 @@ class ReferenceOptimizersTest {
                 parameters
                         .buffer()
                         .segment()
-                        .setAtIndex(ValueLayout.JAVA_FLOAT, place(tensors.get(k), i), number(k, i, t));
+                        .setAtIndex(ValueLayout.JAVA_FLOAT, tensors.get(k).place(i), number(k, i, t));
             }
         }
         parameters.upload();
