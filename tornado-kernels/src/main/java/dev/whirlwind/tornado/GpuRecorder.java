@@ -10,6 +10,8 @@ import dev.whirlwind.tornado.kernels.AttentionTiled;
 import dev.whirlwind.tornado.kernels.Factored;
 import dev.whirlwind.tornado.kernels.Gemm;
 import dev.whirlwind.tornado.kernels.GemmBlocked;
+import dev.whirlwind.tornado.kernels.GemmTensorCores;
+import dev.whirlwind.tornado.kernels.Half;
 import dev.whirlwind.tornado.kernels.Rows;
 import dev.whirlwind.tornado.kernels.Sums;
 import uk.ac.manchester.tornado.api.KernelContext;
@@ -38,16 +40,30 @@ final class GpuRecorder extends Recorder {
      */
     private static final double DEPTH_OF_A_PART = 0.16;
 
+    /** The same where tensor cores take a tenth of that time or less. */
+    private static final double DEPTH_OF_A_PART_ON_TENSOR_CORES = 1.6;
+
     /** Rows up to which a product's work is to read the weights. */
     private static final int FEW_ROWS = 4;
 
     private static final long LOGITS_BYTES = 1L << 30;
 
     private final int groups;
+    private final boolean tensorCores;
+    private Narrowed narrowed;
+
+    /** What was narrowed for a product, and how long the stage was when it had surely not changed. */
+    private record Narrowed(Tensor from, Tensor to, Stage stage, int calls) {}
 
     GpuRecorder(KernelEngine engine, int computeUnits) {
+        this(engine, computeUnits, false);
+    }
+
+    /** With products of bfloat16 numbers on {@link TensorCores}, or without. */
+    GpuRecorder(KernelEngine engine, int computeUnits, boolean tensorCores) {
         super(engine);
         groups = GROUPS_PER_UNIT * computeUnits;
+        this.tensorCores = tensorCores && engine.precision() == Precision.BF16;
     }
 
     @Override
@@ -277,7 +293,11 @@ final class GpuRecorder extends Recorder {
 
     @Override
     void biasBackward(Tensor dbias, Tensor dout, int rows, int width) {
+        boolean isNarrowed = isNarrowed(dout);
         columnSums("biasBackward", dbias, dout, dout, dout, dout, Sums.PLAIN, rows, width, width, 0, 1, 1);
+        if (isNarrowed) {
+            stillNarrowed(narrowed.to());
+        }
     }
 
     /** sum += the columns' sums; see {@link Sums#wColumnSums}. */
@@ -468,9 +488,17 @@ final class GpuRecorder extends Recorder {
             int columns,
             int k,
             int flags) {
+        if (fitTensorCores(
+                a,
+                b,
+                (flags & GemmBlocked.A_BY_DEPTH) == 0 ? rows : k,
+                (flags & GemmBlocked.B_BY_DEPTH) == 0 ? columns : k)) {
+            tensorProduct(name, y, yPerRepeat, a, aPerRepeat, b, bPerRepeat, bias, rows, columns, k, flags);
+            return;
+        }
         int rowTiles = ceil(rows, GemmBlocked.TILE);
         int tiles = size(rowTiles, ceil(columns, GemmBlocked.TILE));
-        int parts = parts(tiles, k);
+        int parts = parts(tiles, k, DEPTH_OF_A_PART);
         int depth = ceil(ceil(k, parts), GemmBlocked.DEPTH) * GemmBlocked.DEPTH;
         parts = ceil(k, depth);
         int forms = GemmBlocked.A_BY_DEPTH | GemmBlocked.B_BY_DEPTH;
@@ -506,18 +534,152 @@ final class GpuRecorder extends Recorder {
      * In how many parts a product's depth is cut so that the groups' waves end full: a device has {@code groups} at once, a
      * wave takes as long as its depth, and a part's result goes through memory once more.
      */
-    private int parts(int tiles, int k) {
+    private int parts(int tiles, int k, double depthOfAPart) {
         int best = 1;
         double least = Double.MAX_VALUE;
         for (int parts = 1; parts <= Math.clamp(k / LEAST_DEPTH, 1, MOST_PARTS); parts++) {
             double depths = ceil(tiles * parts, groups) * (double) ceil(k, parts);
-            double cost = parts == 1 ? depths : depths + parts * tiles * DEPTH_OF_A_PART;
+            double cost = parts == 1 ? depths : depths + parts * tiles * depthOfAPart;
             if (cost < least) {
                 best = parts;
                 least = cost;
             }
         }
         return best;
+    }
+
+    // ---------------------------------------------------------------------------------------------- tensor cores
+
+    /** Two numbers that lie in one int must be of one row of an operand. */
+    private boolean fitTensorCores(Tensor a, Tensor b, int widthA, int widthB) {
+        return tensorCores && isAligned(a, widthA) && isAligned(b, widthB) && widthB % 2 == 0;
+    }
+
+    private static boolean isAligned(Tensor tensor, int width) {
+        return !isHalf(tensor) || (width % 2 == 0 && tensor.offset() % 2 == 0 && tensor.stride() % 2 == 0);
+    }
+
+    private static int even(int width) {
+        return ceil(width, 2) * 2;
+    }
+
+    private void tensorProduct(
+            String name,
+            Tensor y,
+            long yPerRepeat,
+            Tensor a,
+            long aPerRepeat,
+            Tensor b,
+            long bPerRepeat,
+            Tensor bias,
+            int rows,
+            int columns,
+            int k,
+            int flags) {
+        boolean aByDepth = (flags & GemmBlocked.A_BY_DEPTH) != 0;
+        boolean bByDepth = (flags & GemmBlocked.B_BY_DEPTH) != 0;
+        Tensor halfB = isHalf(b) ? b : narrowRows("b", b, bPerRepeat, bByDepth ? columns : k, bByDepth ? k : columns);
+        Tensor halfA = isHalf(a) ? a : narrowedRows(a, aPerRepeat, aByDepth ? rows : k, aByDepth ? k : rows);
+        int rowTiles = ceil(rows, GemmTensorCores.TILE);
+        int columnTiles = ceil(columns, GemmTensorCores.TILE);
+        int tiles = size(rowTiles, columnTiles);
+        int parts = parts(tiles, k, DEPTH_OF_A_PART_ON_TENSOR_CORES);
+        int depth = ceil(ceil(k, parts), GemmTensorCores.DEPTH) * GemmTensorCores.DEPTH;
+        parts = ceil(k, depth);
+        int forms = GemmBlocked.A_BY_DEPTH | GemmBlocked.B_BY_DEPTH;
+        int done = parts == 1 ? flags : flags & forms;
+        Tensor to = parts == 1 ? y : engine.scratch("parts of a product", (long) parts * rows * columns);
+        Tensor own = engine.scratch(
+                "fragments",
+                GemmTensorCores.isDirect(rows, columns, done) ? 1 : (long) tiles * parts * GemmTensorCores.OWN_FLOATS);
+        int at = moving(halfA, isHalf(a) ? aPerRepeat : 0);
+        moving(halfB, isHalf(b) ? bPerRepeat : 0);
+        moving(bias, 0);
+        moving(to, parts == 1 ? yPerRepeat : 0);
+        stage.call(
+                name,
+                GemmTensorCores::wGemmTensorCores,
+                at,
+                new KernelContext(),
+                words(halfA),
+                words(halfB),
+                floats(bias, to),
+                array(own),
+                array(to),
+                rows,
+                columns,
+                k,
+                depth,
+                done,
+                even(aByDepth ? k : rows));
+        stage.grid(columnTiles * GemmTensorCores.ITEMS, rowTiles * parts, GemmTensorCores.ITEMS, 1);
+        if (parts > 1) {
+            addParts(name, to, y, yPerRepeat, bias, size(rows, columns), parts, columns, flags);
+        }
+        if (!isHalf(a) && !y.buffer().equals(a.buffer())) {
+            stillNarrowed(halfA);
+        }
+    }
+
+    /** The rows in 16 bits; two products of the same gradient that follow each other share them. */
+    private Tensor narrowedRows(Tensor x, long perRepeat, int rows, int width) {
+        Tensor half = isNarrowed(x) ? narrowed.to() : narrowRows("a", x, perRepeat, rows, width);
+        narrowed = new Narrowed(x, half, stage, stage.calls().size());
+        return half;
+    }
+
+    private boolean isNarrowed(Tensor x) {
+        return narrowed != null
+                && narrowed.from().equals(x)
+                && narrowed.stage() == stage
+                && narrowed.calls() == stage.calls().size();
+    }
+
+    private void stillNarrowed(Tensor half) {
+        narrowed = new Narrowed(narrowed.from(), half, stage, stage.calls().size());
+    }
+
+    private Tensor narrowRows(String name, Tensor x, long perRepeat, int rows, int width) {
+        Tensor half = engine.scratchHalves(name, (long) rows * even(width));
+        int at = moving(x, perRepeat);
+        moving(half, 0);
+        narrow(at, x, half, rows, width, false);
+        return half;
+    }
+
+    private void narrow(int at, Tensor x, Tensor half, int rows, int width, boolean round) {
+        stage.call(
+                "narrow",
+                Half::wNarrowBf16,
+                at,
+                new KernelContext(),
+                array(x),
+                words(half),
+                rows,
+                width,
+                even(width),
+                round ? 1 : 0);
+        over(size(rows, even(width) / 2));
+    }
+
+    @Override
+    void narrow(Tensor x, Tensor half, long length, boolean round) {
+        if (tensorCores) {
+            narrow(at(x, half), x, half, 1, Math.toIntExact(length), round);
+        } else {
+            super.narrow(x, half, length, round);
+        }
+    }
+
+    @Override
+    void widen(Tensor half, Tensor x, long length) {
+        if (!tensorCores) {
+            super.widen(half, x, length);
+            return;
+        }
+        int n = Math.toIntExact(length);
+        stage.call("widen", Half::wWidenBf16, at(half, x), new KernelContext(), words(half), array(x), n);
+        over(n);
     }
 
     // ---------------------------------------------------------------------------------------------- attention

@@ -21,6 +21,7 @@ import java.util.Set;
 abstract class KernelEngine implements Engine {
     private final IdentityHashMap<Program, List<Stage>> recordings = new IdentityHashMap<>();
     private final Map<String, Memory> scratch = new HashMap<>();
+    private final Map<String, HalfMemory> scratchHalves = new HashMap<>();
     private final HostMemory host = new HostMemory();
     private final Precision precision;
 
@@ -154,6 +155,16 @@ abstract class KernelEngine implements Engine {
         if (memory == null || memory.length() < length) {
             memory = (Memory) allocate("scratch for " + name, length);
             scratch.put(name, memory);
+        }
+        return new Tensor(memory, 0, 0);
+    }
+
+    /** The same of numbers that take 16 bits. */
+    final Tensor scratchHalves(String name, long length) {
+        HalfMemory memory = scratchHalves.get(name);
+        if (memory == null || memory.length() < length) {
+            memory = allocateHalves("scratch for " + name + " in 16 bits", length);
+            scratchHalves.put(name, memory);
         }
         return new Tensor(memory, 0, 0);
     }

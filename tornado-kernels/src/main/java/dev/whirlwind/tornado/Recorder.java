@@ -121,7 +121,7 @@ class Recorder implements Ops {
     }
 
     /** half = x; with {@code round}, x becomes what half holds. */
-    final void narrow(Tensor x, Tensor half, long length, boolean round) {
+    void narrow(Tensor x, Tensor half, long length, boolean round) {
         int n = Math.toIntExact(length);
         stage.call(
                 "narrow",
@@ -138,7 +138,7 @@ class Recorder implements Ops {
     }
 
     /** x = half. */
-    final void widen(Tensor half, Tensor x, long length) {
+    void widen(Tensor half, Tensor x, long length) {
         int n = Math.toIntExact(length);
         stage.call(
                 "widen",

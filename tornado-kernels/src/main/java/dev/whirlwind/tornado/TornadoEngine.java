@@ -29,6 +29,7 @@ public final class TornadoEngine extends KernelEngine {
     private final Compiling compiling;
     private final boolean gpu;
     private final int computeUnits;
+    private final boolean tensorCores;
     private final long memory;
     private final long largest;
     private long allocated;
@@ -85,6 +86,7 @@ public final class TornadoEngine extends KernelEngine {
         this.memory = memory;
         this.gpu = gpu;
         this.computeUnits = computeUnits;
+        tensorCores = gpu && precision == Precision.BF16 && TensorCores.areUsed(info);
         TornadoDevice device = Devices.device(info);
         largest = device.getPhysicalDevice().getDeviceMaxAllocationSize();
         residency = new Residency(device);
@@ -99,12 +101,13 @@ public final class TornadoEngine extends KernelEngine {
     @Override
     public String description() {
         String format = precision().isHalf() ? ", " + precision().name().toLowerCase(Locale.ROOT) : "";
-        return info.name() + " (" + info.backend() + ", " + info.kind() + format + ")";
+        String cores = tensorCores ? ", tensor cores" : "";
+        return info.name() + " (" + info.backend() + ", " + info.kind() + format + cores + ")";
     }
 
     @Override
     Recorder recorder() {
-        return gpu ? new GpuRecorder(this, computeUnits) : super.recorder();
+        return gpu ? new GpuRecorder(this, computeUnits, tensorCores) : super.recorder();
     }
 
     @Override
@@ -268,7 +271,10 @@ public final class TornadoEngine extends KernelEngine {
 
     private TornadoExecutionPlan plan(List<Call> calls, Stage stage) {
         String name = residency.name("stage");
+        // Unless it is told before, it reads kernels for its first back end, which may not know what another does.
+        System.setProperty(name + ".device", info.id());
         TaskGraph graph = new TaskGraph(name);
+        System.clearProperty(name + ".device");
         GridScheduler grids = new GridScheduler();
         graph.consumeFromDevice(residency.resident());
         graph.transferToDevice(DataTransferMode.EVERY_EXECUTION, stage.inputs().toArray());

@@ -1,7 +1,9 @@
 package dev.whirlwind.tornado.kernels;
 
+import uk.ac.manchester.tornado.api.KernelContext;
 import uk.ac.manchester.tornado.api.annotations.Parallel;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
+import uk.ac.manchester.tornado.api.types.BFloat16;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
@@ -145,6 +147,48 @@ public final class Half {
             for (int i = block * share; i < end; i++) {
                 x.set(x0 + i, wValue(table, wElement(half, half0 + i), exponentBits));
             }
+        }
+    }
+
+    /**
+     * {@link #wNarrow} of rows of bfloat16 numbers for CUDA, whose back end can take a float's bits. Rows of half are {@code
+     * pitch} numbers apart, an even one; what fills them up becomes zero.
+     */
+    public static void wNarrowBf16(
+            IntArray c,
+            int at,
+            KernelContext context,
+            FloatArray x,
+            IntArray half,
+            int rows,
+            int width,
+            int pitch,
+            int round) {
+        int pair = context.globalIdx;
+        int row = pair / (pitch / 2);
+        int column = pair % (pitch / 2) * 2;
+        if (row < rows) {
+            int from = c.get(at) + row * width + column;
+            int low = (char) BFloat16.bf16FromFloat(x.get(from));
+            int high = 0;
+            if (round != 0) {
+                x.set(from, BFloat16.bf16ToFloat((short) low));
+            }
+            if (column + 1 < width) {
+                high = (char) BFloat16.bf16FromFloat(x.get(from + 1));
+                if (round != 0) {
+                    x.set(from + 1, BFloat16.bf16ToFloat((short) high));
+                }
+            }
+            half.set(c.get(at + 1) / 2 + pair, high << 16 | low);
+        }
+    }
+
+    /** {@link #wWiden} of bfloat16 numbers for CUDA. */
+    public static void wWidenBf16(IntArray c, int at, KernelContext context, IntArray half, FloatArray x, int n) {
+        int i = context.globalIdx;
+        if (i < n) {
+            x.set(c.get(at + 1) + i, BFloat16.bf16ToFloat((short) wElement(half, c.get(at) + i)));
         }
     }
 }

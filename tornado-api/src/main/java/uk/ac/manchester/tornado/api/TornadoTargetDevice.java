@@ -9,4 +9,6 @@ public interface TornadoTargetDevice {
     long getDeviceMaxAllocationSize();
 
     int getDeviceMaxComputeUnits();
+
+    String getDeviceInfo();
 }
