@@ -111,23 +111,26 @@ fi
 
 say '## Products'
 say
-say "Rows = inputs = outputs; kernels only, by the device's clock."
+say "Rows = inputs = outputs; kernels only, by the device's clock; of floats, and of bfloat16 numbers."
 say
-bench 75 --products "$sizes"
+bench 60 --products "$sizes"
+bench 60 --products "$sizes" --precision bf16
 
 say '## Steps, by kernel'
 say
 say "Products, attention and the head in GFLOP/s, norms, AdamW and the head's loss in GB/s."
 say
 steps() {
-  say "### $1"
+  say "### $1, $5"
   say
-  bench 75 --model "$2" --batch "$3" --sequence "$4"
-  ours+=("$1|$(sed -n 's/^step of .*: median \([0-9.,]*\) ms .* \([0-9,]*\) tokens\/s$/\1 | \2/p' "$work/out")")
+  bench 60 --model "$2" --batch "$3" --sequence "$4" --precision "$5"
+  ours+=("$1 | Whirlwind $5|$(sed -n 's/^step of .*: median \([0-9.,]*\) ms .* \([0-9,]*\) tokens\/s$/\1 | \2/p' "$work/out")")
 }
 ours=()
-steps "${gpt2[@]}"
-steps "${llama[@]}"
+for precision in fp32 bf16; do
+  steps "${gpt2[@]}" "$precision"
+  steps "${llama[@]}" "$precision"
+done
 
 say '## Generation'
 say
@@ -138,8 +141,8 @@ say
 say '| model | with | ms a step | tokens/s |'
 say '|---|---|---|---|'
 for row in "${ours[@]}"; do
-  figures=${row#*|}
-  say "| ${row%%|*} | Whirlwind fp32 | ${figures:-- | -} |"
+  figures=${row#*|*|}
+  say "| ${row%"|$figures"} | ${figures:-- | -} |"
 done
 if "$python" -c 'import torch, transformers; exit(not torch.cuda.is_available())' 2>/dev/null; then
   part 45 "$python" "$here/torch_gpu.py" "${gpt2[@]}" --steps "$steps"

@@ -359,7 +359,7 @@ final class GpuRecorder extends Recorder {
                 at,
                 new KernelContext(),
                 array(partial),
-                array(bias),
+                floats(bias, y),
                 array(y),
                 n,
                 parts,

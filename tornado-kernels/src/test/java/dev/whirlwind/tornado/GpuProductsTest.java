@@ -2,9 +2,11 @@ package dev.whirlwind.tornado;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.offset;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Tensor;
 import java.lang.foreign.ValueLayout;
@@ -37,6 +39,21 @@ class GpuProductsTest {
         float[] actual = run(Sdk.engineForGpus(), rows, in, out);
         for (int i = 0; i < expected.length; i++) {
             float limit = 2e-5f * (10 + Math.abs(expected[i]));
+            assertThat(actual[i]).as("element %d", i).isCloseTo(expected[i], offset(limit));
+        }
+    }
+
+    /** On tensor cores sums are of other parts, but of the same numbers. */
+    @ParameterizedTest
+    @CsvSource({"128, 128, 128", "130, 66, 270", "5, 700, 33", "20, 34, 600", "600, 40, 33"})
+    void onTensorCoresAgreesWithoutThem(int rows, int in, int out) {
+        DeviceInfo device = Devices.find(null);
+        assumeTrue(TensorCores.areUsed(device), "needs a CUDA device with tensor cores");
+        float[] expected = run(new LoopsEngine(), rows, in, out);
+        float[] actual = run(new TornadoEngine(device, Precision.BF16, device.memory(), true, 16), rows, in, out);
+        for (int i = 0; i < expected.length; i++) {
+            // Operands have eight bits, and errors of random signs.
+            float limit = 0x1p-6f * (5 + Math.abs(expected[i]));
             assertThat(actual[i]).as("element %d", i).isCloseTo(expected[i], offset(limit));
         }
     }

@@ -34,11 +34,13 @@ final class Launches extends KernelEngine {
     private static final long LARGE = 1 << 20;
 
     private final int computeUnits;
+    private final boolean tensorCores;
     private final List<Launch> all = new ArrayList<>();
 
-    private Launches(int computeUnits) {
-        super(Precision.FP32);
+    private Launches(int computeUnits, Precision precision, boolean tensorCores) {
+        super(precision);
         this.computeUnits = computeUnits;
+        this.tensorCores = tensorCores;
     }
 
     static ModelConfig config(String json) {
@@ -47,7 +49,13 @@ final class Launches extends KernelEngine {
 
     /** Of a whole training step, in order. */
     static List<Launch> ofStep(ModelConfig config, int batch, int sequence, int computeUnits) {
-        try (Launches launches = new Launches(computeUnits)) {
+        return ofStep(config, batch, sequence, computeUnits, Precision.FP32, false);
+    }
+
+    /** The same of a device with tensor cores, or without. */
+    static List<Launch> ofStep(
+            ModelConfig config, int batch, int sequence, int computeUnits, Precision precision, boolean tensorCores) {
+        try (Launches launches = new Launches(computeUnits, precision, tensorCores)) {
             step(launches, config, batch, sequence);
             return launches.all;
         }
@@ -55,7 +63,7 @@ final class Launches extends KernelEngine {
 
     /** Of a prompt and the tokens that continue it. */
     static List<Launch> ofGeneration(ModelConfig config, int prompt, int length, int computeUnits) {
-        try (Launches launches = new Launches(computeUnits)) {
+        try (Launches launches = new Launches(computeUnits, Precision.FP32, false)) {
             generate(launches, config, prompt, length);
             return launches.all;
         }
@@ -114,12 +122,17 @@ final class Launches extends KernelEngine {
 
     @Override
     Recorder recorder() {
-        return new GpuRecorder(this, computeUnits);
+        return new GpuRecorder(this, computeUnits, tensorCores);
     }
 
     @Override
     public Buffer allocate(String name, long length) {
         return length <= LARGE ? super.allocate(name, length) : new Memory(name, new FloatArray(1));
+    }
+
+    @Override
+    HalfMemory allocateHalves(String name, long length) {
+        return length <= LARGE ? super.allocateHalves(name, length) : new HalfMemory(name, new IntArray(1), length);
     }
 
     @Override

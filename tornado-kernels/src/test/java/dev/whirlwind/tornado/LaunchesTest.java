@@ -3,6 +3,7 @@ package dev.whirlwind.tornado;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.whirlwind.model.Ops;
+import dev.whirlwind.model.Precision;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
@@ -40,6 +41,16 @@ class LaunchesTest {
             // The host adds up what groups found.
             "sumOfSquares", Ops.PARTIALS);
 
+    /** There a part's way through memory costs a product ten times as much of its time: sooner a wave less full. */
+    private static final int ONE_WAVE_OF_TENSOR_CORES = 2 * COMPUTE_UNITS * 3 / 4;
+
+    private static final Map<String, Integer> FEWER_ON_TENSOR_CORES = Map.of(
+            "linear", ONE_WAVE_OF_TENSOR_CORES,
+            "linearBackwardInput", ONE_WAVE_OF_TENSOR_CORES,
+            "linearBackwardWeight", ONE_WAVE_OF_TENSOR_CORES,
+            "attentionKeyValueBackward", 256,
+            "sumOfSquares", Ops.PARTIALS);
+
     /** Generation: one row, whose weights or cache are read by as many groups as there are columns by eight, or heads. */
     private static final Map<String, Integer> FEWER_WHEN_GENERATING = Map.of("linear", 112, "cachedAttention", 14);
 
@@ -56,6 +67,10 @@ class LaunchesTest {
                         "gpt2, 8 x 1024",
                         FEWER,
                         Launches.ofStep(Launches.config(Launches.GPT2), 8, 1024, COMPUTE_UNITS)),
+                Arguments.of(
+                        "gpt2 on tensor cores, 8 x 1024",
+                        FEWER_ON_TENSOR_CORES,
+                        Launches.ofStep(Launches.config(Launches.GPT2), 8, 1024, COMPUTE_UNITS, Precision.BF16, true)),
                 Arguments.of("llama, 8 x 1024", FEWER, Launches.ofStep(Launches.config(LLAMA), 8, 1024, COMPUTE_UNITS)),
                 Arguments.of(
                         "llama generates",

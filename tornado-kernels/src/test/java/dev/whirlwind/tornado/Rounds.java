@@ -3,6 +3,7 @@ package dev.whirlwind.tornado;
 import dev.whirlwind.tornado.kernels.AttentionTiled;
 import dev.whirlwind.tornado.kernels.Gemm;
 import dev.whirlwind.tornado.kernels.GemmBlocked;
+import dev.whirlwind.tornado.kernels.GemmTensorCores;
 import dev.whirlwind.tornado.kernels.Sums;
 import java.util.List;
 
@@ -29,7 +30,8 @@ record Rounds(List<Double> all, List<Double> longest, double waits, double bytes
     static Rounds of(Launch l) {
         return switch (l.kernel()) {
             case "wEmbed", "wEmbedTokens" -> none(3);
-            case "wRope", "wStoreKeysAndValues", "wAdd", "wCopy", "wZero", "wDropout" -> none(2);
+            case "wRope", "wStoreKeysAndValues", "wAdd", "wCopy", "wZero", "wDropout", "wNarrowBf16", "wWidenBf16" ->
+                none(2);
             case "wActivation", "wActivationBackward", "wGated", "wGatedBackward", "wAdamW" -> none(2);
             case "wEmbedPositionsBackward" -> one(l.items() * (double) l.size(0), l.size(0), 1 + l.size(0), 0);
             // Tokens are all different here, or as different as they can be.
@@ -59,7 +61,8 @@ record Rounds(List<Double> all, List<Double> longest, double waits, double bytes
                 double longest = l.size(1) / 32.0;
                 yield one(elements, longest, 1 + longest / 4, 4.0 * l.size(0) * l.size(1));
             }
-            case "wGemmBlocked" -> product(l, GemmBlocked.TILE, GemmBlocked.DEPTH, l.size(3));
+            case "wGemmBlocked" -> product(l, GemmBlocked.TILE, GemmBlocked.DEPTH, 4);
+            case "wGemmTensorCores" -> product(l, GemmTensorCores.TILE, GemmTensorCores.DEPTH, 2);
             case "wAttentionDelta" ->
                 one(l.items() * (double) l.size(3), l.size(3), 1 + l.size(3) / 4.0, 8.0 * l.items() * l.size(3));
             case "wAttentionTiled", "wAttentionQueryBackwardTiled", "wAttentionKeyValueBackwardTiled" -> attention(l);
@@ -84,10 +87,11 @@ record Rounds(List<Double> all, List<Double> longest, double waits, double bytes
         return one((double) rows * width, longest, waits + times * longest, (double) bytes * rows * width);
     }
 
-    private static Rounds product(Launch l, int tile, int depth, int part) {
+    private static Rounds product(Launch l, int tile, int depth, int operandBytes) {
         double rows = l.size(0);
         double columns = l.size(1);
         int k = l.size(2);
+        int part = l.size(3);
         int parts = Math.ceilDiv(k, part);
         double tiles = (double) Math.ceilDiv(l.size(0), tile) * Math.ceilDiv(l.size(1), tile);
         double slices = 0;
@@ -96,7 +100,7 @@ record Rounds(List<Double> all, List<Double> longest, double waits, double bytes
         }
         double longest = Math.ceilDiv(Math.min(part, k), depth);
         int accumulate = (l.size(4) & Gemm.ACCUMULATE) == 0 ? 1 : 2;
-        double bytes = 4 * ((rows + columns) * k + rows * columns * parts * accumulate);
+        double bytes = operandBytes * (rows + columns) * k + 4 * rows * columns * parts * accumulate;
         // The next slice is on its way while one is computed.
         return one(tiles * slices * l.groupItems(), longest, 4, bytes);
     }
