@@ -550,9 +550,13 @@ final class GpuRecorder extends Recorder {
 
     // ---------------------------------------------------------------------------------------------- tensor cores
 
-    /** Two numbers that lie in one int must be of one row of an operand. */
+    /** A product of floats alone stays one; two numbers that lie in one int must be of one row of an operand. */
     private boolean fitTensorCores(Tensor a, Tensor b, int widthA, int widthB) {
-        return tensorCores && isAligned(a, widthA) && isAligned(b, widthB) && widthB % 2 == 0;
+        return tensorCores
+                && (isHalf(a) || isHalf(b))
+                && isAligned(a, widthA)
+                && isAligned(b, widthB)
+                && widthB % 2 == 0;
     }
 
     private static boolean isAligned(Tensor tensor, int width) {

@@ -68,10 +68,15 @@ class GpuProductsTest {
             Tensor y = tensor(engine, rows * out, random);
             Tensor dx = tensor(engine, rows * in, random);
             Tensor dweight = tensor(engine, out * in, random);
+            Tensor one = tensor(engine, 1, random);
+            one.buffer().segment().set(ValueLayout.JAVA_FLOAT, 0, 1);
+            // As activations lie in memory.
+            Tensor kept = new Tensor(engine.allocateActivations("kept", (long) rows * in), 0, 0);
             Program program = ops -> {
-                ops.linear(y, x, weight, bias, rows, in, out);
+                ops.linear(kept, x, one, null, rows * in, 1, 1);
+                ops.linear(y, kept, weight, bias, rows, in, out);
                 ops.linearBackwardInput(dx, y, weight, rows, in, out);
-                ops.linearBackwardWeight(dweight, null, y, x, rows, in, out);
+                ops.linearBackwardWeight(dweight, null, y, kept, rows, in, out);
             };
             engine.run(program, new Inputs(rows), 0);
             float[] all = new float[rows * out + rows * in + out * in];

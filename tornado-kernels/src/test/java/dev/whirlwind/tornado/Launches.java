@@ -19,6 +19,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Consumer;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
@@ -55,8 +56,13 @@ final class Launches extends KernelEngine {
     /** The same of a device with tensor cores, or without. */
     static List<Launch> ofStep(
             ModelConfig config, int batch, int sequence, int computeUnits, Precision precision, boolean tensorCores) {
+        return of(computeUnits, precision, tensorCores, engine -> step(engine, config, batch, sequence));
+    }
+
+    /** Of whatever an engine is to do. */
+    static List<Launch> of(int computeUnits, Precision precision, boolean tensorCores, Consumer<Engine> work) {
         try (Launches launches = new Launches(computeUnits, precision, tensorCores)) {
-            step(launches, config, batch, sequence);
+            work.accept(launches);
             return launches.all;
         }
     }

@@ -2,7 +2,10 @@ package dev.whirlwind.tornado;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.Precision;
+import dev.whirlwind.model.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -41,6 +44,19 @@ class TensorCoresTest {
         assertThat(products(precision, tensorCores))
                 .isNotEmpty()
                 .allMatch(launch -> launch.kernel().equals(kernel));
+    }
+
+    @Test
+    void leaveProductsOfFloatsAlone() {
+        List<Launch> launches = Launches.of(16, Precision.BF16, true, engine -> {
+            Tensor x = new Tensor(engine.allocate("x", 128 * 64), 0, 0);
+            Tensor scratch = new Tensor(engine.allocate("scratch", Ops.newtonSchulzScratch(128, 64)), 0, 0);
+            engine.run(ops -> ops.newtonSchulz(x, scratch, 128, 64), new Inputs(1), 0);
+        });
+        assertThat(launches)
+                .extracting(Launch::kernel)
+                .contains("wGemmBlocked")
+                .doesNotContain("wGemmTensorCores", "wNarrowBf16");
     }
 
     /** Once for both products of a gradient; rows of an odd length are filled up. */
