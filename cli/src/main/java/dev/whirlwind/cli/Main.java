@@ -46,6 +46,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             ReportCommand.class,
             EvalCommand.class,
             ScoreCommand.class,
+            MergeCommand.class,
             GenerateCommand.class,
             ParityCommand.class,
             CompareCommand.class,
