@@ -3,11 +3,15 @@ package dev.whirlwind.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /** {@code eval} of named texts, before and after, by heart, and in the training text. */
 class JudgingTest {
@@ -140,5 +144,63 @@ class JudgingTest {
         Cli.run("eval", "--model", model, "--data", texts, "--contamination", empty)
                 .fails("empty.txt", "no text");
         Cli.run("eval", "--model", model, "--contamination", texts).isWrongUsage("--data");
+    }
+
+    @Test
+    void runsAreMeasuredOnNamedTexts() throws IOException {
+        Path run = temp.resolve("run");
+        Path prepared = temp.resolve("prepared");
+        Cli.run("prepare", "--model", model, "--data", texts, "--out", prepared, "--held-out", 0.3).succeeds();
+        Cli.run(
+                        "train", "--model", model, "--data", texts, "--out", run, "--steps", 4, "--batch", 2, "--eval-every", 2,
+                        "--eval", "one=" + texts.resolve("text-0.txt"), "--eval", "kept=" + prepared, "--best-by", "one",
+                        "--eval-windows", 5)
+                .succeeds();
+        List<JsonNode> evaluations = Files.readAllLines(run.resolve("metrics.jsonl")).stream()
+                .map(JsonMapper.shared()::readTree)
+                .filter(event -> event.get("event").asString().equals("eval"))
+                .toList();
+        assertThat(evaluations.stream().map(e -> e.get("step").asInt() + e.get("name").asString()))
+                .containsExactly(
+                        "0valid", "0one", "0kept", "2valid", "2one", "2kept", "4valid", "4one", "4kept");
+        double best = evaluations.stream()
+                .filter(e -> e.get("name").asString().equals("one") && e.get("step").asInt() > 0)
+                .mapToDouble(e -> e.get("loss").asDouble())
+                .min()
+                .orElseThrow();
+        JsonNode state = JsonMapper.shared()
+                .readTree(Files.readString(run.resolve("checkpoints/step-00000004/trainer_state.json")));
+        assertThat(state.get("best_loss").asDouble()).isEqualTo(best);
+        assertThat(Files.readString(run.resolve("config.yaml")))
+                .contains("one=" + texts.resolve("text-0.txt").toAbsolutePath(), "best_by: \"one\"");
+        Cli.run("resume", run).succeeds();
+    }
+
+    @Test
+    void namesOfTextsThatCannotBe() {
+        train("--eval", texts).isWrongUsage("--eval", "NAME=PATH");
+        train("--eval", "a/b=" + texts).isWrongUsage("--eval", "NAME=PATH");
+        train("--eval", "valid=" + texts).isWrongUsage("--eval", "valid", "another name");
+        train("--eval", "a=" + texts, "a=" + texts).isWrongUsage("two texts", "a");
+        train("--eval", "a=").isWrongUsage("--eval a=", "empty");
+        train("--eval", "a=" + texts, "--best-by", "b").isWrongUsage("best_by is b", "valid, a");
+        train("--best-by", "a", "--held-out", 0).isWrongUsage("best_by is a", "--eval");
+        train("--eval", "a=" + temp.resolve("missing")).fails("missing", "does not exist");
+        train("--eval", "a=" + Cli.write(temp.resolve("empty.txt"), "")).fails("empty.txt", "no text");
+        assertThat(temp.resolve("run")).doesNotExist();
+    }
+
+    private Cli.Result train(Object... more) {
+        Object[] args = new Object[9 + more.length];
+        System.arraycopy(
+                new Object[] {
+                    "train", "--model", model, "--data", texts, "--out", temp.resolve("run"), "--steps", "2"
+                },
+                0,
+                args,
+                0,
+                9);
+        System.arraycopy(more, 0, args, 9, more.length);
+        return Cli.run(args);
     }
 }

@@ -64,7 +64,7 @@ public final class Trainer implements AutoCloseable {
      * What is trained and measured on.
      *
      * @param training the sequences in their order
-     * @param heldOut texts to evaluate on, by name; the best model is the one that predicts the first of them best
+     * @param heldOut texts to evaluate on, by name; the best model is the one that predicts {@code best_by} best, or the first
      * @param tokenizer that all were made with; it is saved with the model
      * @param prompts that samples continue
      */
@@ -480,14 +480,19 @@ public final class Trainer implements AutoCloseable {
     }
 
     private void judge(List<Event.Eval> results) {
-        Double first = results.isEmpty() ? null : results.getFirst().loss();
+        String judging = config.evaluation().bestBy();
+        Double loss = results.stream()
+                .filter(result -> judging == null || judging.equals(result.name()))
+                .findFirst()
+                .map(Event.Eval::loss)
+                .orElse(null);
         state.evaluatedStep = state.step;
         saved = false;
-        if (state.step == 0 || first == null) {
+        if (state.step == 0 || loss == null) {
             return;
         }
-        if (first < (state.bestLoss == null ? Double.POSITIVE_INFINITY : state.bestLoss)) {
-            state.bestLoss = first;
+        if (loss < (state.bestLoss == null ? Double.POSITIVE_INFINITY : state.bestLoss)) {
+            state.bestLoss = loss;
             state.bestStep = state.step;
             state.evaluationsSinceBest = 0;
             publish(Checkpoints.BEST, transformer.weights());

@@ -9,6 +9,7 @@ import dev.whirlwind.cli.evaluation.EvalReport.TaskResult;
 import dev.whirlwind.cli.shared.EngineOptions;
 import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
+import dev.whirlwind.cli.shared.NamedText;
 import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.cli.shared.Texts;
 import dev.whirlwind.data.EvaluationWindows;
@@ -35,7 +36,6 @@ import dev.whirlwind.training.tasks.Request;
 import dev.whirlwind.training.tasks.Task;
 import dev.whirlwind.training.tasks.TaskRun;
 import java.io.PrintWriter;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -175,20 +175,6 @@ public final class EvalCommand implements Callable<Integer> {
     @Mixin
     private Output output;
 
-    /** A text to measure on. */
-    private record Named(String name, Path path) {
-        /** {@code NAME=PATH}, unless a file is called that. */
-        static Named of(String argument) {
-            int equals = argument.indexOf('=');
-            boolean named = equals > 0 && !Files.exists(Path.of(argument));
-            String path = named ? argument.substring(equals + 1) : argument;
-            if (path.isEmpty()) {
-                throw new UsageException("--data " + argument + ": the path is empty; give --data NAME=PATH");
-            }
-            return new Named(named ? argument.substring(0, equals) : argument, Path.of(path));
-        }
-    }
-
     /** A model as far as it is looked at before any is computed with. */
     private record Prepared(Path model, ModelConfig config, Tokenizer tokenizer, int length, List<TaskRun> runs) {}
 
@@ -214,10 +200,7 @@ public final class EvalCommand implements Callable<Integer> {
     public Integer call() {
         PrintWriter err = spec.commandLine().getErr();
         checkUsage();
-        List<Named> texts = data.stream().map(Named::of).toList();
-        if (texts.stream().map(Named::name).distinct().count() < texts.size()) {
-            throw new UsageException("--data: two texts have one name; name them by --data NAME=PATH");
-        }
+        List<NamedText> texts = NamedText.of("--data", data);
         List<Path> all = before == null ? models : List.of(before, after);
         List<String> notes = new ArrayList<>();
         List<Task> questions = tasks.read(notes::add);
@@ -306,7 +289,7 @@ public final class EvalCommand implements Callable<Integer> {
         return new Prepared(model, config, tokenizer, length, runs);
     }
 
-    private Measured measure(Prepared prepared, List<Named> texts, Predictions written) {
+    private Measured measure(Prepared prepared, List<NamedText> texts, Predictions written) {
         PrintWriter err = spec.commandLine().getErr();
         ModelConfig config = prepared.config();
         // Again, for what is odd about it.
@@ -381,11 +364,11 @@ public final class EvalCommand implements Callable<Integer> {
         }
     }
 
-    private List<Contaminated> contaminated(List<Named> texts, List<Task> questions) {
+    private List<Contaminated> contaminated(List<NamedText> texts, List<Task> questions) {
         if (contamination.isEmpty()) {
             return null;
         }
-        for (Path path : Stream.concat(texts.stream().map(Named::path), contamination.stream())
+        for (Path path : Stream.concat(texts.stream().map(NamedText::path), contamination.stream())
                 .toList()) {
             if (TokenDataset.isPrepared(path)) {
                 throw new UserException(
@@ -397,7 +380,7 @@ public final class EvalCommand implements Callable<Integer> {
         String name =
                 String.join(", ", contamination.stream().map(Path::toString).toList());
         List<Contaminated> found = new ArrayList<>();
-        for (Named text : texts) {
+        for (NamedText text : texts) {
             found.add(Contaminated.of(text.name(), name, Contamination.of(Corpus.of(List.of(text.path())), training)));
         }
         for (Task task : questions) {
@@ -409,7 +392,7 @@ public final class EvalCommand implements Callable<Integer> {
     // ---------------------------------------------------------------------------------------------- results
 
     private EvalReport report(
-            List<Named> texts, List<Task> questions, List<Measured> measured, List<Contaminated> contaminated) {
+            List<NamedText> texts, List<Task> questions, List<Measured> measured, List<Contaminated> contaminated) {
         List<Compared> comparisons = new ArrayList<>();
         List<Changed> changes = new ArrayList<>();
         List<TaskCompared> taskComparisons = new ArrayList<>();

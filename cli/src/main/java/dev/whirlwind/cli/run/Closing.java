@@ -19,7 +19,7 @@ final class Closing {
      * A held-out text.
      *
      * @param before the first step
-     * @param best where the first of the texts was predicted best
+     * @param best where the text that judges, or else the first, was predicted best
      * @param after the last step
      */
     record Judged(String name, Event.Eval before, Event.Eval best, Event.Eval after) {}
@@ -27,7 +27,8 @@ final class Closing {
     private final List<Judged> texts = new ArrayList<>();
     private Event.Step last;
 
-    Closing(Path metrics) {
+    /** @param judging the text that the best is judged by; null for the first */
+    Closing(Path metrics, String judging) {
         Map<String, List<Event.Eval>> evaluations = new LinkedHashMap<>();
         for (Event event : Metrics.story(metrics).events()) {
             if (event instanceof Event.Eval eval) {
@@ -36,8 +37,10 @@ final class Closing {
                 last = step;
             }
         }
-        long bestStep = evaluations.values().stream()
+        long bestStep = evaluations.entrySet().stream()
+                .filter(text -> judging == null || judging.equals(text.getKey()))
                 .limit(1)
+                .map(Map.Entry::getValue)
                 .flatMap(List::stream)
                 .filter(eval -> eval.step() > 0)
                 .min((a, b) -> Double.compare(a.loss(), b.loss()))

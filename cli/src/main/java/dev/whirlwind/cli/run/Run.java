@@ -6,6 +6,7 @@ import dev.whirlwind.cli.shared.Environment;
 import dev.whirlwind.cli.shared.Machine;
 import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
+import dev.whirlwind.cli.shared.NamedText;
 import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.cli.terminal.Interruption;
 import dev.whirlwind.cli.terminal.SignalReaction;
@@ -43,6 +44,7 @@ import dev.whirlwind.training.report.RunHistory;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -62,6 +64,10 @@ public final class Run implements AutoCloseable {
     public static final String CONFIG = "config.yaml";
 
     private static final int BEGINNING = 32;
+
+    private static final String VALID = "valid";
+    private static final String REPLAY = "replay";
+    private static final Set<String> OWN_TEXTS = Set.of(VALID, REPLAY);
 
     private final Path folder;
     private final TrainConfig config;
@@ -100,6 +106,11 @@ public final class Run implements AutoCloseable {
         places.put("data", texts.data().stream().map(Run::absolute).toList());
         places.put("valid", texts.valid().stream().map(Run::absolute).toList());
         places.put("replay", texts.replay().stream().map(Run::absolute).toList());
+        places.put(
+                "eval",
+                NamedText.named("--eval", texts.eval(), OWN_TEXTS).stream()
+                        .map(text -> text.name() + "=" + absolute(text.path().toString()))
+                        .toList());
         places.put("out", absolute(texts.out()));
         if (given.regularisation().teacher() != null) {
             places.put("teacher", absolute(given.regularisation().teacher()));
@@ -173,6 +184,7 @@ public final class Run implements AutoCloseable {
             Run run = new Run(config, held.newest().orElse(Path.of(config.data().model())), progress, true);
             run.held = held;
             run.log();
+            run.checkJudging();
             run.checkMemory(run.model, run::asChanges);
             if (run.prepare(err)) {
                 progress.note(PrepareCommand.ends(run.tokenizer));
@@ -255,8 +267,36 @@ public final class Run implements AutoCloseable {
             Path teacher = Path.of(config.regularisation().teacher());
             HuggingFace.check(teacher, Teachers.config(teacher, model, sequence));
         }
+        checkJudging();
         checkSamples();
         checkMemory(stored, MemoryCheck::asOptions);
+    }
+
+    private void checkJudging() {
+        String judging = config.evaluation().bestBy();
+        if (judging != null && !evaluated().contains(judging)) {
+            throw new UsageException("best_by is " + judging + ", but "
+                    + (evaluated().isEmpty()
+                            ? "no text is held out; give some by --eval NAME=PATH"
+                            : "what is evaluated on is " + String.join(", ", evaluated()) + "; choose one of them"));
+        }
+    }
+
+    /** What the texts are called that the run is measured on, in their order. */
+    private List<String> evaluated() {
+        List<String> names = new ArrayList<>();
+        if (!data.valid().isEmpty() || data.heldOut() > 0) {
+            names.add(VALID);
+        }
+        if (!data.replay().isEmpty() && data.heldOut() > 0) {
+            names.add(REPLAY);
+        }
+        evaluatedBesides().forEach(text -> names.add(text.name()));
+        return names;
+    }
+
+    private List<NamedText> evaluatedBesides() {
+        return NamedText.named("eval", data.eval(), OWN_TEXTS);
     }
 
     private void checkSamples() {
@@ -266,8 +306,7 @@ public final class Run implements AutoCloseable {
         }
         if (watching.sampleEvery() > 0
                 && watching.samplePrompts() == null
-                && data.valid().isEmpty()
-                && data.heldOut() == 0) {
+                && evaluated().isEmpty()) {
             throw new UsageException("sample_every needs prompts, and no text is held out that could begin them; give"
                     + " sample_prompts a file with a prompt a line");
         }
@@ -339,6 +378,9 @@ public final class Run implements AutoCloseable {
             boolean prepared = prepare(data.data(), "new", data.valid().isEmpty() ? data.heldOut() : 0, err);
             prepared |= prepare(data.valid(), "valid", 0, err);
             prepared |= prepare(data.replay(), "replay", data.heldOut(), err);
+            for (NamedText text : evaluatedBesides()) {
+                prepared |= prepare(List.of(text.path().toString()), folder(text), 0, err);
+            }
             return prepared;
         }
     }
@@ -351,6 +393,11 @@ public final class Run implements AutoCloseable {
         List<Path> texts = paths.stream().map(Path::of).toList();
         PrepareCommand.prepare(Corpus.of(texts, folder), tokenizer, heldOut, data.seed(), OnBadText.STOP, tokens, err);
         return true;
+    }
+
+    /** Where the tokens of such a text are kept, below the run's data. */
+    private static String folder(NamedText text) {
+        return "eval-" + text.name();
     }
 
     private static boolean isPrepared(List<String> paths) {
@@ -393,6 +440,11 @@ public final class Run implements AutoCloseable {
                 heldOut.put("replay", open(data.replay(), "replay", TokenDataset.VALID));
             }
         }
+        for (NamedText text : evaluatedBesides()) {
+            List<String> paths = List.of(text.path().toString());
+            String split = isPrepared(paths) ? TokenDataset.VALID : TokenDataset.TRAIN;
+            heldOut.put(text.name(), open(paths, folder(text), split));
+        }
         return new Trainer.Corpus(sequences, heldOut, tokenizer, prompts(heldOut));
     }
 
@@ -428,7 +480,7 @@ public final class Run implements AutoCloseable {
             result.put("run", folder.toString());
             result.put("step", outcome.step());
             result.put("interrupted", outcome.interrupted());
-            result.put("held_out", new Closing(metrics()).texts());
+            result.put("held_out", new Closing(metrics(), config.evaluation().bestBy()).texts());
             command.getOut().println(Output.json(result));
         } else if (!outcome.interrupted()) {
             command.getOut().println(folder.resolve("final"));
@@ -488,9 +540,9 @@ public final class Run implements AutoCloseable {
                                 : "interrupted after step " + outcome.step() + "; everything is saved; go on with: "
                                         + goOn());
             } else {
-                new Closing(metrics()).lines().forEach(progress::say);
+                new Closing(metrics(), config.evaluation().bestBy()).lines().forEach(progress::say);
                 progress.say("next: whirlwind generate --model " + folder.resolve("final") + " --prompt \"...\"");
-                progress.say("next: whirlwind eval --model " + data.model() + " " + folder.resolve("final")
+                progress.say("next: whirlwind eval --before " + data.model() + " --after " + folder.resolve("final")
                         + " --data TEXT");
             }
             return outcome;
@@ -510,6 +562,9 @@ public final class Run implements AutoCloseable {
         }
         if (!data.replay().isEmpty()) {
             texts.put("replay", DatasetSummary.read(folder(data.replay(), "replay")));
+        }
+        for (NamedText text : evaluatedBesides()) {
+            texts.put(text.name(), DatasetSummary.read(folder(List.of(text.path().toString()), folder(text))));
         }
         return texts;
     }

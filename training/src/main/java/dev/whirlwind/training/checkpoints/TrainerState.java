@@ -50,7 +50,7 @@ public final class TrainerState {
     /** The last step after which samples were drawn; -1 for none. */
     public long sampledStep = -1;
 
-    /** Lowest loss so far of the first held-out set, in nats; null before the first evaluation. */
+    /** Lowest loss so far of the held-out set that judges, in nats; null before the first evaluation. */
     public Double bestLoss;
 
     public long bestStep;

@@ -35,5 +35,12 @@ public record DataOptions(
         @Option(value = "0", range = Range.FRACTION, help = "Fraction of the sequences that is taken from --replay.")
         double replayFraction,
 
+        @Option(
+                label = "NAME=PATH",
+                range = Range.PATH,
+                free = true,
+                help = "Further texts to evaluate on, each under its name; it may be given several times.")
+        List<String> eval,
+
         @Option(value = "1234", help = "Seed of the order of sequences, the held-out documents and dropout.")
         long seed) {}

@@ -16,6 +16,12 @@ public record EvaluationOptions(
         int evalWindows,
 
         @Option(
+                label = "NAME",
+                help = "The held-out text that picks the best model and that patience looks at: valid, replay or a name of"
+                        + " --eval. Default: the first there is, in this order.")
+        String bestBy,
+
+        @Option(
                 value = "0",
                 range = Range.NOT_NEGATIVE,
                 help = "Evaluations without a new best that end the run; 0 for never.")

@@ -148,6 +148,7 @@ class TrainConfigTest {
                         "out",
                         "valid",
                         "replay",
+                        "eval",
                         "save_every",
                         "keep",
                         "log",
