@@ -150,21 +150,41 @@ class JudgingTest {
     void runsAreMeasuredOnNamedTexts() throws IOException {
         Path run = temp.resolve("run");
         Path prepared = temp.resolve("prepared");
-        Cli.run("prepare", "--model", model, "--data", texts, "--out", prepared, "--held-out", 0.3).succeeds();
+        Cli.run("prepare", "--model", model, "--data", texts, "--out", prepared, "--held-out", 0.3)
+                .succeeds();
         Cli.run(
-                        "train", "--model", model, "--data", texts, "--out", run, "--steps", 4, "--batch", 2, "--eval-every", 2,
-                        "--eval", "one=" + texts.resolve("text-0.txt"), "--eval", "kept=" + prepared, "--best-by", "one",
-                        "--eval-windows", 5)
+                        "train",
+                        "--model",
+                        model,
+                        "--data",
+                        texts,
+                        "--out",
+                        run,
+                        "--steps",
+                        4,
+                        "--batch",
+                        2,
+                        "--eval-every",
+                        2,
+                        "--eval",
+                        "one=" + texts.resolve("text-0.txt"),
+                        "--eval",
+                        "kept=" + prepared,
+                        "--best-by",
+                        "one",
+                        "--eval-windows",
+                        5)
                 .succeeds();
         List<JsonNode> evaluations = Files.readAllLines(run.resolve("metrics.jsonl")).stream()
                 .map(JsonMapper.shared()::readTree)
                 .filter(event -> event.get("event").asString().equals("eval"))
                 .toList();
-        assertThat(evaluations.stream().map(e -> e.get("step").asInt() + e.get("name").asString()))
-                .containsExactly(
-                        "0valid", "0one", "0kept", "2valid", "2one", "2kept", "4valid", "4one", "4kept");
+        assertThat(evaluations.stream()
+                        .map(e -> e.get("step").asInt() + e.get("name").asString()))
+                .containsExactly("0valid", "0one", "0kept", "2valid", "2one", "2kept", "4valid", "4one", "4kept");
         double best = evaluations.stream()
-                .filter(e -> e.get("name").asString().equals("one") && e.get("step").asInt() > 0)
+                .filter(e ->
+                        e.get("name").asString().equals("one") && e.get("step").asInt() > 0)
                 .mapToDouble(e -> e.get("loss").asDouble())
                 .min()
                 .orElseThrow();
@@ -193,9 +213,7 @@ class JudgingTest {
     private Cli.Result train(Object... more) {
         Object[] args = new Object[9 + more.length];
         System.arraycopy(
-                new Object[] {
-                    "train", "--model", model, "--data", texts, "--out", temp.resolve("run"), "--steps", "2"
-                },
+                new Object[] {"train", "--model", model, "--data", texts, "--out", temp.resolve("run"), "--steps", "2"},
                 0,
                 args,
                 0,

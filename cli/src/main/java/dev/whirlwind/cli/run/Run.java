@@ -564,7 +564,8 @@ public final class Run implements AutoCloseable {
             texts.put("replay", DatasetSummary.read(folder(data.replay(), "replay")));
         }
         for (NamedText text : evaluatedBesides()) {
-            texts.put(text.name(), DatasetSummary.read(folder(List.of(text.path().toString()), folder(text))));
+            texts.put(
+                    text.name(), DatasetSummary.read(folder(List.of(text.path().toString()), folder(text))));
         }
         return texts;
     }

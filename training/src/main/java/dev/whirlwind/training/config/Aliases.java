@@ -91,7 +91,9 @@ public final class Aliases {
         answer("per_device_eval_batch_size", "evaluations compute as many sequences at once as batch says" + leave);
         answer("lr_scheduler_kwargs", "give min_lr and decay themselves");
         answer("load_best_model_at_end", "the best model is always kept, in RUN/best" + leave);
-        answer("metric_for_best_model", "the best model is that of the lowest loss on the held-out text that best_by names");
+        answer(
+                "metric_for_best_model",
+                "the best model is that of the lowest loss on the held-out text that best_by names");
         answer(
                 "overwrite_output_dir",
                 "a run begins in a new folder: give another out, or go on with whirlwind resume RUN");

@@ -17,8 +17,9 @@ public record EvaluationOptions(
 
         @Option(
                 label = "NAME",
-                help = "The held-out text that picks the best model and that patience looks at: valid, replay or a name of"
-                        + " --eval. Default: the first there is, in this order.")
+                help =
+                        "The held-out text that picks the best model and that patience looks at: valid, replay or a name of"
+                                + " --eval. Default: the first there is, in this order.")
         String bestBy,
 
         @Option(
