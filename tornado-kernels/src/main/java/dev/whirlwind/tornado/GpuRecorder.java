@@ -43,6 +43,9 @@ final class GpuRecorder extends Recorder {
     /** The same where tensor cores take a tenth of that time or less. */
     private static final double DEPTH_OF_A_PART_ON_TENSOR_CORES = 1.6;
 
+    /** Keys below which a part of a cache is not worth its result's way through memory. */
+    private static final int LEAST_KEYS = 64;
+
     /** Rows up to which a product's work is to read the weights. */
     private static final int FEW_ROWS = 4;
 
@@ -760,6 +763,21 @@ final class GpuRecorder extends Recorder {
                 dropout.threshold(),
                 dropout.keptScale());
         tiles(shape, shape.heads());
+        keyValueBackward(dqkv, dout, lse, qkv, delta, shape, dropout);
+    }
+
+    /** Query heads that share a key head are cut into parts where there are fewer keys than fill the device. */
+    private void keyValueBackward(
+            Tensor dqkv, Tensor dout, Tensor lse, Tensor qkv, Tensor delta, AttentionShape shape, Dropout dropout) {
+        int group = shape.heads() / shape.kvHeads();
+        int tiles = size(ceil(shape.sequence(), AttentionTiled.TILE), shape.batch() * shape.kvHeads());
+        int parts = ceil(group, ceil(group, Math.min(group, ceil(2 * groups, tiles))));
+        int kvWidth = 2 * shape.kvHeads() * shape.headDim();
+        Tensor to =
+                parts == 1 ? dqkv : engine.scratch("parts of keys' gradients", (long) shape.rows() * parts * kvWidth);
+        int at = at(qkv, dout, lse, delta, to);
+        stage.constant(dropout.site());
+        stage.attention(shape);
         stage.call(
                 "attentionKeyValueBackward",
                 AttentionTiled::wAttentionKeyValueBackwardTiled,
@@ -769,23 +787,44 @@ final class GpuRecorder extends Recorder {
                 array(dout),
                 array(lse),
                 array(delta),
-                array(dqkv),
+                array(to),
                 shape.sequence(),
                 shape.heads(),
                 shape.kvHeads(),
                 shape.headDim(),
                 dropout.threshold(),
-                dropout.keptScale());
-        tiles(shape, shape.kvHeads());
+                dropout.keptScale(),
+                parts);
+        tiles(shape, shape.kvHeads() * parts);
+        if (parts > 1) {
+            stage.call(
+                    "attentionKeyValueParts",
+                    AttentionTiled::wKeyValueParts,
+                    at(to, dqkv),
+                    array(to),
+                    array(dqkv),
+                    shape.rows(),
+                    kvWidth,
+                    parts,
+                    shape.keyOffset());
+            over(shape.rows(), kvWidth);
+        }
     }
 
     @Override
-    void attend(Tensor out, Tensor cache, Tensor qkv, AttentionShape shape) {
+    void attend(Tensor out, Tensor cache, Tensor qkv, AttentionShape shape, int capacity) {
         if (shape.headDim() > AttentionCached.MAX_HEAD_DIM) {
-            super.attend(out, cache, qkv, shape);
+            super.attend(out, cache, qkv, shape, capacity);
             return;
         }
-        int at = at(qkv, cache, out);
+        int group = shape.heads() / shape.kvHeads();
+        int sharers = ceil(group, AttentionCached.MAX_SHARED);
+        int queries = size(shape.rows(), shape.kvHeads() * sharers);
+        int parts = Math.max(1, Math.min(ceil(2 * groups, queries), ceil(capacity, LEAST_KEYS)));
+        int length = parts == 1 ? shape.headDim() : parts * (shape.headDim() + 2);
+        int rowsAndHeads = size(shape.rows(), shape.heads());
+        Tensor to = parts == 1 ? out : engine.scratch("parts of attention", (long) rowsAndHeads * length);
+        int at = at(qkv, cache, to);
         stage.attention(shape);
         stage.call(
                 "cachedAttention",
@@ -794,11 +833,26 @@ final class GpuRecorder extends Recorder {
                 new KernelContext(),
                 array(qkv),
                 array(cache),
-                array(out),
+                array(to),
                 shape.heads(),
                 shape.kvHeads(),
-                shape.headDim());
-        stage.grid(shape.heads() * AttentionCached.ITEMS, shape.rows(), AttentionCached.ITEMS, 1);
+                shape.headDim(),
+                ceil(group, sharers),
+                parts);
+        stage.grid(
+                size(shape.rows(), AttentionCached.ITEMS), shape.kvHeads() * sharers * parts, AttentionCached.ITEMS, 1);
+        if (parts > 1) {
+            stage.call(
+                    "cachedAttentionParts",
+                    AttentionCached::wCachedAttentionParts,
+                    at(to, out),
+                    array(to),
+                    array(out),
+                    rowsAndHeads,
+                    shape.headDim(),
+                    parts);
+            over(rowsAndHeads, shape.headDim());
+        }
     }
 
     // ---------------------------------------------------------------------------------------------- head

@@ -683,11 +683,11 @@ class Recorder implements Ops {
                 shape.keyOffset(),
                 2 * shape.kvHeads() * shape.headDim());
         over(shape.rows(), 2 * shape.kvHeads() * shape.headDim());
-        attend(out, cache, qkv, shape);
+        attend(out, cache, qkv, shape, capacity);
     }
 
     /** The rows' attention to the cache. */
-    void attend(Tensor out, Tensor cache, Tensor qkv, AttentionShape shape) {
+    void attend(Tensor out, Tensor cache, Tensor qkv, AttentionShape shape, int capacity) {
         int at = at(qkv, cache, out);
         stage.attention(shape);
         stage.call(

@@ -22,7 +22,10 @@ class GpuAttentionTest {
         Sdk.assumeDevice();
     }
 
-    /** Sequences end within a tile, at its end and beyond; heads that share keys; windows; heads too wide for tiles. */
+    /**
+     * Sequences end within a tile, at its end and beyond; heads that share keys, in parts of one and of several; windows; heads
+     * of one element, wide ones, and some too wide for tiles.
+     */
     @ParameterizedTest
     @CsvSource({
         "2, 7, 2, 1, 20, 0, 0.3",
@@ -30,7 +33,11 @@ class GpuAttentionTest {
         "1, 64, 2, 2, 16, 0, 0.1",
         "1, 193, 2, 1, 6, 70, 0.3",
         "1, 65, 3, 1, 128, 1, 0",
-        "1, 67, 2, 1, 144, 0, 0.3"
+        "1, 67, 8, 1, 33, 0, 0.3",
+        "1, 131, 1, 1, 1, 0, 0",
+        "1, 67, 2, 1, 255, 30, 0.3",
+        "22, 5, 7, 1, 6, 0, 0",
+        "1, 5, 1, 1, 260, 0, 0.3"
     })
     void agreesWithLoops(int batch, int sequence, int heads, int kvHeads, int headDim, int window, float dropout) {
         AttentionShape shape = new AttentionShape(batch, sequence, heads, kvHeads, headDim, window);
@@ -43,9 +50,20 @@ class GpuAttentionTest {
         }
     }
 
-    /** A prompt, then single tokens, past 256 keys at a time; heads that do not divide a group, and too wide for one. */
+    /**
+     * A prompt, then a token, past 256 keys at a time and past the ends of parts; up to eight heads, and more, that share keys;
+     * heads that do not divide a group, and too wide for one.
+     */
     @ParameterizedTest
-    @CsvSource({"300, 4, 2, 20, 0", "258, 2, 2, 64, 100", "257, 1, 1, 260, 0"})
+    @CsvSource({
+        "300, 4, 2, 20, 0",
+        "258, 2, 2, 64, 100",
+        "530, 8, 1, 17, 0",
+        "140, 12, 1, 33, 90",
+        "64, 9, 1, 1, 0",
+        "129, 2, 1, 256, 0",
+        "257, 1, 1, 260, 0"
+    })
     void cachedAgreesWithLoops(int prompt, int heads, int kvHeads, int headDim, int window) {
         AttentionShape rows = new AttentionShape(1, prompt, heads, kvHeads, headDim, window);
         AttentionShape row = new AttentionShape(1, 1, heads, kvHeads, headDim, window);

@@ -36,8 +36,6 @@ class LaunchesTest {
             "linear", ONE_WAVE,
             "linearBackwardInput", ONE_WAVE,
             "linearBackwardWeight", ONE_WAVE,
-            // A group has all query heads of a key head.
-            "attentionKeyValueBackward", 256,
             // The host adds up what groups found.
             "sumOfSquares", Ops.PARTIALS);
 
@@ -48,11 +46,10 @@ class LaunchesTest {
             "linear", ONE_WAVE_OF_TENSOR_CORES,
             "linearBackwardInput", ONE_WAVE_OF_TENSOR_CORES,
             "linearBackwardWeight", ONE_WAVE_OF_TENSOR_CORES,
-            "attentionKeyValueBackward", 256,
             "sumOfSquares", Ops.PARTIALS);
 
-    /** Generation: one row, whose weights or cache are read by as many groups as there are columns by eight, or heads. */
-    private static final Map<String, Integer> FEWER_WHEN_GENERATING = Map.of("linear", 112, "cachedAttention", 14);
+    /** Generation: one row, whose weights are read by as many groups as there are columns by eight. */
+    private static final Map<String, Integer> FEWER_WHEN_GENERATING = Map.of("linear", 112);
 
     /** A Llama of half a thousand million weights. */
     private static final String LLAMA = """

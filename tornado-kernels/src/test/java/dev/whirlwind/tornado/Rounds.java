@@ -1,5 +1,6 @@
 package dev.whirlwind.tornado;
 
+import dev.whirlwind.tornado.kernels.AttentionCached;
 import dev.whirlwind.tornado.kernels.AttentionTiled;
 import dev.whirlwind.tornado.kernels.Gemm;
 import dev.whirlwind.tornado.kernels.GemmBlocked;
@@ -67,16 +68,19 @@ record Rounds(List<Double> all, List<Double> longest, double waits, double bytes
                 one(l.items() * (double) l.size(3), l.size(3), 1 + l.size(3) / 4.0, 8.0 * l.items() * l.size(3));
             case "wAttentionTiled", "wAttentionQueryBackwardTiled", "wAttentionKeyValueBackwardTiled" -> attention(l);
             case "wCachedAttentionRows" -> {
-                int rows = l.grid().y();
+                int rows = l.grid().x() / AttentionCached.ITEMS;
                 double keys = l.position() + (rows + 1) / 2.0;
-                double chunks = Math.ceilDiv(l.position() + rows, 256);
+                int parts = l.size(4);
+                double chunks = Math.ceilDiv(Math.ceilDiv(l.position() + rows, parts), AttentionCached.ITEMS);
                 double depth = l.size(2);
                 yield new Rounds(
-                        List.of(l.items() * chunks, l.groups() * keys * depth),
+                        List.of(l.items() * chunks, l.groups() * keys / parts * depth),
                         List.of(chunks, chunks * depth),
                         chunks * (depth / 4 + depth),
-                        8 * keys * depth * l.size(1) * rows);
+                        8 * l.groups() * keys / parts * depth);
             }
+            case "wCachedAttentionParts", "wKeyValueParts" ->
+                one(l.items() * (double) l.size(2), l.size(2), 1 + l.size(2), 0);
             default -> throw new AssertionError("the rounds of kernel " + l.kernel() + " are not known: add them");
         };
     }
@@ -113,14 +117,15 @@ record Rounds(List<Double> all, List<Double> longest, double waits, double bytes
         int headDim = l.size(3);
         int slices = Math.ceilDiv(headDim, AttentionTiled.SIDE);
         boolean keys = l.kernel().contains("KeyValue");
-        double batch = l.grid().y() / (double) AttentionTiled.SIDE / (keys ? kvHeads : heads);
+        int parts = keys ? l.size(5) : 1;
+        double batch = l.grid().y() / (double) AttentionTiled.SIDE / (keys ? kvHeads * parts : heads);
         double visits = batch * heads * tiles * (tiles + 1) / 2 * l.groupItems();
-        double longest = keys ? tiles * (heads / kvHeads) : tiles;
+        double longest = keys ? tiles * Math.ceilDiv(heads / kvHeads, parts) : tiles;
         double width = batch * l.size(0) * headDim;
         double bytes = switch (l.kernel()) {
             case "wAttentionTiled" -> 4 * width * (2 * heads + 2 * kvHeads);
             case "wAttentionQueryBackwardTiled" -> 4 * width * (3 * heads + 2 * kvHeads);
-            default -> 4 * width * (2 * heads + 4 * kvHeads);
+            default -> 4 * width * (2 * heads + 2 * kvHeads * (1 + parts));
         };
         return new Rounds(
                 List.of(visits, visits * slices),

@@ -1,6 +1,7 @@
 package dev.whirlwind.tornado.kernels;
 
 import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.annotations.Parallel;
 import uk.ac.manchester.tornado.api.math.TornadoMath;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
@@ -25,7 +26,7 @@ public final class AttentionTiled {
     public static final int SIDE = 16;
 
     /** A work item keeps the sums of 4 rows and headDim / 16 columns in registers; wider heads take the plain form. */
-    public static final int MAX_HEAD_DIM = 128;
+    public static final int MAX_HEAD_DIM = 256;
 
     private AttentionTiled() {}
 
@@ -57,8 +58,10 @@ public final class AttentionTiled {
         int width = (heads + 2 * kvHeads) * headDim;
         int queries = c.get(at) + (b * sequence + firstQuery) * width + h * headDim;
         float scale = 1f / TornadoMath.sqrt(divisor);
+        int columns = (headDim + 15) / 16;
+        int share = headDim > 128 ? 8 : 16;
         float[] scores = new float[16];
-        float[] sums = new float[32];
+        float[] sums = new float[4 * ((headDim + 15) / 16)];
         float[] max = new float[4];
         float[] shrink = new float[4];
         float[] denominator = new float[4];
@@ -66,8 +69,8 @@ public final class AttentionTiled {
         for (int row = 0; row < 4; row++) {
             max[row] = -1e30f;
             denominator[row] = 0f;
-            for (int j = 0; j < 8; j++) {
-                sums[row * 8 + j] = 0f;
+            for (int j = 0; j < columns; j++) {
+                sums[row * columns + j] = 0f;
             }
         }
         for (int firstKey = wFirstKey(firstQuery, window); firstKey <= firstQuery; firstKey += 64) {
@@ -78,7 +81,6 @@ public final class AttentionTiled {
                 }
             }
             for (int depth = 0; depth < headDim; depth += 16) {
-                int deep = TornadoMath.min(16, headDim - depth);
                 for (int i = 0; i < 4; i++) {
                     int row = 4 * z + i;
                     int place = x * 65 + 16 * i + z;
@@ -88,7 +90,7 @@ public final class AttentionTiled {
                             wRead(qkv, keys + row * width + depth + x, inside && row < sequence - firstKey);
                 }
                 context.localBarrier();
-                for (int i = 0; i < deep; i++) {
+                for (int i = 0; i < TornadoMath.min(16, headDim - depth); i++) {
                     for (int row = 0; row < 4; row++) {
                         float value0 = tile[i * 65 + 16 * row + z];
                         for (int column = 0; column < 4; column++) {
@@ -118,8 +120,8 @@ public final class AttentionTiled {
             }
             for (int row = 0; row < 4; row++) {
                 denominator[row] *= shrink[row];
-                for (int j = 0; j < 8; j++) {
-                    sums[row * 8 + j] *= shrink[row];
+                for (int j = 0; j < columns; j++) {
+                    sums[row * columns + j] *= shrink[row];
                 }
             }
             for (int row = 0; row < 4; row++) {
@@ -151,17 +153,18 @@ public final class AttentionTiled {
             }
             context.localBarrier();
             int values = keys + kvHeads * headDim;
-            for (int first = 0; first < 64; first += 16) {
-                for (int column = x; column < headDim; column += 16) {
-                    int row = first + z;
-                    rows[z * headDim + column] = wRead(qkv, values + row * width + column, row < sequence - firstKey);
+            for (int first = 0; first < 64; first += share) {
+                for (int place = 16 * z + x; place < share * headDim; place += 256) {
+                    int row = first + place / headDim;
+                    rows[place] = wRead(qkv, values + row * width + place % headDim, row < sequence - firstKey);
                 }
+                int deep = TornadoMath.min(share, sequence - firstKey - first);
                 context.localBarrier();
-                for (int i = 0; i < 16; i++) {
+                for (int i = 0; i < deep; i++) {
                     for (int row = 0; row < 4; row++) {
                         float weight = tile[(4 * z + row) * 65 + first + i];
-                        for (int j = 0; j < (headDim + 15) / 16; j++) {
-                            sums[row * 8 + j] += weight * rows[i * headDim + 16 * j + x];
+                        for (int j = 0; j < columns; j++) {
+                            sums[row * columns + j] += weight * rows[i * headDim + 16 * j + x];
                         }
                     }
                 }
@@ -181,9 +184,9 @@ public final class AttentionTiled {
             if (t < sequence) {
                 lse.set(c.get(at + 1) + bh * sequence + t, max[row] + TornadoMath.log(total));
                 int to = c.get(at + 2) + ((b * sequence + t) * heads + h) * headDim;
-                for (int j = 0; j < 8; j++) {
+                for (int j = 0; j < columns; j++) {
                     if (x + 16 * j < headDim) {
-                        out.set(to + x + 16 * j, sums[row * 8 + j] / total);
+                        out.set(to + x + 16 * j, sums[row * columns + j] / total);
                     }
                 }
             }
@@ -223,13 +226,15 @@ public final class AttentionTiled {
         int gradients = c.get(at + 1) + ((b * sequence + firstQuery) * heads + h) * headDim;
         int queriesLeft = sequence - firstQuery;
         float scale = 1f / TornadoMath.sqrt(divisor);
+        int columns = (headDim + 15) / 16;
+        int share = headDim > 128 ? 8 : 16;
         float[] scores = new float[16];
         float[] dp = new float[16];
-        float[] sums = new float[32];
+        float[] sums = new float[4 * ((headDim + 15) / 16)];
         int[] bits = new int[4];
         for (int row = 0; row < 4; row++) {
-            for (int j = 0; j < 8; j++) {
-                sums[row * 8 + j] = 0f;
+            for (int j = 0; j < columns; j++) {
+                sums[row * columns + j] = 0f;
             }
         }
         for (int firstKey = wFirstKey(firstQuery, window); firstKey <= firstQuery; firstKey += 64) {
@@ -254,7 +259,7 @@ public final class AttentionTiled {
                     tile[3120 + place] = wRead(qkv, values + row * width + depth + x, inside && row < keysLeft);
                 }
                 context.localBarrier();
-                for (int i = 0; i < 16; i++) {
+                for (int i = 0; i < TornadoMath.min(16, headDim - depth); i++) {
                     for (int row = 0; row < 4; row++) {
                         float value0 = tile[i * 65 + 16 * row + z];
                         float value1 = tile[2080 + i * 65 + 16 * row + z];
@@ -289,17 +294,18 @@ public final class AttentionTiled {
                 }
             }
             context.localBarrier();
-            for (int first = 0; first < 64; first += 16) {
-                for (int column = x; column < headDim; column += 16) {
-                    int row = first + z;
-                    rows[z * headDim + column] = wRead(qkv, keys + row * width + column, row < keysLeft);
+            for (int first = 0; first < 64; first += share) {
+                for (int place = 16 * z + x; place < share * headDim; place += 256) {
+                    int row = first + place / headDim;
+                    rows[place] = wRead(qkv, keys + row * width + place % headDim, row < keysLeft);
                 }
+                int deep = TornadoMath.min(share, keysLeft - first);
                 context.localBarrier();
-                for (int i = 0; i < 16; i++) {
+                for (int i = 0; i < deep; i++) {
                     for (int row = 0; row < 4; row++) {
                         float weight = tile[(4 * z + row) * 65 + first + i];
-                        for (int j = 0; j < (headDim + 15) / 16; j++) {
-                            sums[row * 8 + j] += weight * rows[i * headDim + 16 * j + x];
+                        for (int j = 0; j < columns; j++) {
+                            sums[row * columns + j] += weight * rows[i * headDim + 16 * j + x];
                         }
                     }
                 }
@@ -307,15 +313,21 @@ public final class AttentionTiled {
             }
         }
         for (int row = 0; row < 4; row++) {
-            for (int j = 0; j < 8; j++) {
-                if (4 * z + row < queriesLeft && x + 16 * j < headDim) {
-                    dqkv.set(c.get(at + 4) + query + (4 * z + row) * width + x + 16 * j, sums[row * 8 + j]);
+            if (4 * z + row < queriesLeft) {
+                for (int j = 0; j < columns; j++) {
+                    if (x + 16 * j < headDim) {
+                        dqkv.set(c.get(at + 4) + query + (4 * z + row) * width + x + 16 * j, sums[row * columns + j]);
+                    }
                 }
             }
         }
     }
 
-    /** dk = sum over the group's heads and the later queries of dS q, dv = sum of mask * P dout; rows are keys here. */
+    /**
+     * dk = sum over the group's heads and the later queries of dS q, dv = sum of mask * P dout; rows are keys here. Where there
+     * are few keys for a device, several groups share a key head's query heads, and their sums follow each other:
+     * [row][part][2 kvHeads headDim], to be added up by {@link #wKeyValueParts}.
+     */
     public static void wAttentionKeyValueBackwardTiled(
             IntArray c,
             int at,
@@ -330,7 +342,8 @@ public final class AttentionTiled {
             int kvHeads,
             int headDim,
             int threshold,
-            float keptScale) {
+            float keptScale,
+            int parts) {
         float[] tile = context.allocateFloatLocalArray(4160);
         float[] rows = context.allocateFloatLocalArray(2048);
         int site = c.get(at + 5);
@@ -338,8 +351,12 @@ public final class AttentionTiled {
         float divisor = c.get(at + 7);
         int x = context.localIdx;
         int z = context.localIdy;
-        int b = context.groupIdy / kvHeads;
-        int g = context.groupIdy % kvHeads;
+        int part = context.groupIdy % parts;
+        int b = context.groupIdy / parts / kvHeads;
+        int g = context.groupIdy / parts % kvHeads;
+        int shared = (heads / kvHeads + parts - 1) / parts;
+        int firstHead = g * (heads / kvHeads) + part * shared;
+        int lastHead = TornadoMath.min(firstHead + shared, (g + 1) * (heads / kvHeads));
         int firstKey = context.groupIdx * 64;
         int width = (heads + 2 * kvHeads) * headDim;
         int key = (b * sequence + firstKey) * width + (heads + g) * headDim;
@@ -347,19 +364,21 @@ public final class AttentionTiled {
         int values = keys + kvHeads * headDim;
         int keysLeft = sequence - firstKey;
         float scale = 1f / TornadoMath.sqrt(divisor);
+        int columns = (headDim + 15) / 16;
+        int share = headDim > 128 ? 8 : 16;
         float[] scores = new float[16];
         float[] dp = new float[16];
-        float[] dk = new float[32];
-        float[] dv = new float[32];
+        float[] dk = new float[4 * ((headDim + 15) / 16)];
+        float[] dv = new float[4 * ((headDim + 15) / 16)];
         int[] bits = new int[4];
         for (int row = 0; row < 4; row++) {
-            for (int j = 0; j < 8; j++) {
-                dk[row * 8 + j] = 0f;
-                dv[row * 8 + j] = 0f;
+            for (int j = 0; j < columns; j++) {
+                dk[row * columns + j] = 0f;
+                dv[row * columns + j] = 0f;
             }
         }
         int end = TornadoMath.min(sequence, firstKey + 63 + window);
-        for (int h = g * (heads / kvHeads); h < (g + 1) * (heads / kvHeads); h++) {
+        for (int h = firstHead; h < lastHead; h++) {
             for (int firstQuery = firstKey; firstQuery < end; firstQuery += 64) {
                 int bh = b * heads + h;
                 int queries = c.get(at) + (b * sequence + firstQuery) * width + h * headDim;
@@ -383,7 +402,7 @@ public final class AttentionTiled {
                                 wRead(dout, gradients + row * heads * headDim + depth + x, inside && row < queriesLeft);
                     }
                     context.localBarrier();
-                    for (int i = 0; i < 16; i++) {
+                    for (int i = 0; i < TornadoMath.min(16, headDim - depth); i++) {
                         for (int row = 0; row < 4; row++) {
                             float value0 = tile[i * 65 + 16 * row + z];
                             float value1 = tile[2080 + i * 65 + 16 * row + z];
@@ -419,18 +438,19 @@ public final class AttentionTiled {
                     }
                 }
                 context.localBarrier();
-                for (int first = 0; first < 64; first += 16) {
-                    for (int column = x; column < headDim; column += 16) {
-                        int row = first + z;
-                        rows[z * headDim + column] =
-                                wRead(dout, gradients + row * heads * headDim + column, row < queriesLeft);
+                for (int first = 0; first < 64; first += share) {
+                    for (int place = 16 * z + x; place < share * headDim; place += 256) {
+                        int row = first + place / headDim;
+                        rows[place] =
+                                wRead(dout, gradients + row * heads * headDim + place % headDim, row < queriesLeft);
                     }
+                    int deep = TornadoMath.min(share, queriesLeft - first);
                     context.localBarrier();
-                    for (int i = 0; i < 16; i++) {
+                    for (int i = 0; i < deep; i++) {
                         for (int row = 0; row < 4; row++) {
                             float weight = tile[(4 * z + row) * 65 + first + i];
-                            for (int j = 0; j < (headDim + 15) / 16; j++) {
-                                dv[row * 8 + j] += weight * rows[i * headDim + 16 * j + x];
+                            for (int j = 0; j < columns; j++) {
+                                dv[row * columns + j] += weight * rows[i * headDim + 16 * j + x];
                             }
                         }
                     }
@@ -442,17 +462,18 @@ public final class AttentionTiled {
                     }
                 }
                 context.localBarrier();
-                for (int first = 0; first < 64; first += 16) {
-                    for (int column = x; column < headDim; column += 16) {
-                        int row = first + z;
-                        rows[z * headDim + column] = wRead(qkv, queries + row * width + column, row < queriesLeft);
+                for (int first = 0; first < 64; first += share) {
+                    for (int place = 16 * z + x; place < share * headDim; place += 256) {
+                        int row = first + place / headDim;
+                        rows[place] = wRead(qkv, queries + row * width + place % headDim, row < queriesLeft);
                     }
+                    int deep = TornadoMath.min(share, queriesLeft - first);
                     context.localBarrier();
-                    for (int i = 0; i < 16; i++) {
+                    for (int i = 0; i < deep; i++) {
                         for (int row = 0; row < 4; row++) {
                             float weight = tile[(4 * z + row) * 65 + first + i];
-                            for (int j = 0; j < (headDim + 15) / 16; j++) {
-                                dk[row * 8 + j] += weight * rows[i * headDim + 16 * j + x];
+                            for (int j = 0; j < columns; j++) {
+                                dk[row * columns + j] += weight * rows[i * headDim + 16 * j + x];
                             }
                         }
                     }
@@ -460,20 +481,43 @@ public final class AttentionTiled {
                 }
             }
         }
+        int stride = width;
         int to = c.get(at + 4) + key + 4 * z * width + x;
+        if (parts != 1) {
+            stride = parts * 2 * kvHeads * headDim;
+            to = c.get(at + 4) + (b * sequence + firstKey + 4 * z) * stride + (part * 2 * kvHeads + g) * headDim + x;
+        }
         for (int row = 0; row < 4; row++) {
-            for (int j = 0; j < 8; j++) {
-                if (4 * z + row < keysLeft && x + 16 * j < headDim) {
-                    dqkv.set(to + row * width + 16 * j, dk[row * 8 + j]);
+            if (4 * z + row < keysLeft) {
+                for (int j = 0; j < columns; j++) {
+                    if (x + 16 * j < headDim) {
+                        dqkv.set(to + row * stride + 16 * j, dk[row * columns + j]);
+                    }
                 }
             }
         }
         to += kvHeads * headDim;
         for (int row = 0; row < 4; row++) {
-            for (int j = 0; j < 8; j++) {
-                if (4 * z + row < keysLeft && x + 16 * j < headDim) {
-                    dqkv.set(to + row * width + 16 * j, dv[row * 8 + j]);
+            if (4 * z + row < keysLeft) {
+                for (int j = 0; j < columns; j++) {
+                    if (x + 16 * j < headDim) {
+                        dqkv.set(to + row * stride + 16 * j, dv[row * columns + j]);
+                    }
                 }
+            }
+        }
+    }
+
+    /** Adds the parts of every row's gradients of keys and values. */
+    public static void wKeyValueParts(
+            IntArray c, int at, FloatArray partial, FloatArray dqkv, int rows, int kvWidth, int parts, int keyOffset) {
+        for (@Parallel int row = 0; row < rows; row++) {
+            for (@Parallel int i = 0; i < kvWidth; i++) {
+                float sum = 0f;
+                for (int part = 0; part < parts; part++) {
+                    sum += partial.get(c.get(at) + (row * parts + part) * kvWidth + i);
+                }
+                dqkv.set(c.get(at + 1) + row * (keyOffset + kvWidth) + keyOffset + i, sum);
             }
         }
     }
