@@ -45,7 +45,8 @@ import tools.jackson.databind.JsonNode;
  */
 public final class Parity {
     /**
-     * What passes. The bounds of 16 bits are about PyTorch's own distances under autocast.
+     * What passes. Of 16 bits, PyTorch's own distances under autocast lie within: on 20 cases 2.7e-4, 0.056 and 0.144 with
+     * bf16 (of losses, logits, gradients), the loss as near as it is by chance.
      *
      * @param loss relative
      * @param gradients of the norm of the difference to the gradient's norm
@@ -55,8 +56,8 @@ public final class Parity {
         static Bounds of(Precision precision) {
             return switch (precision) {
                 case FP32 -> new Bounds(1e-5, 1e-4, 1e-4, 1e-4, 1e-3);
-                case BF16 -> new Bounds(3e-4, 0.06, 0.08, 3e-3, 0.1);
-                case FP16 -> new Bounds(4e-5, 8e-3, 8e-3, 4e-4, 0.0125);
+                case BF16 -> new Bounds(1e-3, 0.06, 0.1, 3e-3, 0.1);
+                case FP16 -> new Bounds(1.25e-4, 8e-3, 0.0125, 4e-4, 0.0125);
             };
         }
     }
