@@ -227,6 +227,7 @@ final class DemoCommand implements Callable<Integer> {
                   ./whirlwind eval --model path/to/model runs/mine/final --data path/to/held-out-texts
                   ./whirlwind generate --model runs/mine/final --prompt "Once"
                 """);
+        out.printf("%nHow the continuation went, for a browser: %s%n", folder.resolve("continued/report.html"));
     }
 
     private static void row(Table table, String name, Result before, Result after) {

@@ -69,6 +69,7 @@ public final class Aliases {
         alias("save_steps", "save_every");
         alias("save_total_limit", "keep");
         alias("gradient_checkpointing", "recompute");
+        alias("report_to", "log_to");
         alias("bf16", "precision", "true or false", value -> precision("bf16", value));
         alias("fp16", "precision", "true or false", value -> precision("fp16", value));
         alias(
@@ -87,7 +88,6 @@ public final class Aliases {
         answer("logging_strategy", "every step is in RUN/metrics.jsonl" + leave);
         answer("logging_steps", "every step is in RUN/metrics.jsonl" + leave);
         answer("logging_dir", "all that is logged is in the folder of the run" + leave);
-        answer("report_to", "all that is logged is in the folder of the run" + leave);
         answer("per_device_eval_batch_size", "evaluations compute as many sequences at once as batch says" + leave);
         answer("lr_scheduler_kwargs", "give min_lr and decay themselves");
         answer("load_best_model_at_end", "the best model is always kept, in RUN/best" + leave);

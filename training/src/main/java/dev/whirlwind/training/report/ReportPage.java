@@ -27,6 +27,9 @@ public final class ReportPage {
     /** More than a plot has columns on most screens, with two points each. */
     private static final int BUCKETS = 300;
 
+    /** More characters are broken into lines where a table is wider than the screen. */
+    private static final int LONG = 40;
+
     private static final String STYLE = Html.resource("report.css");
     private static final String SCRIPT = Html.resource("report.js");
 
@@ -175,7 +178,7 @@ public final class ReportPage {
                         .formatted(
                                 String.format(Locale.ROOT, "%,.3f", eval.perplexity()),
                                 loss(eval.loss()),
-                                withStep ? String.format(Locale.ROOT, " at step %,d", eval.step()) : "");
+                                withStep ? String.format(Locale.ROOT, "<br>step %,d", eval.step()) : "");
     }
 
     private static String change(Evaluated set) {
@@ -302,7 +305,7 @@ public final class ReportPage {
             return "";
         }
         String rows = run.anomalies.reversed().stream()
-                .map(anomaly -> "<tr><td class=\"n\">%s</td><td>%s</td><td>%s</td></tr>\n"
+                .map(anomaly -> "<tr><td class=\"n\">%s</td><td class=\"t\">%s</td><td>%s</td></tr>\n"
                         .formatted(
                                 String.format(Locale.ROOT, "%,d", anomaly.step()),
                                 text(anomaly.reason()),
@@ -318,6 +321,16 @@ public final class ReportPage {
     private static String facts(RunHistory run) {
         StringBuilder facts = new StringBuilder("<div class=\"two\">\n<div><h2>Configuration</h2>\n");
         facts.append(table(run.options)).append("</div>\n<div>");
+        if (!run.changes.isEmpty()) {
+            facts.append("<h2>Changed on the way</h2>\n")
+                    .append(rows(
+                            List.of("after step", "what"),
+                            run.changes.stream()
+                                    .map(change -> List.of(
+                                            String.format(Locale.ROOT, "%,d", change.step()),
+                                            String.join(", ", change.changes())))
+                                    .toList()));
+        }
         if (!run.sessions.isEmpty()) {
             facts.append("<h2>Machine and engine</h2>\n")
                     .append(table(run.sessions.getLast().environment()))
@@ -356,7 +369,7 @@ public final class ReportPage {
         List<String> lines = new ArrayList<>();
         lines.add(headings.stream().map(h -> "<th>" + text(h) + "</th>").collect(Collectors.joining()));
         rows.forEach(row -> lines.add(row.stream()
-                .map(cell -> "<td class=\"v\">" + text(cell) + "</td>")
+                .map(cell -> "<td%s>%s</td>".formatted(cell.length() > LONG ? " class=\"t\"" : "", text(cell)))
                 .collect(Collectors.joining())));
         return lines.stream()
                 .collect(Collectors.joining(

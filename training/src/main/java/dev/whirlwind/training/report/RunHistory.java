@@ -49,6 +49,7 @@ public final class RunHistory {
     final SequencedMap<String, Event.Saved> saved = new LinkedHashMap<>();
     final List<Event.Anomaly> anomalies = new ArrayList<>();
     final List<Event.Session> sessions = new ArrayList<>();
+    final List<Event.Change> changes = new ArrayList<>();
 
     /** The last step; null before the first. */
     Event.Step last;
@@ -106,7 +107,7 @@ public final class RunHistory {
             }
             case Event.Sources read -> sources = read;
             case Event.Session session -> sessions.add(session);
-            case Event.Change _ -> {}
+            case Event.Change change -> changes.add(change);
         }
     }
 
