@@ -24,6 +24,8 @@ import dev.whirlwind.training.config.OptimizerOptions.Remedy;
 import dev.whirlwind.training.config.SavingOptions;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.config.WatchingOptions;
+import dev.whirlwind.training.evaluation.Beginning;
+import dev.whirlwind.training.evaluation.Change;
 import dev.whirlwind.training.evaluation.Evaluation;
 import dev.whirlwind.training.evaluation.Prompt;
 import dev.whirlwind.training.evaluation.Samples;
@@ -109,6 +111,7 @@ public final class Trainer implements AutoCloseable {
     private final TrainerState state;
     private final Metrics metrics;
     private final Requests requests;
+    private final Beginning beginning;
     private final Optional<Samples> samples;
     private final long totalSteps;
     private final long totalSequences;
@@ -133,6 +136,7 @@ public final class Trainer implements AutoCloseable {
         this.listener = listener;
         this.folder = folder;
         requests = new Requests(folder.path(), listener::note);
+        beginning = new Beginning(folder.path().resolve("before.json"), listener::note);
         try {
             checkpoints = folder.checkpoints();
             Optional<Checkpoint> checkpoint = folder.newestCheckpoint();
@@ -461,11 +465,16 @@ public final class Trainer implements AutoCloseable {
     /** What the held-out sets were found to be predicted like, when it has been told of; nothing when the run is to stop. */
     private Optional<List<Event.Eval>> measured() {
         List<Event.Eval> results = new ArrayList<>();
+        SequencedMap<String, Evaluation> evaluations = new LinkedHashMap<>();
         try {
             for (var text : heldOut.entrySet()) {
-                results.add(evaluate(transformer, text.getKey(), text.getKey(), text.getValue()));
+                String name = text.getKey();
+                evaluations.put(name, Evaluation.of(transformer, text.getValue(), () -> stopping));
+                results.add(told(name, evaluations.get(name), bytes(name, text.getValue())));
                 if (average != null) {
-                    results.add(evaluate(averaged, text.getKey() + " (ema)", text.getKey(), text.getValue()));
+                    String averages = name + " (ema)";
+                    evaluations.put(averages, Evaluation.of(averaged, text.getValue(), () -> stopping));
+                    results.add(told(averages, evaluations.get(averages), bytes(name, text.getValue())));
                 }
             }
         } catch (CancellationException e) {
@@ -473,10 +482,26 @@ public final class Trainer implements AutoCloseable {
         }
         // Only now, so that an evaluation is told of as a whole or not at all.
         results.forEach(this::report);
-        if (state.step > 0) {
+        if (state.step == 0) {
+            beginning.keep(evaluations);
+        } else {
+            evaluations.forEach(
+                    (name, now) -> beginning.changeOf(name, now).ifPresent(change -> report(compared(name, change))));
             report(new Event.Sources(state.step, corpus.training().shares(state.position)));
         }
         return Optional.of(results);
+    }
+
+    private Event.Compared compared(String name, Change change) {
+        return new Event.Compared(
+                state.step,
+                name,
+                change.difference(),
+                change.low(),
+                change.high(),
+                change.pValue(),
+                change.count(),
+                change.unit().name().toLowerCase(Locale.ROOT));
     }
 
     private void judge(List<Event.Eval> results) {
@@ -518,14 +543,9 @@ public final class Trainer implements AutoCloseable {
         state.sampledStep = state.step;
     }
 
-    private Event.Eval evaluate(Transformer model, String name, String text, EvaluationWindows windows) {
-        Evaluation evaluation = Evaluation.of(model, windows, () -> stopping);
+    private Event.Eval told(String name, Evaluation evaluation, double bytes) {
         return new Event.Eval(
-                state.step,
-                name,
-                evaluation.meanNll(),
-                evaluation.perplexity(),
-                evaluation.bitsPerByte(bytes(text, windows)));
+                state.step, name, evaluation.meanNll(), evaluation.perplexity(), evaluation.bitsPerByte(bytes));
     }
 
     // ---------------------------------------------------------------------------------------------- saving

@@ -168,7 +168,9 @@ class CrashTest {
                     "sh",
                     model,
                     disk.resolve("run"));
-            assertThat(output(process, 1).lines().filter(line -> !line.matches("(Step|Eval|Saved|going on|WARNING).*")))
+            assertThat(output(process, 1)
+                            .lines()
+                            .filter(line -> !line.matches("(Step|Eval|Compared|Sources|Saved|going on|WARNING).*")))
                     .hasSize(2)
                     .first()
                     .asString()

@@ -85,7 +85,7 @@ final class Progress implements Listener {
             case Event.Sample sample ->
                 line("step %,d: sample %s: %s"
                         .formatted(sample.step(), sample.name(), Reason.cited(sample.prompt() + sample.text())));
-            case Event.Sources _, Event.Session _, Event.Change _ -> {}
+            case Event.Compared _, Event.Sources _, Event.Session _, Event.Change _ -> {}
         }
     }
 

@@ -14,6 +14,7 @@ import java.util.Map;
     @JsonSubTypes.Type(value = Event.Anomaly.class, name = "anomaly"),
     @JsonSubTypes.Type(value = Event.Eval.class, name = "eval"),
     @JsonSubTypes.Type(value = Event.Saved.class, name = "checkpoint"),
+    @JsonSubTypes.Type(value = Event.Compared.class, name = "comparison"),
     @JsonSubTypes.Type(value = Event.Sources.class, name = "sources"),
     @JsonSubTypes.Type(value = Event.Sample.class, name = "sample"),
     @JsonSubTypes.Type(value = Event.Session.class, name = "session"),
@@ -71,6 +72,18 @@ public sealed interface Event {
             this(step, name, loss, perplexity, null);
         }
     }
+
+    /**
+     * What the run has changed for a held-out set since before its first step, by a paired bootstrap.
+     *
+     * @param difference of the mean negative log-likelihood, nats per token; below 0 where it is predicted better now
+     * @param low lower end of the 95 % interval; NaN where there are too few parts to tell
+     * @param parts documents, or blocks of windows, that were drawn from
+     * @param unit which of them
+     */
+    record Compared(
+            long step, String name, double difference, double low, double high, double pValue, int parts, String unit)
+            implements Event {}
 
     /** A checkpoint is whole on disk; path is relative to the run. */
     record Saved(long step, String path, long bytes, double seconds) implements Event {}

@@ -189,6 +189,7 @@ public final class Metrics implements AutoCloseable {
                     case Event.Step _ -> "step";
                     case Event.Eval eval -> "eval " + eval.name();
                     case Event.Sample sample -> "sample " + sample.name();
+                    case Event.Compared compared -> "comparison " + compared.name();
                     case Event.Sources _ -> "sources";
                     default -> null;
                 };

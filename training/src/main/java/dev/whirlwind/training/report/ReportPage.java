@@ -167,17 +167,21 @@ public final class ReportPage {
                 <div class="wide"><table>
                 <tr><th>set</th><th class="n">before</th><th class="n">best</th><th class="n">now</th><th class="n">change</th></tr>
                 %s</table></div>
-                <p class="quiet">Perplexity, and below it the mean negative log-likelihood in nats per token.</p>
+                <p class="quiet">Perplexity; below it nats per token and, where it is known, bits per byte. The interval of the change has 95 %%
+                confidence, by a paired bootstrap.</p>
                 """.formatted(rows);
     }
 
     private static String evaluation(Event.Eval eval, boolean withStep) {
         return eval == null
                 ? "<td class=\"n\">–</td>"
-                : "<td class=\"n\">%s<br><small>%s%s</small></td>"
+                : "<td class=\"n\">%s<br><small>%s%s%s</small></td>"
                         .formatted(
                                 String.format(Locale.ROOT, "%,.3f", eval.perplexity()),
                                 loss(eval.loss()),
+                                eval.bitsPerByte() == null
+                                        ? ""
+                                        : String.format(Locale.ROOT, "<br>%.4f b/B", eval.bitsPerByte()),
                                 withStep ? String.format(Locale.ROOT, "<br>step %,d", eval.step()) : "");
     }
 
@@ -186,11 +190,32 @@ public final class ReportPage {
             return "<td class=\"n\">–</td>";
         }
         double difference = set.last.loss() - set.before.loss();
-        return "<td class=\"n\">%s %%<br><small>%s</small></td>"
-                .formatted(
-                        String.format(Locale.ROOT, "%+.1f", 100 * Math.expm1(difference))
-                                .replace('-', '−'),
-                        signed(difference));
+        return "<td class=\"n\">%s %%<br><small>%s%s</small></td>"
+                .formatted(percent(difference), signed(difference), interval(set));
+    }
+
+    /** How the change may be another, and whether it may be chance. */
+    private static String interval(Evaluated set) {
+        Event.Compared change = set.change;
+        if (change == null || change.step() != set.last.step()) {
+            return "";
+        }
+        String parts = String.format(Locale.ROOT, "%,d ", change.parts()) + text(change.unit());
+        return Double.isNaN(change.low())
+                ? "<br>too few " + text(change.unit()) + " to tell more"
+                : "<br>%s to %s %%<br>p %s, %s"
+                        .formatted(
+                                percent(change.low()),
+                                percent(change.high()),
+                                change.pValue() < 0.001
+                                        ? "&lt; 0.001"
+                                        : String.format(Locale.ROOT, "= %.3f", change.pValue()),
+                                parts);
+    }
+
+    /** What a difference in nats per token does to the perplexity. */
+    private static String percent(double difference) {
+        return String.format(Locale.ROOT, "%+.1f", 100 * Math.expm1(difference)).replace('-', '−');
     }
 
     private static String signed(double value) {

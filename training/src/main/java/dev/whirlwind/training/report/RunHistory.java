@@ -26,6 +26,9 @@ public final class RunHistory {
         Event.Eval best;
         Event.Eval last;
 
+        /** Since before; null where that was not told. */
+        Event.Compared change;
+
         private void add(Event.Eval eval) {
             curve.add(eval.step(), eval.loss());
             before = eval.step() == 0 ? eval : before;
@@ -105,6 +108,8 @@ public final class RunHistory {
                     anomaliesForgotten++;
                 }
             }
+            case Event.Compared compared ->
+                evaluations.computeIfAbsent(compared.name(), _ -> new Evaluated()).change = compared;
             case Event.Sources read -> sources = read;
             case Event.Session session -> sessions.add(session);
             case Event.Change change -> changes.add(change);

@@ -45,6 +45,9 @@ class ReportTest {
                 run.add(new Event.Eval(s, HOSTILE, 3 - (double) s / steps, Math.exp(3 - (double) s / steps)));
                 run.add(new Event.Sample(s, "1", HOSTILE, HOSTILE + s));
             }
+            if (s == steps) {
+                run.add(new Event.Compared(s, HOSTILE, -1, -1.25, -0.5, 0.0004, 12, "documents"));
+            }
             if (s == steps / 2 + 1) {
                 run.add(new Event.Anomaly(s, Double.NaN, Double.NaN, HOSTILE, "skip"));
                 run.add(new Event.Session(s, steps, "2026-01-31T13:00:00Z", Map.of("engine", "cpu")));
@@ -127,7 +130,8 @@ class ReportTest {
         assertThat(page)
                 .startsWith(ReportPage.SIGNATURE)
                 .doesNotContain("<script>document", "<img", "\u0000", "min_lr", "http-equiv=\"refresh\"")
-                .contains("&lt;script&gt;", "&amp;amp;&quot;&#39;", "step 10 of 10");
+                .contains("&lt;script&gt;", "&amp;amp;&quot;&#39;", "step 10 of 10")
+                .contains("−63.2 %", "−71.3 to −39.3 %<br>p &lt; 0.001, 12 documents");
         assertThat(page.replace("http-equiv", "")).doesNotContain("http", "url(", "src=\"", "href");
         assertThat(ReportPage.of(run("a", 10, Map.of()), true)).contains("http-equiv=\"refresh\"");
     }
