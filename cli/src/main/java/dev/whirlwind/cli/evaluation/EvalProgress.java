@@ -25,7 +25,7 @@ final class EvalProgress implements AutoCloseable {
 
     void done(int done, int all) {
         long now = System.nanoTime();
-        if (now - shown < (bar == null ? LINE_NANOS : BAR_NANOS)) {
+        if (now - shown < (bar == null ? LINE_NANOS : BAR_NANOS) || (done == all && bar == null)) {
             return;
         }
         shown = now;
