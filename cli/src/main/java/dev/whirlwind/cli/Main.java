@@ -4,6 +4,7 @@ import dev.whirlwind.cli.bench.BenchCommand;
 import dev.whirlwind.cli.bench.CompareCommand;
 import dev.whirlwind.cli.evaluation.EvalCommand;
 import dev.whirlwind.cli.evaluation.ScoreCommand;
+import dev.whirlwind.cli.run.LrFindCommand;
 import dev.whirlwind.cli.run.ReportCommand;
 import dev.whirlwind.cli.run.ResumeCommand;
 import dev.whirlwind.cli.run.TrainCommand;
@@ -43,6 +44,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             PrepareCommand.class,
             TrainCommand.class,
             ResumeCommand.class,
+            LrFindCommand.class,
             ReportCommand.class,
             EvalCommand.class,
             ScoreCommand.class,

@@ -34,6 +34,7 @@ class CommandsTest {
                     "prepare",
                     "train",
                     "resume",
+                    "lr-find",
                     "eval",
                     "generate",
                     "parity",
@@ -52,6 +53,24 @@ class CommandsTest {
                 .contains("Default: 1e-4.")
                 .containsSubsequence("Data\n", "--model", "Schedule\n", "--lr", "Engine\n", "--threads")
                 .doesNotContain("eval-batches");
+    }
+
+    @Test
+    void lrFind() {
+        Path model = Cli.model(temp.resolve("model"));
+        Path texts = Cli.texts(temp.resolve("texts"));
+        Object[] command = {"lr-find", "--model", model, "--data", texts, "--steps", 40, "--batch", 2, "--engine", "cpu"
+        };
+        Object[] json = Arrays.copyOf(command, command.length + 1);
+        json[command.length] = "--json";
+        JsonNode result = Cli.run(json).succeeds().json();
+        assertThat(result.propertyNames()).containsExactly("points", "steepest", "lowest", "suggested");
+        assertThat(result.path("points").path(0).path("lr").doubleValue()).isEqualTo(1e-7);
+        assertThat(result.path("points").path(0).path("loss").doubleValue()).isBetween(5.0, 6.0);
+        assertThat(result.path("suggested").doubleValue()).isBetween(1e-5, 0.1);
+        assertThat(Cli.run(command).succeeds().out()).contains("suggested: --lr ");
+        Cli.run("lr-find", "--model", model, "--data", texts, "--from", 1, "--to", 0.1)
+                .isWrongUsage("--from < --to");
     }
 
     @Test

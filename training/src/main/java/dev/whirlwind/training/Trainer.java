@@ -217,15 +217,22 @@ public final class Trainer implements AutoCloseable {
                             : saving.saveDtype(),
                     saving.shardBytes(),
                     listener::note);
-            if (checkpoint.isPresent()) {
-                optimizer.resumeAfter(state.updates);
+            String extended = config.data().extend();
+            if (checkpoint.isPresent() || extended != null) {
+                TrainerState left = checkpoint.isPresent() ? state : TrainerState.read(source);
+                optimizer.resumeAfter(left.updates);
                 List<State> perhaps = followers.stream().map(Follower::state).toList();
                 List<State> missing = files.restore(source, perhaps);
                 followers.stream()
                         .filter(follower -> missing.contains(follower.state()))
                         .forEach(Follower::begin);
-                saved = true;
-                listener.note("going on after step " + state.step + " of " + totalSteps + ", from " + source);
+                if (checkpoint.isPresent()) {
+                    saved = true;
+                    listener.note("going on after step " + state.step + " of " + totalSteps + ", from " + source);
+                } else {
+                    state.extend(left);
+                    listener.note("going on from the plateau of " + extended + ", after its step " + left.step);
+                }
             } else {
                 followers.forEach(Follower::begin);
             }
@@ -333,6 +340,9 @@ public final class Trainer implements AutoCloseable {
             }
             if (saveIsDue()) {
                 save();
+            }
+            if (state.step == schedule.plateauEnd() && state.step > 0 && !stopping) {
+                report(checkpoints.publish(Checkpoints.PLATEAU, state.step, to -> files.writeAll(to, state)));
             }
             // Before the run may be done: its last evaluation may have been dropped.
             if (stopping) {

@@ -146,10 +146,12 @@ public final class Run implements AutoCloseable {
             ConfigFile.write(folder.resolve(CONFIG), config.toMap());
             boolean prepared = prepare(err);
             // Opened once to see whether they are long enough, before any weight is loaded.
-            corpus();
+            TrainingSequences training = corpus().training();
+            config.schedule().requireRoom(config.length().totalSteps(training.perEpoch(), training.sequence()));
             if (prepared) {
                 progress.note(PrepareCommand.ends(tokenizer));
             }
+            Rewarming.of(config).ifPresent(progress::note);
             begun = true;
         } finally {
             if (!begun) {

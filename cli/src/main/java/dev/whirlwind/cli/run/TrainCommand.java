@@ -63,14 +63,19 @@ public final class TrainCommand implements Callable<Integer> {
     private TrainConfig options(Set<String> names) {
         TrainConfig options = TrainConfig.DEFAULTS;
         try {
-            if (config != null) {
-                Map<String, Object> file = ConfigFile.read(config);
-                names.addAll(file.keySet());
-                options = options.with(file, config.toString());
-            }
+            Map<String, Object> file = config == null ? Map.of() : ConfigFile.read(config);
             Map<String, Object> given = TrainOptions.given(spec.commandLine().getParseResult());
+            names.addAll(file.keySet());
             names.addAll(given.keySet());
-            options = options.with(given, "command line");
+            options = options.with(file, String.valueOf(config)).with(given, "command line");
+            if (options.data().extend() != null) {
+                options = Extension.of(Path.of(options.data().extend()))
+                        .with(file, String.valueOf(config))
+                        .with(given, "command line");
+                Extension.requireLength(options);
+            }
+        } catch (UsageException e) {
+            throw e;
         } catch (UserException e) {
             throw new UsageException(e.getMessage(), e);
         }

@@ -263,6 +263,40 @@ class RunTest {
                 .contains("from step 3 on: steps was 3 and is 6");
     }
 
+    /** As if it had been longer from the beginning: the same data, moments and learning rates. */
+    @Test
+    void aRunIsExtendedFromItsPlateau() {
+        Path model = Cli.model(temp.resolve("model"));
+        Path texts = Cli.texts(temp.resolve("texts"));
+        Path run = temp.resolve("run");
+        Path whole = temp.resolve("whole");
+        Object[] wsd = {"--schedule", "wsd", "--warmup", 2, "--decay", 2, "--fall", "sqrt", "--dropout", 0};
+        Cli.run(more(train(model, texts, run, 6), wsd)).succeeds();
+        Cli.run(more(train(model, texts, whole, 8), wsd)).succeeds();
+        Path longer = temp.resolve("longer");
+        // From step 4 on.
+        assertThat(Cli.run("train", "--extend", run, "--tokens", 4 * 2 * 16, "--out", longer)
+                        .succeeds()
+                        .err())
+                .contains("going on from the plateau of " + run + ", after its step 4");
+        assertThat(longer.resolve("final/model.safetensors"))
+                .hasSameBinaryContentAs(whole.resolve("final/model.safetensors"));
+        assertThat(Cli.run("resume", longer).succeeds().err()).contains("going on after step 4 of 4");
+        Cli.run("train", "--extend", run, "--out", temp.resolve("x"))
+                .isWrongUsage("--extend needs --tokens or --steps");
+        Cli.run("train", "--extend", model, "--steps", 3, "--out", temp.resolve("x"))
+                .isWrongUsage(model + ": is not the folder of a run");
+        Cli.run(more(train(model, texts, temp.resolve("x"), 6), "--warmup", 7))
+                .fails("the schedule needs 7 steps (warmup 7), but the run has 6");
+
+        assertThat(Cli.run(train(run.resolve("final"), texts, temp.resolve("anew"), 1))
+                        .succeeds()
+                        .err())
+                .contains("this begins a new run: the learning rate of " + run
+                        + " peaked at 0.00100 and came to 0.000100, and"
+                        + " now rises again to 0.00100, 1.00 times its old peak");
+    }
+
     @Test
     void aRunSaysWhatItWillDoAndWhatItHasComeTo() throws IOException {
         Path model = Cli.model(temp.resolve("model"));

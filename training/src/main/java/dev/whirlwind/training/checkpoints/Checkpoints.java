@@ -29,6 +29,9 @@ public final class Checkpoints {
     /** The mean of the weights at the end. */
     public static final String EMA = "ema";
 
+    /** A whole checkpoint of the step that the plateau of the learning rate ended with. */
+    public static final String PLATEAU = "plateau";
+
     private static final Pattern NAME = Pattern.compile("step-\\d{8,18}");
 
     private final Path run;

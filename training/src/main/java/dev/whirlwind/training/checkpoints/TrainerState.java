@@ -42,6 +42,11 @@ public final class TrainerState {
     /** Training sequences read: the position in the data order. */
     public long position;
 
+    /** What the run that this one extends had of updates and, in the same data, of sequences when it began. */
+    public long updatesBefore;
+
+    public long positionBefore;
+
     public double elapsedSeconds;
 
     /** The last step after which the held-out sets were evaluated; -1 for none. */
@@ -112,7 +117,7 @@ public final class TrainerState {
      *
      * @throws UserException if it cannot be the state of any run
      */
-    static TrainerState read(Path checkpoint) {
+    public static TrainerState read(Path checkpoint) {
         Path file = checkpoint.resolve(NAME);
         try {
             TrainerState state = Json.MAPPER.readValue(WholeFile.read(file, WholeFile.SETTINGS), TrainerState.class);
@@ -127,13 +132,27 @@ public final class TrainerState {
         }
     }
 
+    /** Goes on from the state of another run: its moments are taken over, and of the same data what it had not read yet. */
+    public void extend(TrainerState other) {
+        updatesBefore = other.updates;
+        updates = other.updates;
+        boolean sameData = other.seed == seed
+                && other.sequence == sequence
+                && other.sequencesPerEpoch == sequencesPerEpoch
+                && other.dataChecksum == dataChecksum;
+        positionBefore = sameData ? other.position : 0;
+        position = positionBefore;
+    }
+
     private boolean isSound() {
         return step > 0
                 && updates >= 0
-                && updates <= step
+                && updatesBefore >= 0
+                && updates <= step + updatesBefore
                 && tokens >= 0
                 && position >= 0
-                && position <= (double) step * batch * accumulation
+                && positionBefore >= 0
+                && position <= positionBefore + (double) step * batch * accumulation
                 && isFiniteAndNotNegative(elapsedSeconds)
                 && evaluatedStep >= -1
                 && evaluatedStep <= step

@@ -43,4 +43,12 @@ public record DataOptions(
         List<String> eval,
 
         @Option(value = "1234", help = "Seed of the order of sequences, the held-out documents and dropout.")
-        long seed) {}
+        long seed,
+
+        @Option(
+                label = "RUN",
+                range = Range.PATH,
+                help =
+                        "Instead of --model: go on from the plateau of a wsd or infinite run, with its optimizer's state and"
+                                + " without a warm-up, for --tokens or --steps more, which end with a fall.")
+        String extend) {}

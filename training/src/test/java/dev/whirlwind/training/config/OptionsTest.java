@@ -97,7 +97,8 @@ class OptionsTest {
 
     @Test
     void valuesOfAnEnumAreNamed() {
-        assertThat(Options.all().get("schedule").choices()).isEqualTo("cosine, linear, constant, wsd or infinite");
+        assertThat(Options.all().get("schedule").choices())
+                .isEqualTo("cosine, linear, constant, wsd, infinite or inverseSqrt");
     }
 
     @Test

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import dev.whirlwind.training.metrics.Json;
+import dev.whirlwind.training.optimizers.Schedule.Fall;
 import dev.whirlwind.training.optimizers.Schedule.Shape;
 import java.io.IOException;
 import java.io.InputStream;
@@ -43,7 +44,13 @@ class ScheduleTest {
             assertThat(schedule.at(37)).as("%s", shape).isCloseTo(3e-4, within(1e-18));
             assertThat(schedule.at(1000))
                     .as("%s", shape)
-                    .isCloseTo(shape == Shape.CONSTANT ? 3e-4 : 3e-5, within(1e-18));
+                    .isCloseTo(
+                            switch (shape) {
+                                case CONSTANT -> 3e-4;
+                                case INVERSE_SQRT -> 3e-4 * Math.sqrt(37.0 / 1000);
+                                default -> 3e-5;
+                            },
+                            within(1e-18));
             for (int s = 37; s < 1000; s++) {
                 double fall = schedule.at(s) - schedule.at(s + 1);
                 assertThat(fall).as("%s at %d", shape, s).isBetween(-1e-18, 3e-5);
@@ -94,6 +101,7 @@ class ScheduleTest {
                 case LINEAR -> (peak - min) / rest;
                 case CONSTANT -> 0;
                 case WSD -> (peak - min) / Math.max(1, fall);
+                case INVERSE_SQRT -> peak * (1 - Math.sqrt((double) Math.max(1, warmup) / (Math.max(1, warmup) + 1)));
                 case INFINITE ->
                     Math.max(
                             Math.PI / 2 * (peak - min) / 2 / (0.6 * rest),
@@ -108,7 +116,7 @@ class ScheduleTest {
                         .as("%s at %d", schedule, s)
                         .isBetween(Math.min(min, peak / (double) warmup), peak * 1.001);
             }
-            if (decay > 0 && shape != Shape.CONSTANT) {
+            if (decay > 0 && shape != Shape.CONSTANT && shape != Shape.INVERSE_SQRT) {
                 assertThat(schedule.at(steps)).as("%s", schedule).isCloseTo(min, within(1e-12));
             }
         }
@@ -140,5 +148,39 @@ class ScheduleTest {
     void aWarmUpLongerThanTheRunOnlyRises() {
         Schedule schedule = new Schedule(Shape.COSINE, 5, 10, 0, 1, 0);
         assertThat(schedule.at(4)).isEqualTo(0.5);
+    }
+
+    @Test
+    void wsdFallsInFourWays() {
+        for (Fall fall : Fall.values()) {
+            Schedule schedule = new Schedule(Shape.WSD, 100, 10, 40, 1, 0.01, fall);
+            assertThat(schedule.at(60)).as("%s", fall).isEqualTo(1);
+            assertThat(schedule.plateauEnd()).isEqualTo(60);
+            assertThat(schedule.at(100)).as("%s", fall).isCloseTo(0.01, within(1e-15));
+            assertThat(schedule.at(70))
+                    .as("%s", fall)
+                    .isCloseTo(
+                            switch (fall) {
+                                case LINEAR -> 0.01 + 0.75 * 0.99;
+                                case SQRT -> 0.01 + 0.5 * 0.99;
+                                case COSINE -> 0.01 + 0.5 * (1 + Math.sqrt(0.5)) * 0.99;
+                                case EXPONENTIAL -> Math.pow(0.01, 0.25);
+                            },
+                            within(1e-15));
+        }
+    }
+
+    /** transformers: 1 / sqrt((s + shift) / timescale) with timescale = warm-up, or 10,000, and shift = timescale - warm-up. */
+    @Test
+    void inverseSqrtIsTransformers() {
+        Schedule schedule = new Schedule(Shape.INVERSE_SQRT, 1000, 100, 0, 2, 0.1);
+        assertThat(schedule.at(100)).isEqualTo(2);
+        assertThat(schedule.at(400)).isCloseTo(1, within(1e-15));
+        assertThat(schedule.at(100_000_000)).isEqualTo(0.1);
+        assertThat(new Schedule(Shape.INVERSE_SQRT, 1000, 0, 0, 2, 0).at(30_000))
+                .isCloseTo(1, within(1e-15));
+        assertThat(schedule.plateauEnd()).isEqualTo(-1);
+        assertThat(new Schedule(Shape.INVERSE_SQRT, 9000, 100, 0, 2, 0.1).at(400))
+                .isEqualTo(schedule.at(400));
     }
 }

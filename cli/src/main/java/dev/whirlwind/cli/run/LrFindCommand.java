@@ -1,0 +1,168 @@
+package dev.whirlwind.cli.run;
+
+import dev.whirlwind.cli.shared.EngineOptions;
+import dev.whirlwind.cli.shared.MemoryCheck;
+import dev.whirlwind.cli.shared.Models;
+import dev.whirlwind.cli.shared.Output;
+import dev.whirlwind.cli.shared.Texts;
+import dev.whirlwind.cli.terminal.Interruption;
+import dev.whirlwind.cli.terminal.Table;
+import dev.whirlwind.data.ShuffledSequences;
+import dev.whirlwind.data.TokenDataset;
+import dev.whirlwind.data.TrainingSequences;
+import dev.whirlwind.data.tokenizers.Tokenizer;
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Transformer;
+import dev.whirlwind.model.UsageException;
+import dev.whirlwind.training.config.TrainConfig;
+import dev.whirlwind.training.optimizers.Optimizer;
+import dev.whirlwind.training.optimizers.RateSweep;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+@Command(
+        name = "lr-find",
+        sortOptions = false,
+        description = {
+            "Looks for a learning rate: trains a copy of the model, in memory only, for a few steps while the rate rises"
+                    + " exponentially, until the loss explodes (Smith, arXiv 1506.01186).",
+            "The suggestion is a peak for a short run of batches of this size: of the rate where the loss falls fastest and a"
+                    + " tenth of that where it is lowest, the smaller one. Nothing is written."
+        })
+public final class LrFindCommand implements Callable<Integer> {
+    private static final int ROWS = 16;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Option(names = "--model", required = true, paramLabel = "DIR", description = "The model to train a copy of.")
+    private Path model;
+
+    @Option(names = "--data", required = true, paramLabel = "PATH", description = "Text to train on; prepared or not.")
+    private Path data;
+
+    @Option(
+            names = "--from",
+            paramLabel = "X",
+            defaultValue = "1e-7",
+            description = "First rate. Default: ${DEFAULT-VALUE}.")
+    private double from;
+
+    @Option(names = "--to", paramLabel = "X", defaultValue = "1", description = "Last rate. Default: ${DEFAULT-VALUE}.")
+    private double to;
+
+    @Option(
+            names = "--steps",
+            paramLabel = "N",
+            defaultValue = "100",
+            description = "Steps. Default: ${DEFAULT-VALUE}.")
+    private int steps;
+
+    @Option(
+            names = "--batch",
+            paramLabel = "N",
+            defaultValue = "8",
+            description = "Sequences a step. Default: ${DEFAULT-VALUE}.")
+    private int batch;
+
+    @Option(
+            names = "--sequence",
+            paramLabel = "TOKENS",
+            defaultValue = "0",
+            description = "Tokens of a sequence; 0 for the model's longest, 1024 at most. Default: ${DEFAULT-VALUE}.")
+    private int sequence;
+
+    @Mixin
+    private EngineOptions engines;
+
+    @Mixin
+    private Output output;
+
+    @Override
+    public Integer call() {
+        if (!(from >= Float.MIN_NORMAL && to > from && to < 10)
+                || steps < 10
+                || batch < 1
+                || sequence < 0
+                || sequence == 1) {
+            throw new UsageException(
+                    "lr-find needs rates 0 < --from < --to < 10, 10 --steps or more, --batch 1 or more and"
+                            + " --sequence 2 or more (or 0)");
+        }
+        PrintWriter err = spec.commandLine().getErr();
+        ModelConfig config = ModelConfig.read(model);
+        Tokenizer tokenizer = Models.tokenizer(model, config, err::println);
+        int length = sequence == 0 ? Math.min(config.maxPositions(), 1024) : sequence;
+        config.requirePositions(length);
+        MemoryCheck.now().require(new MemoryCheck.Training(config, batch, length, 0, null, 0), MemoryCheck::asOptions);
+        TrainingSequences sequences = new ShuffledSequences(
+                Texts.open(data, TokenDataset.TRAIN, tokenizer, config.vocabularySize(), err::println),
+                length,
+                TrainConfig.DEFAULTS.data().seed());
+        RateSweep sweep = new RateSweep(from, to, steps);
+        try (Interruption _ = Interruption.ending(err, "interrupted; nothing was written");
+                Engine engine = engines.open()) {
+            engines.announce(engine, err);
+            Parameters weights = Models.load(engine, model, config, err);
+            Transformer transformer = Transformer.forTraining(engine, weights, batch, length, false);
+            Optimizer optimizer = new Optimizer(
+                    engine,
+                    transformer,
+                    TrainConfig.DEFAULTS.optimizer().adamw(),
+                    TrainConfig.DEFAULTS.optimizer().clip());
+            train(transformer, optimizer, sequences, sweep);
+        }
+        print(sweep);
+        return 0;
+    }
+
+    private void train(Transformer transformer, Optimizer optimizer, TrainingSequences sequences, RateSweep sweep) {
+        transformer.inputs().lossScale = 1f / (batch * transformer.sequence());
+        for (int step = 0; step < steps && !sweep.hasExploded(); step++) {
+            transformer.inputs().step = step;
+            sequences.fill(
+                    (long) step * batch, batch, batch, transformer.inputs().tokens, transformer.inputs().targets);
+            double loss = transformer.forwardBackward() / ((double) batch * transformer.sequence());
+            sweep.add(loss);
+            if (!sweep.hasExploded()) {
+                optimizer.update(sweep.rate(step), optimizer.gradientNorm());
+            }
+        }
+    }
+
+    private void print(RateSweep sweep) {
+        PrintWriter out = spec.commandLine().getOut();
+        if (output.isJson()) {
+            out.println(Output.json(sweep.result()));
+            return;
+        }
+        RateSweep.Result result = sweep.result();
+        Table table = new Table("lr", "loss, smoothed", "");
+        double low = result.points().stream()
+                .mapToDouble(RateSweep.Point::smoothed)
+                .min()
+                .orElse(0);
+        double high = result.points().getFirst().smoothed();
+        int every = Math.ceilDiv(result.points().size(), ROWS);
+        for (int i = 0; i < result.points().size(); i += every) {
+            RateSweep.Point point = result.points().get(i);
+            double height = Math.clamp((point.smoothed() - low) / Math.max(1e-9, high - low), 0, 1.5);
+            table.row(
+                    "%.2e".formatted(point.lr()),
+                    "%.4f".formatted(point.smoothed()),
+                    "#".repeat(1 + (int) (20 * height)));
+        }
+        table.print(out);
+        out.printf(
+                "falls fastest at %.2e, lowest at %.2e; suggested: --lr %.1e%n",
+                result.steepest(), result.lowest(), result.suggested());
+    }
+}
