@@ -116,7 +116,7 @@ public final class LrFindCommand implements Callable<Integer> {
             Optimizer optimizer = new Optimizer(
                     engine,
                     transformer,
-                    TrainConfig.DEFAULTS.optimizer().adamw(),
+                    TrainConfig.DEFAULTS.optimizer().rule(),
                     TrainConfig.DEFAULTS.optimizer().clip());
             train(transformer, optimizer, sequences, sweep);
         }
