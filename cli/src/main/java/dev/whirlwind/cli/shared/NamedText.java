@@ -15,6 +15,10 @@ public record NamedText(String name, Path path) {
 
     /** The texts of an option; those without a name, or whose path has such a sign, are called by their paths. */
     public static List<NamedText> of(String option, List<String> arguments) {
+        // It would be the working folder; it comes of a shell's variable that is not set.
+        if (arguments.contains("")) {
+            throw new UsageException(option + ": it is empty; give a path");
+        }
         return unique(
                 option,
                 arguments.stream()
