@@ -107,6 +107,7 @@ class ResumeTest {
                     Files.copy(file, run.resolve(name).resolve(file.getFileName()));
                 }
                 Files.copy(whole.resolve("metrics.jsonl"), run.resolve("metrics.jsonl"));
+        Files.copy(whole.resolve("before.json"), run.resolve("before.json"));
             }
             List<String> notes = TinyRun.train(config(step == 0 ? model : folder.resolve("gone"), "from" + step));
             assertThat(notes).hasSize(step == 0 ? 0 : 1);
@@ -129,6 +130,7 @@ class ResumeTest {
             Files.copy(file, run.resolve(name).resolve(file.getFileName()));
         }
         Files.copy(whole.resolve("metrics.jsonl"), run.resolve("metrics.jsonl"));
+        Files.copy(whole.resolve("before.json"), run.resolve("before.json"));
         TinyRun.train(config(folder.resolve("gone"), "run").with(options, "test"));
         assertSameEnd(run, whole);
         for (Path file : Storage.list(whole.resolve("ema"))) {
