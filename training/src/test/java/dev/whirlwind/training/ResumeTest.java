@@ -107,7 +107,7 @@ class ResumeTest {
                     Files.copy(file, run.resolve(name).resolve(file.getFileName()));
                 }
                 Files.copy(whole.resolve("metrics.jsonl"), run.resolve("metrics.jsonl"));
-        Files.copy(whole.resolve("before.json"), run.resolve("before.json"));
+                Files.copy(whole.resolve("before.json"), run.resolve("before.json"));
             }
             List<String> notes = TinyRun.train(config(step == 0 ? model : folder.resolve("gone"), "from" + step));
             assertThat(notes).hasSize(step == 0 ? 0 : 1);
