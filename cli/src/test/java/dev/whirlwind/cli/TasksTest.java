@@ -213,6 +213,8 @@ class TasksTest {
     void usage() {
         Path arc = folder.resolve("arc.jsonl");
         eval("--task", "arcs=" + arc).isWrongUsage("arcs", "did you mean arc?");
+        eval("--task", "").isWrongUsage("--task", "empty");
+        eval("--task", "arc=").isWrongUsage("--task arc=", "empty");
         eval("--task", arc, "--shots", 2).isWrongUsage("--shots 2", "--few-shot");
         eval("--task", arc, "--metric", "blue").isWrongUsage("blue", "bleu");
         eval().isWrongUsage("--data", "--task", "--memorised");

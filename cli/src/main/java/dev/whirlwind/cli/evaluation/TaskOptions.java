@@ -122,7 +122,11 @@ final class TaskOptions {
         List<Task> read = new ArrayList<>();
         for (String task : tasks) {
             Optional<Preset> form = form(task);
-            Path file = Path.of(form.isPresent() ? task.substring(task.indexOf('=') + 1) : task);
+            String path = form.isPresent() ? task.substring(task.indexOf('=') + 1) : task;
+            if (path.isEmpty()) {
+                throw new UsageException("--task " + task + ": the file's name is empty; give --task FORM=FILE");
+            }
+            Path file = Path.of(path);
             read.add(Task.read(
                     new Task.Source(
                             file,

@@ -1,7 +1,9 @@
 package dev.whirlwind.cli.shared;
 
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UsageException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
@@ -19,6 +21,7 @@ public record NamedText(String name, Path path) {
         if (arguments.contains("")) {
             throw new UsageException(option + ": it is empty; give a path");
         }
+        arguments.forEach(argument -> requirePath(option, argument));
         return unique(
                 option,
                 arguments.stream()
@@ -44,6 +47,15 @@ public record NamedText(String name, Path path) {
         return unique(
                 option,
                 arguments.stream().map(argument -> named(option, argument)).toList());
+    }
+
+    private static void requirePath(String option, String argument) {
+        try {
+            Path _ = Path.of(argument);
+        } catch (InvalidPathException e) {
+            throw new UsageException(
+                    option + " " + Reason.cited(argument) + ": no file can be called that (" + e.getReason() + ")", e);
+        }
     }
 
     private static NamedText named(String option, String argument) {
