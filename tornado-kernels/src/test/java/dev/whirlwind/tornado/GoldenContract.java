@@ -42,7 +42,7 @@ abstract class GoldenContract {
         static final Tolerance BF16 = new Tolerance(1e-3, 0.055, 0.1);
 
         /** PyTorch: 3.1e-5, 0.0062, 0.081. */
-        static final Tolerance FP16 = new Tolerance(1.25e-4, 0.0062, 0.0125);
+        static final Tolerance FP16 = new Tolerance(3.2e-5, 0.0062, 0.0065);
     }
 
     Tolerance tolerance() {

@@ -57,7 +57,7 @@ public final class Parity {
             return switch (precision) {
                 case FP32 -> new Bounds(1e-5, 1e-4, 1e-4, 1e-4, 1e-3);
                 case BF16 -> new Bounds(1e-3, 0.06, 0.1, 3e-3, 0.1);
-                case FP16 -> new Bounds(1.25e-4, 8e-3, 0.0125, 4e-4, 0.0125);
+                case FP16 -> new Bounds(1.25e-4, 8e-3, 8e-3, 4e-4, 0.0125);
             };
         }
     }
