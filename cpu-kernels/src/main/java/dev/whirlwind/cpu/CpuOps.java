@@ -373,6 +373,11 @@ final class CpuOps implements Ops {
     }
 
     @Override
+    public void addNoise(Tensor x, int rows, int width, float magnitude) {
+        elementwise.addNoise(at(x, rows, width), (long) rows * width, magnitude, inputs, layer);
+    }
+
+    @Override
     public void headLoss(Tensor nll, Tensor x, Tensor weight, int rows, int width, int vocabulary) {
         checkTargets(rows, vocabulary);
         headLoss.forward(

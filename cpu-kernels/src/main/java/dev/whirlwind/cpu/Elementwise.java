@@ -8,11 +8,12 @@ import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.whirlwind.model.Dropout;
 import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.Philox;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 
 /**
- * Sums, dropout and zeros.
+ * Sums, dropout, noise and zeros.
  *
  * <p>add: out = a + b; its backward form is a plain use of the gradient.
  *
@@ -23,6 +24,7 @@ final class Elementwise {
     private final Mask mask = new Mask();
     private final Workers.Task add = this::add;
     private final Workers.Task dropout = this::dropout;
+    private final Workers.Task noise = this::addNoise;
     private final Workers.Task copy = this::copy;
     private final Workers.Task zero = this::zero;
 
@@ -32,6 +34,9 @@ final class Elementwise {
     private long b;
     private long length;
     private float keptScale;
+    private float magnitude;
+    private Inputs inputs;
+    private int layer;
 
     Elementwise(Workers workers) {
         this.workers = workers;
@@ -101,6 +106,28 @@ final class Elementwise {
     private static void dropoutRest(long out, long x, long kept, float scale, int rest) {
         for (int i = 0; i < rest; i++) {
             Memory.set(out + 4L * i, (kept >>> i & 1) == 1 ? Memory.get(x + 4L * i) * scale : 0);
+        }
+    }
+
+    /** x += magnitude * (uniform in [-1, 1)). */
+    void addNoise(long x, long length, float magnitude, Inputs inputs, int layer) {
+        out = x;
+        this.length = length;
+        this.magnitude = magnitude;
+        this.inputs = inputs;
+        this.layer = layer;
+        workers.run(Chunks.tasks(length), noise);
+    }
+
+    private void addNoise(int task, int worker) {
+        int[] bits = new int[4];
+        long to = Chunks.start(task + 1, length);
+        for (long i = Chunks.start(task, length); i < to; i++) {
+            if (i % 4 == 0) {
+                Philox.maskBlock(inputs, layer, Philox.NOISE, i / 4, bits);
+            }
+            float uniform = (bits[(int) (i % 4)] >> 8) * 0x1p-23f;
+            Memory.set(out + 4 * i, Memory.get(out + 4 * i) + magnitude * uniform);
         }
     }
 

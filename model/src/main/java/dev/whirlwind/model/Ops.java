@@ -144,6 +144,12 @@ public interface Ops {
     void dropout(Tensor out, Tensor x, int rows, int width, Dropout dropout);
 
     /**
+     * x += magnitude * u, with u in [-1, 1) of element r * width + c's random bits at {@link Philox#NOISE}: their upper 24 as a
+     * signed number / 2^23. To gradients it is constant.
+     */
+    void addNoise(Tensor x, int rows, int width, float magnitude);
+
+    /**
      * The negative log-likelihood of the targets, logits = x * weight^T, never holding all logits.
      *
      * @param nll = [rows]: -log softmax(logits)[target], 0 where the target is negative

@@ -6,6 +6,9 @@ package dev.whirlwind.model;
  * layer << 3 | site)} and the seed as key, so every engine, and every resumed run, draws the same masks.
  */
 public final class Philox {
+    /** The site of {@link Ops#addNoise}, after those of {@link Dropout}. */
+    public static final int NOISE = 4;
+
     private static final int ROUNDS = 10;
     private static final long MULTIPLIER_0 = 0xD2511F53L;
     private static final long MULTIPLIER_1 = 0xCD9E8D57L;

@@ -30,7 +30,7 @@ public final class Transformer {
     private final Dropout mlpResidualDropout;
 
     private final Program embed = ops -> embed(ops, false);
-    private final Program embedWithDropout = ops -> embed(ops, true);
+    private final Program embedForTraining = ops -> embed(ops, true);
     private final Program block = ops -> block(ops, false);
     private final Program blockWithDropout = ops -> block(ops, true);
     private final Program headLoss = this::headLoss;
@@ -42,6 +42,7 @@ public final class Transformer {
     private final Program seen = this::finalNorm;
     private Objective objective = Objective.PLAIN;
     private Transformer teacher;
+    private float noise;
 
     private Transformer(
             Engine engine,
@@ -101,6 +102,14 @@ public final class Transformer {
     public void trainFor(Objective newObjective, Transformer newTeacher) {
         objective = newObjective;
         teacher = newTeacher;
+    }
+
+    /**
+     * Adds uniform noise of up to alpha / sqrt(sequence * hidden size) to each embedding when training (NEFTune, arXiv
+     * 2310.05914), from now on; before the first pass.
+     */
+    public void addNoise(double alpha) {
+        noise = (float) (alpha / Math.sqrt((double) shape.sequence() * hidden));
     }
 
     /** The batch; fill tokens and targets before a pass. */
@@ -164,7 +173,7 @@ public final class Transformer {
         if (teacher != null) {
             teacher.see(inputs.tokens);
         }
-        forward(dropsOut() ? embedWithDropout : embed, trainingBlock());
+        forward(dropsOut() || noise > 0 ? embedForTraining : embed, trainingBlock());
         engine.run(headBackward, inputs, 0);
         for (int layer = config.layers() - 1; layer >= 0; layer--) {
             if (recompute) {
@@ -245,6 +254,9 @@ public final class Transformer {
         Tensor x = a.residual.at(0);
         ops.embed(x, weights.tokenEmbedding, weights.positionEmbedding, shape.batch(), shape.sequence(), hidden);
         if (training) {
+            if (noise > 0) {
+                ops.addNoise(x, rows, hidden, noise);
+            }
             drop(ops, x, x, embeddingDropout);
         }
     }

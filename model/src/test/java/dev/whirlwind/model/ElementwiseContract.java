@@ -125,6 +125,19 @@ interface ElementwiseContract extends Trials {
 
     @ParameterizedTest
     @MethodSource("sizes")
+    default void addNoise(Size s) {
+        int n = s.rows() * s.width();
+        try (Trial t = trial("addNoise " + s, 1)) {
+            Tensor x = t.changed("x", n);
+            t.each(
+                    ops -> ops.addNoise(x, s.rows(), s.width(), 0.5f),
+                    () -> t.expect(
+                            x, Reference.combine(t.before(x), Reference.uniform(t.inputs, t.layer, n), 1, 0.5), 1e-6));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("sizes")
     default void dropout(Size s) {
         int n = s.rows() * s.width();
         for (boolean inPlace : new boolean[] {false, true}) {

@@ -300,6 +300,17 @@ public final class Reference {
         return mask;
     }
 
+    /** What noise is made of: from -1 to below 1. */
+    public static double[] uniform(Inputs inputs, int layer, int length) {
+        double[] values = new double[length];
+        int[] words = new int[4];
+        for (int e = 0; e < length; e++) {
+            Philox.maskBlock(inputs, layer, Philox.NOISE, e / 4, words);
+            values[e] = Math.floorDiv(words[e % 4], 1 << 8) / 0x1p23;
+        }
+        return values;
+    }
+
     /** Element by element. */
     public static double[] times(double[] a, double[] b) {
         double[] out = new double[a.length];

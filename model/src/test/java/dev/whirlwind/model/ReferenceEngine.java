@@ -438,6 +438,14 @@ public final class ReferenceEngine implements Engine {
         }
 
         @Override
+        public void addNoise(Tensor x, int rows, int width, float magnitude) {
+            set(
+                    x,
+                    Reference.combine(
+                            get(x, rows * width), Reference.uniform(inputs, layer, rows * width), 1, magnitude));
+        }
+
+        @Override
         public void headLoss(Tensor nll, Tensor x, Tensor weight, int rows, int width, int vocabulary) {
             double[] weights = get(weight, vocabulary * width);
             set(nll, Reference.nll(get(x, rows * width), weights, inputs.targets, rows, width, vocabulary));

@@ -263,6 +263,11 @@ final class MixedPrecision implements Ops {
     }
 
     @Override
+    public void addNoise(Tensor x, int rows, int width, float magnitude) {
+        ops.addNoise(x, rows, width, magnitude);
+    }
+
+    @Override
     public void headLoss(Tensor nll, Tensor x, Tensor weight, int rows, int width, int vocabulary) {
         ops.headLoss(nll, operand(x, size(rows, width)), weight(weight), rows, width, vocabulary);
     }

@@ -7,6 +7,7 @@ import dev.whirlwind.model.Dropout;
 import dev.whirlwind.model.Lion;
 import dev.whirlwind.model.Objective;
 import dev.whirlwind.model.Ops;
+import dev.whirlwind.model.Philox;
 import dev.whirlwind.model.Tensor;
 import dev.whirlwind.tornado.kernels.Activations;
 import dev.whirlwind.tornado.kernels.Attention;
@@ -790,6 +791,12 @@ class Recorder implements Ops {
                 dropout.site(),
                 dropout.threshold(),
                 dropout.keptScale());
+        over(size(rows, width) / 4 + 1);
+    }
+
+    @Override
+    public void addNoise(Tensor x, int rows, int width, float magnitude) {
+        stage.call("addNoise", Elementwise::wAddNoise, at(x), array(x), size(rows, width), Philox.NOISE, magnitude);
         over(size(rows, width) / 4 + 1);
     }
 

@@ -174,6 +174,7 @@ public final class Trainer implements AutoCloseable {
                             ? null
                             : Teachers.load(
                                     engine, Path.of(config.regularisation().teacher()), transformer, listener));
+            transformer.addNoise(config.regularisation().neftune());
             optimizer = new Optimizer(
                     engine,
                     transformer,

@@ -115,12 +115,12 @@ class ResumeTest {
         }
     }
 
-    /** With an average of the weights and an anchor. */
+    /** With an average of the weights, an anchor and noise. */
     @ParameterizedTest
     @ValueSource(strings = {"lion", "muon", "adafactor"})
     void withEveryOptimizer(String optimizer) throws IOException {
         Path model = model(DType.BF16);
-        Map<String, Object> options = Map.of("optimizer", optimizer, "ema", 0.9, "anchor", 0.1);
+        Map<String, Object> options = Map.of("optimizer", optimizer, "ema", 0.9, "anchor", 0.1, "neftune", 5);
         TinyRun.train(config(model, "whole").with(options, "test"));
         Path whole = folder.resolve("whole");
         Path run = folder.resolve("run");

@@ -82,6 +82,7 @@ public record OperationCost(double flops, double bytes) {
             case "activationBackward", "gated", "add" -> 3.0 * (int) args[n - 2] * (int) args[n - 1];
             case "gatedBackward" -> 5.0 * (int) args[n - 2] * (int) args[n - 1];
             case "dropout" -> 2.0 * (int) args[n - 3] * (int) args[n - 2];
+            case "addNoise" -> 2.0 * (int) args[n - 3] * (int) args[n - 2];
             case "sumOfSquares" -> (long) args[n - 1];
             case "zero" -> (long) args[n - 1];
             // Parameter, gradient and both moments, read and written.

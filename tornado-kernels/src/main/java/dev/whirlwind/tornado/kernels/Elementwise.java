@@ -49,6 +49,22 @@ public final class Elementwise {
         }
     }
 
+    /** x += magnitude * u, u in [-1, 1); four elements share a block of random bits. */
+    public static void wAddNoise(IntArray c, int at, FloatArray x, int n, int site, float magnitude) {
+        int x0 = c.get(at);
+        for (@Parallel int block = 0; block < (n + 3) / 4; block++) {
+            int[] bits = new int[4];
+            Random.wBlock(c, block, site, bits);
+            for (int word = 0; word < 4; word++) {
+                int i = 4 * block + word;
+                if (i < n) {
+                    float uniform = (bits[word] >> 8) * 0x1p-23f;
+                    x.set(x0 + i, x.get(x0 + i) + magnitude * uniform);
+                }
+            }
+        }
+    }
+
     /** out = x * mask / (1 - p), arXiv 1207.0580; four elements share a block of random bits. */
     public static void wDropout(
             IntArray c, int at, FloatArray x, FloatArray out, int n, int site, int threshold, float keptScale) {

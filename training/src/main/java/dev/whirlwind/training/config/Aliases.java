@@ -64,6 +64,7 @@ public final class Aliases {
         alias("adam_beta2", "beta2");
         alias("adam_epsilon", "eps");
         alias("max_grad_norm", "clip");
+        alias("neftune_noise_alpha", "neftune");
         alias("data_seed", "seed");
         alias("eval_steps", "eval_every");
         alias("early_stopping_patience", "patience");

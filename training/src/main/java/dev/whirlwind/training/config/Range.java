@@ -21,6 +21,7 @@ public enum Range {
     FLOAT_FRACTION(x -> x >= 0 && (float) x < 1, "from 0 to below 1, as a float"),
     OPEN_FRACTION(x -> x > 0 && (float) x < 1, "above 0 and below 1, as a float"),
     LEARNING_RATE(x -> x < 10 && x >= Float.MIN_NORMAL, "above 0, as a float, and below 10"),
+    BELOW_THOUSAND(x -> x >= 0 && x < 1000, "from 0 to below 1000"),
     BELOW_TEN(x -> x >= 0 && x < 10, "from 0 to below 10"),
     /** A denominator may be flushed to 0 by a GPU. */
     POSITIVE_FLOAT(

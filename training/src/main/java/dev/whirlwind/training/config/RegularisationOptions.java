@@ -9,6 +9,13 @@ public record RegularisationOptions(
 
         @Option(
                 value = "0",
+                range = Range.BELOW_THOUSAND,
+                help =
+                        "NEFTune: noise on the embeddings, uniform up to this / sqrt(sequence * hidden size); 5 is usual.")
+        double neftune,
+
+        @Option(
+                value = "0",
                 range = Range.BELOW_TEN,
                 help = "Pull towards the starting weights: lr times this of the difference is taken back at each step.")
         double anchor,
