@@ -49,6 +49,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             EvalCommand.class,
             ScoreCommand.class,
             MergeCommand.class,
+            FisherCommand.class,
             GenerateCommand.class,
             ParityCommand.class,
             CompareCommand.class,

@@ -496,6 +496,17 @@ final class CpuOps implements Ops {
     }
 
     @Override
+    public void pull(Tensor gradient, Tensor importance, Tensor parameter, Tensor start, long length, float strength) {
+        directions.pull(
+                at(gradient, length),
+                at(importance, length),
+                at(parameter, length),
+                at(start, length),
+                length,
+                strength);
+    }
+
+    @Override
     public void combine(Tensor out, Tensor x, Tensor y, long length, float a, float b) {
         directions.combine(at(out, length), at(x, length), at(y, length), length, a, b);
     }

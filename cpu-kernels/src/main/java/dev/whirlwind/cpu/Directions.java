@@ -17,11 +17,13 @@ final class Directions {
     private final Workers workers;
     private final Workers.Task momentum = this::momentum;
     private final Workers.Task combine = this::combine;
+    private final Workers.Task pull = this::pull;
 
     // The call in progress; addresses.
     private long out;
     private long x;
     private long y;
+    private long z;
     private long length;
     private float a;
     private float b;
@@ -100,6 +102,41 @@ final class Directions {
                     .mul(a)
                     .add(fromMemorySegment(SPECIES, ALL, y + i, ORDER).mul(b))
                     .intoMemorySegment(ALL, out + i, ORDER);
+        }
+    }
+
+    /** gradient += strength * importance * (parameter - start). */
+    void pull(long gradient, long importance, long parameter, long start, long length, float strength) {
+        out = gradient;
+        x = importance;
+        y = parameter;
+        z = start;
+        this.length = length;
+        a = strength;
+        workers.run(Chunks.tasks(length), pull);
+    }
+
+    private void pull(int task, int worker) {
+        long from = 4 * Chunks.start(task, length);
+        int count = Chunks.count(task, length);
+        int full = SPECIES.loopBound(count);
+        pullVectors(out + from, x + from, y + from, z + from, full, a);
+        for (int i = full; i < count; i++) {
+            long at = from + 4L * i;
+            float distance = Memory.get(y + at) - Memory.get(z + at);
+            Memory.set(out + at, Memory.get(out + at) + Memory.get(x + at) * a * distance);
+        }
+    }
+
+    private static void pullVectors(long gradient, long importance, long parameter, long start, int count, float a) {
+        for (int i = 0; i < 4 * count; i += 4 * LANES) {
+            FloatVector distance = fromMemorySegment(SPECIES, ALL, parameter + i, ORDER)
+                    .sub(fromMemorySegment(SPECIES, ALL, start + i, ORDER));
+            fromMemorySegment(SPECIES, ALL, gradient + i, ORDER)
+                    .add(fromMemorySegment(SPECIES, ALL, importance + i, ORDER)
+                            .mul(a)
+                            .mul(distance))
+                    .intoMemorySegment(ALL, gradient + i, ORDER);
         }
     }
 }

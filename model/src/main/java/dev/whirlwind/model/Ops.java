@@ -262,6 +262,9 @@ public interface Ops {
     /** parameter -= lr * (factor * direction + weightDecay * parameter). */
     void descend(Tensor parameter, Tensor direction, long length, float factor, float weightDecay);
 
+    /** gradient += strength * importance * (parameter - start): that of strength / 2 * sum(importance (parameter - start)^2). */
+    void pull(Tensor gradient, Tensor importance, Tensor parameter, Tensor start, long length, float strength);
+
     /** out = a * x + b * y; out may be x or y. */
     void combine(Tensor out, Tensor x, Tensor y, long length, float a, float b);
 

@@ -232,6 +232,27 @@ interface OptimizerContract extends Trials {
 
     @ParameterizedTest
     @MethodSource("lengths")
+    default void pull(int length) {
+        try (Trial t = trial("pull " + length, 1)) {
+            Tensor gradient = t.changed("gradient", length);
+            Tensor importance = t.input("importance", length);
+            Tensor parameter = t.input("parameter", length);
+            Tensor start = t.input("start", length);
+            t.each(
+                    ops -> ops.pull(gradient, importance, parameter, start, length, 0.7f),
+                    () -> t.expect(
+                            gradient,
+                            Reference.pull(
+                                    t.before(gradient),
+                                    t.before(importance),
+                                    t.before(parameter),
+                                    t.before(start),
+                                    0.7f)));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("lengths")
     default void combine(int length) {
         try (Trial t = trial("combine " + length, 1)) {
             Tensor out = t.output("out", length);

@@ -481,6 +481,15 @@ public final class Reference {
     }
 
     /** a x + b y. */
+    public static double[] pull(
+            double[] gradient, double[] importance, double[] parameter, double[] start, double strength) {
+        double[] out = new double[gradient.length];
+        for (int i = 0; i < out.length; i++) {
+            out[i] = gradient[i] + strength * importance[i] * (parameter[i] - start[i]);
+        }
+        return out;
+    }
+
     public static double[] combine(double[] x, double[] y, double a, double b) {
         double[] out = new double[x.length];
         for (int i = 0; i < out.length; i++) {

@@ -618,6 +618,16 @@ public final class ReferenceEngine implements Engine {
         }
 
         @Override
+        public void pull(
+                Tensor gradient, Tensor importance, Tensor parameter, Tensor start, long length, float strength) {
+            int n = Math.toIntExact(length);
+            set(
+                    gradient,
+                    Reference.pull(
+                            get(gradient, n), get(importance, n), get(parameter, n), get(start, n), strength));
+        }
+
+        @Override
         public void combine(Tensor out, Tensor x, Tensor y, long length, float a, float b) {
             int n = Math.toIntExact(length);
             set(out, Reference.combine(get(x, n), get(y, n), a, b));

@@ -361,6 +361,11 @@ final class MixedPrecision implements Ops {
         changed(parameter, length);
     }
 
+    @Override
+    public void pull(Tensor gradient, Tensor importance, Tensor parameter, Tensor start, long length, float strength) {
+        ops.pull(gradient, importance, parameter, start, length, strength);
+    }
+
     /** A mean of weights is one to compute with. */
     @Override
     public void combine(Tensor out, Tensor x, Tensor y, long length, float a, float b) {

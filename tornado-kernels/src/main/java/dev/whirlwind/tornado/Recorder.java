@@ -1141,6 +1141,23 @@ class Recorder implements Ops {
     }
 
     @Override
+    public void pull(Tensor gradient, Tensor importance, Tensor parameter, Tensor start, long length, float strength) {
+        int n = Math.toIntExact(length);
+        stage.call(
+                "pull",
+                Directions::wPull,
+                at(importance, parameter, start, gradient),
+                array(importance),
+                array(parameter),
+                array(start),
+                array(gradient),
+                n,
+                share(),
+                strength);
+        over(shares(n));
+    }
+
+    @Override
     public void combine(Tensor out, Tensor x, Tensor y, long length, float a, float b) {
         int n = Math.toIntExact(length);
         stage.call("combine", Directions::wCombine, at(x, y, out), array(x), array(y), array(out), n, share(), a, b);

@@ -16,11 +16,13 @@ import dev.whirlwind.model.safetensors.DType;
 import dev.whirlwind.training.checkpoints.Checkpoint;
 import dev.whirlwind.training.checkpoints.CheckpointFiles;
 import dev.whirlwind.training.checkpoints.Checkpoints;
+import dev.whirlwind.training.checkpoints.Companions;
 import dev.whirlwind.training.checkpoints.RunFolder;
 import dev.whirlwind.training.checkpoints.TrainerState;
 import dev.whirlwind.training.config.LengthOptions;
 import dev.whirlwind.training.config.OptimizerOptions;
 import dev.whirlwind.training.config.OptimizerOptions.Remedy;
+import dev.whirlwind.training.config.RegularisationOptions;
 import dev.whirlwind.training.config.SavingOptions;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.config.WatchingOptions;
@@ -33,6 +35,7 @@ import dev.whirlwind.training.metrics.Event;
 import dev.whirlwind.training.metrics.Listener;
 import dev.whirlwind.training.metrics.Metrics;
 import dev.whirlwind.training.optimizers.Anchor;
+import dev.whirlwind.training.optimizers.Fisher;
 import dev.whirlwind.training.optimizers.Follower;
 import dev.whirlwind.training.optimizers.Optimizer;
 import dev.whirlwind.training.optimizers.Schedule;
@@ -181,9 +184,13 @@ public final class Trainer implements AutoCloseable {
                     config.optimizer().rule(),
                     config.optimizer().clip());
             Double ema = config.optimizer().ema();
-            double anchor = config.regularisation().anchor();
-            if (anchor > 0) {
-                followers.add(new Anchor(engine, weights, transformer.inputs(), anchor));
+            RegularisationOptions regularisation = config.regularisation();
+            Parameters importance = regularisation.ewc() == null
+                    ? null
+                    : Fisher.load(engine, Path.of(regularisation.ewc()), weights.layout());
+            if (regularisation.anchor() > 0 || importance != null) {
+                followers.add(new Anchor(
+                        engine, transformer, regularisation.anchor(), importance, regularisation.elasticity()));
             }
             average = ema == null ? null : new WeightAverage(engine, weights, transformer.inputs(), ema);
             averaged = average == null
@@ -236,6 +243,7 @@ public final class Trainer implements AutoCloseable {
                 }
             } else {
                 followers.forEach(Follower::begin);
+                tellOfAnotherModel(source);
             }
             metrics = Metrics.rewind(
                     folder.path().resolve("metrics.jsonl"),
@@ -257,7 +265,12 @@ public final class Trainer implements AutoCloseable {
         if (state.options == null) {
             listener.note(checkpoint + ": records no options, as an older version made it; changed ones go unnoticed");
         }
+        if (state.companions == null && !now.companions.isEmpty()) {
+            listener.note(checkpoint + ": does not tell what " + String.join(" and ", now.companions.keySet())
+                    + " held, as an older version made it; a change of that goes unnoticed");
+        }
         List<String> changes = new ArrayList<>(state.changes(config));
+        changes.addAll(state.replaced(now));
         boolean longer = changes.isEmpty() && state.totalSteps != 0 && state.totalSteps != now.totalSteps;
         String length = "the length in steps was " + state.totalSteps + " and is " + now.totalSteps;
         if (longer && !state.isSeamless(config)) {
@@ -270,7 +283,18 @@ public final class Trainer implements AutoCloseable {
         changes.forEach(change -> listener.note("from step " + state.step + " on: " + change));
         state.totalSteps = now.totalSteps;
         state.options = now.options;
+        state.companions = now.companions;
         return changes;
+    }
+
+    /** What matters to one model's weights is near to what matters to those trained from them, so it may be meant. */
+    private void tellOfAnotherModel(Path source) {
+        String ewc = config.regularisation().ewc();
+        String estimated = ewc == null ? null : Fisher.model(Path.of(ewc));
+        if (estimated != null && !estimated.equals(Companions.model(source))) {
+            listener.note(ewc + " was estimated for other weights than those in " + source
+                    + " that the run starts from and is pulled towards");
+        }
     }
 
     private static String given(String option, String name) {
@@ -387,6 +411,7 @@ public final class Trainer implements AutoCloseable {
             return;
         }
         double loss = nll.getAsDouble() / tokens;
+        followers.forEach(Follower::pull);
         double norm = optimizer.gradientNorm();
         double lr = schedule.at(state.step);
         if (isSound(loss, norm)) {

@@ -27,6 +27,7 @@ import dev.whirlwind.training.metrics.Listener;
 import dev.whirlwind.training.metrics.Metrics;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -115,12 +116,15 @@ class ResumeTest {
         }
     }
 
-    /** With an average of the weights, an anchor and noise. */
+    /** With an average of the weights, both anchors and noise. */
     @ParameterizedTest
     @ValueSource(strings = {"lion", "muon", "adafactor"})
     void withEveryOptimizer(String optimizer) throws IOException {
         Path model = model(DType.BF16);
-        Map<String, Object> options = Map.of("optimizer", optimizer, "ema", 0.9, "anchor", 0.1, "neftune", 5);
+        Path fisher = folder.resolve("fisher.safetensors");
+        TinyRun.fisher(model, fisher);
+        Map<String, Object> options = Map.of(
+                "optimizer", optimizer, "ema", 0.9, "anchor", 0.1, "neftune", 5, "ewc", fisher.toString());
         TinyRun.train(config(model, "whole").with(options, "test"));
         Path whole = folder.resolve("whole");
         Path run = folder.resolve("run");
@@ -347,6 +351,38 @@ class ResumeTest {
         assertThatThrownBy(() -> TinyRun.train(config))
                 .isInstanceOf(UserException.class)
                 .hasMessageContainingAll("config.json: damaged, it is missing", "no checkpoint of", "is whole");
+    }
+
+    /** A teacher and a Fisher information are known by what they hold, wherever they lie. */
+    @Test
+    void whatARunLearnsFromBesideItsTextsMayNotChangeUnseen() throws IOException {
+        Path model = model(DType.F32);
+        Path teacher = folder.resolve("teacher");
+        Path fisher = folder.resolve("fisher.safetensors");
+        TinyRun.llama(teacher, weights -> {});
+        TinyRun.fisher(model, fisher);
+        TrainConfig config = config(model, "run")
+                .with(Map.of("steps", 2, "teacher", teacher.toString(), "ewc", fisher.toString()), "test");
+        TinyRun.train(config);
+        TrainConfig longer = config.with(Map.of("save_every", 2), "test");
+        assertThat(TinyRun.train(longer)).hasSize(1);
+
+        for (Path file : Storage.list(teacher)) {
+            Storage.delete(file);
+        }
+        TinyRun.llama(teacher, weights -> weights.buffer().segment().setAtIndex(ValueLayout.JAVA_FLOAT, 3, 1));
+        weightsOf(fisher);
+        assertThatThrownBy(() -> TinyRun.train(longer))
+                .isInstanceOf(UserException.class)
+                .hasMessageMatching(".*with other options than it began with: teacher holds something else than it did"
+                        + " \\(SHA-256 was [0-9a-f]{8}... and is [0-9a-f]{8}...\\), ewc holds something else than it did"
+                        + " .*; put them back, or resume with --change \\(--accept-config\\) to mean it");
+    }
+
+    /** Another Fisher information in its place. */
+    private void weightsOf(Path fisher) throws IOException {
+        Storage.delete(fisher);
+        TinyRun.fisher(TinyRun.gpt2(folder.resolve("other"), DType.BF16), fisher);
     }
 
     @Test

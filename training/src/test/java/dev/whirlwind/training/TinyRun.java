@@ -14,10 +14,12 @@ import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.files.FolderLock;
 import dev.whirlwind.model.safetensors.DType;
+import dev.whirlwind.training.checkpoints.Companions;
 import dev.whirlwind.training.checkpoints.RunFolder;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.metrics.Event;
 import dev.whirlwind.training.metrics.Listener;
+import dev.whirlwind.training.optimizers.Fisher;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -76,6 +78,21 @@ public final class TinyRun {
         new ByteTokenizer().save(folder);
         Files.writeString(folder.resolve("generation_config.json"), "{\"top_k\": 5}");
         return folder;
+    }
+
+    /** Writes what matters of a model's weights to two sequences. */
+    static void fisher(Path model, Path file) {
+        try (Engine engine = engine()) {
+            ModelConfig config = ModelConfig.read(model).withDropout(0);
+            Fisher fisher = new Fisher(
+                    engine, HuggingFace.load(engine, model, config, _ -> {}).weights(), SEQUENCE);
+            ShuffledSequences texts = new ShuffledSequences(text("general", 6, 300), SEQUENCE, 4);
+            for (int i = 0; i < 2; i++) {
+                texts.read(i, fisher.inputs().tokens, fisher.inputs().targets, 0);
+                fisher.add();
+            }
+            fisher.write(file, Companions.model(model));
+        }
     }
 
     /** Three micro-batches of two sequences a step; a checkpoint of every step, all kept; evaluation every third. */

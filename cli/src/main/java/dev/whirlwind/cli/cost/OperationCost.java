@@ -93,6 +93,7 @@ public record OperationCost(double flops, double bytes) {
             case "factoredDirection" -> 2.0 * (int) args[n - 2] * (int) args[n - 1];
             case "unfactoredDirection" -> 4.0 * (long) args[n - 1];
             case "divideByNorm" -> 2.0 * (long) args[n - 3];
+            case "pull" -> 5.0 * (long) args[n - 2];
             case "descend", "combine" -> 3.0 * (long) args[n - 3];
             default -> 0;
         };

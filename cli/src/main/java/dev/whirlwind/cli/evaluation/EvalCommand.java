@@ -12,6 +12,7 @@ import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.NamedText;
 import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.cli.shared.Texts;
+import dev.whirlwind.cli.terminal.WorkProgress;
 import dev.whirlwind.data.EvaluationWindows;
 import dev.whirlwind.data.EvaluationWindows.Convention;
 import dev.whirlwind.data.TokenDataset;
@@ -328,7 +329,7 @@ public final class EvalCommand implements Callable<Integer> {
             }
             List<List<Measure>> measures = new ArrayList<>();
             for (TaskRun run : prepared.runs()) {
-                try (EvalProgress progress = new EvalProgress(err, run.task().name())) {
+                try (WorkProgress progress = new WorkProgress(err, run.task().name())) {
                     TaskRun.Answers answers = run.of(engine, weights, progress::done);
                     measures.add(answers.measures());
                     if (written != null) {
@@ -343,7 +344,7 @@ public final class EvalCommand implements Callable<Integer> {
 
     private Evaluation evaluate(Path model, Transformer transformer, EvaluationWindows text) {
         Evaluation evaluation;
-        try (EvalProgress progress = new EvalProgress(spec.commandLine().getErr(), "eval")) {
+        try (WorkProgress progress = new WorkProgress(spec.commandLine().getErr(), "eval")) {
             evaluation = Evaluation.of(transformer, text, done -> progress.done(done, text.count()));
         }
         if (!Double.isFinite(evaluation.meanNll())) {
@@ -357,7 +358,7 @@ public final class EvalCommand implements Callable<Integer> {
         if (byHeart.isEmpty()) {
             return null;
         }
-        try (EvalProgress progress = new EvalProgress(spec.commandLine().getErr(), "memorised")) {
+        try (WorkProgress progress = new WorkProgress(spec.commandLine().getErr(), "memorised")) {
             Memorisation found = Memorisation.of(
                     new Likelihoods(engine, weights, true), byHeart, done -> progress.done(done, byHeart.size()));
             return Memorised.of(model.toString(), memorised.toString(), found);

@@ -39,6 +39,7 @@ import dev.whirlwind.training.evaluation.Samples;
 import dev.whirlwind.training.log.CsvLog;
 import dev.whirlwind.training.log.TensorBoard;
 import dev.whirlwind.training.memory.MemoryNeeds;
+import dev.whirlwind.training.optimizers.Fisher;
 import dev.whirlwind.training.report.LiveReport;
 import dev.whirlwind.training.report.RunHistory;
 import java.io.PrintWriter;
@@ -112,6 +113,9 @@ public final class Run implements AutoCloseable {
                         .map(text -> text.name() + "=" + absolute(text.path().toString()))
                         .toList());
         places.put("out", absolute(texts.out()));
+        if (given.regularisation().ewc() != null) {
+            places.put("ewc", absolute(given.regularisation().ewc()));
+        }
         if (given.regularisation().teacher() != null) {
             places.put("teacher", absolute(given.regularisation().teacher()));
         }
@@ -268,6 +272,9 @@ public final class Run implements AutoCloseable {
         if (config.regularisation().teacher() != null) {
             Path teacher = Path.of(config.regularisation().teacher());
             HuggingFace.check(teacher, Teachers.config(teacher, model, sequence));
+        }
+        if (config.regularisation().ewc() != null) {
+            Fisher.check(Path.of(config.regularisation().ewc()), stored);
         }
         checkJudging();
         checkSamples();

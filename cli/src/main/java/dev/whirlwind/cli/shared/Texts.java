@@ -37,6 +37,14 @@ public final class Texts {
         return read(Corpus.of(List.of(path)), tokenizer, vocabulary, notes);
     }
 
+    /** The same of several: one prepared folder, or whatever else together. */
+    public static TokenSource open(
+            List<Path> paths, String split, Tokenizer tokenizer, int vocabulary, Consumer<String> notes) {
+        return paths.size() == 1
+                ? open(paths.getFirst(), split, tokenizer, vocabulary, notes)
+                : read(Corpus.of(paths), tokenizer, vocabulary, notes);
+    }
+
     /** A whole corpus in memory, its documents as {@code prepare} would join them. */
     static TokenSource read(Corpus corpus, Tokenizer tokenizer, int vocabulary, Consumer<String> notes) {
         Collector collector = new Collector(corpus, tokenizer);

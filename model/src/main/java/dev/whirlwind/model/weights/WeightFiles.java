@@ -158,6 +158,11 @@ public final class WeightFiles implements AutoCloseable {
         return shards;
     }
 
+    /** Of the files that hold tensors, in the order that they are read in. */
+    public List<Path> paths() {
+        return files.stream().map(TensorFile::path).toList();
+    }
+
     public Path folder() {
         return folder;
     }

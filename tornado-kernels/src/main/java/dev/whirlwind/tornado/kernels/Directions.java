@@ -123,6 +123,31 @@ public final class Directions {
         }
     }
 
+    /** gradient += strength importance (parameter - start). */
+    public static void wPull(
+            IntArray c,
+            int at,
+            FloatArray importance,
+            FloatArray parameter,
+            FloatArray start,
+            FloatArray gradient,
+            int n,
+            int share,
+            float strength) {
+        int importance0 = c.get(at);
+        int parameter0 = c.get(at + 1);
+        int start0 = c.get(at + 2);
+        int gradient0 = c.get(at + 3);
+        for (@Parallel int block = 0; block < (n + share - 1) / share; block++) {
+            int end = TornadoMath.min(n, (block + 1) * share);
+            for (int i = block * share; i < end; i++) {
+                float distance = parameter.get(parameter0 + i) - start.get(start0 + i);
+                float pull = strength * importance.get(importance0 + i) * distance;
+                gradient.set(gradient0 + i, gradient.get(gradient0 + i) + pull);
+            }
+        }
+    }
+
     /** out = a x + b y. */
     public static void wCombine(
             IntArray c, int at, FloatArray x, FloatArray y, FloatArray out, int n, int share, float a, float b) {

@@ -87,7 +87,7 @@ public record Manifest(List<Entry> files, String sha256) {
     }
 
     private static Manifest of(List<Entry> files) {
-        return new Manifest(files, HexFormat.of().formatHex(digester().digest(Json.pretty(files))));
+        return new Manifest(files, hash(Json.pretty(files)));
     }
 
     /** Syncs every file of the directory to the disk, then the manifest of them, then the directory itself. */
@@ -182,7 +182,11 @@ public record Manifest(List<Entry> files, String sha256) {
         }
     }
 
-    private static String hash(Path file) throws IOException {
+    static String hash(byte[] bytes) {
+        return HexFormat.of().formatHex(digester().digest(bytes));
+    }
+
+    static String hash(Path file) throws IOException {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
             MessageDigest digest = digester();
             ByteBuffer chunk = ByteBuffer.allocate(CHUNK);

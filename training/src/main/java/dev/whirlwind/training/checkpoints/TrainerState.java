@@ -83,6 +83,9 @@ public final class TrainerState {
     /** The {@link TrainConfig#lasting} options; null where an older version did not record them. */
     public SequencedMap<String, JsonNode> options;
 
+    /** What tells {@link Companions}, by name; null where an older version did not record it. */
+    public SequencedMap<String, String> companions;
+
     /** The state before the first step. */
     public static TrainerState start(TrainConfig config, TrainingSequences data) {
         TrainerState state = new TrainerState();
@@ -95,6 +98,7 @@ public final class TrainerState {
         state.optimizer = config.optimizer().optimizer().toString();
         state.totalSteps = config.length().totalSteps(state.sequencesPerEpoch, state.sequence);
         state.options = lasting(config);
+        state.companions = Companions.of(config.regularisation());
         return state;
     }
 
@@ -217,6 +221,21 @@ public final class TrainerState {
             }
         });
         return changes;
+    }
+
+    /** What goes by the name of what the run began with, and holds something else, in words. */
+    public List<String> replaced(TrainerState now) {
+        List<String> replaced = new ArrayList<>();
+        if (companions != null) {
+            now.companions.forEach((name, hash) -> {
+                String then = companions.get(name);
+                if (then != null && !then.equals(hash)) {
+                    replaced.add("%s holds something else than it did (SHA-256 was %.8s... and is %.8s...)"
+                            .formatted(name, then, hash));
+                }
+            });
+        }
+        return replaced;
     }
 
     private static boolean isLength(String name) {

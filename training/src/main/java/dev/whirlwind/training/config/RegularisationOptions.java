@@ -21,6 +21,21 @@ public record RegularisationOptions(
         double anchor,
 
         @Option(
+                label = "FILE",
+                range = Range.PATH,
+                help = "What whirlwind fisher has made of general text: weights that matter to it are pulled more towards the"
+                        + " starting weights (elastic weight consolidation).")
+        String ewc,
+
+        @Option(
+                label = "X",
+                range = Range.POSITIVE_FLOAT,
+                help =
+                        "Weight of that pull: with 1, the loss of the general text counts as much as that of the new, as far as"
+                                + " its curvature tells. Default: 1 with --ewc.")
+        Double ewcWeight,
+
+        @Option(
                 value = "0",
                 range = Range.FLOAT_FRACTION,
                 help = "Part of each target that all tokens share, as PyTorch's cross-entropy has it.")
@@ -51,9 +66,16 @@ public record RegularisationOptions(
         double temperature) {
 
     private static final double DISTILL = 0.3;
+    private static final double EWC_WEIGHT = 1;
 
     public RegularisationOptions {
+        Range.require(ewc != null || ewcWeight == null, "ewc_weight", ewcWeight, "left out where there is no ewc");
         Range.require(teacher != null || distill == null, "distill", distill, "left out where there is no teacher");
+    }
+
+    /** Weight of the pull by importance. */
+    public double elasticity() {
+        return ewcWeight == null ? EWC_WEIGHT : ewcWeight;
     }
 
     /** What a step trains for. */

@@ -10,6 +10,7 @@ import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.optimizers.Anchor;
+import dev.whirlwind.training.optimizers.Fisher;
 import dev.whirlwind.training.optimizers.Optimizer;
 import dev.whirlwind.training.optimizers.WeightAverage;
 import java.util.function.BiConsumer;
@@ -42,14 +43,22 @@ public final class MemoryNeeds {
                 + tensors(config, (engine, weights) -> {
                     Transformer transformer = Transformer.forTraining(engine, weights, batch, sequence, recompute);
                     new Optimizer(engine, transformer, options.optimizer().rule(), 0);
-                    if (options.regularisation().anchor() > 0) {
-                        new Anchor(engine, weights, transformer.inputs(), 1);
+                    boolean elastic = options.regularisation().ewc() != null;
+                    if (options.regularisation().anchor() > 0 || elastic) {
+                        Parameters importance =
+                                elastic ? new Parameters(engine, weights.layout(), "importance") : null;
+                        new Anchor(engine, transformer, 1, importance, 1);
                     }
                     if (options.optimizer().ema() != null) {
                         WeightAverage average = new WeightAverage(engine, weights, transformer.inputs(), 0.5);
                         Transformer.forEvaluation(engine, average.parameters(), batch, sequence);
                     }
                 });
+    }
+
+    /** To estimate {@link Fisher}. */
+    public static long fisher(ModelConfig config, int sequence) {
+        return loss(config, 1, sequence) + tensors(config, (engine, weights) -> new Fisher(engine, weights, sequence));
     }
 
     /** To compute losses of {@code batch} sequences at once. */

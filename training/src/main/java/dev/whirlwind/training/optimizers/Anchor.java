@@ -4,26 +4,47 @@ import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Program;
+import dev.whirlwind.model.Transformer;
 
 /**
- * A pull of all weights towards those that the run began with (L2-SP, arXiv 1802.01483), apart from the gradient as AdamW's
- * weight decay is, so that no optimizer rescales it: after each update, p -= lr * strength * (p - start).
+ * The weights that the run began with, and what pulls towards them.
+ *
+ * <p>All weights alike (L2-SP, arXiv 1802.01483): apart from the gradient, as AdamW's weight decay is, so that no optimizer
+ * rescales it: after each update, p -= lr * strength * (p - start).
+ *
+ * <p>Each by its importance F (elastic weight consolidation, arXiv 1612.00796): as the gradient of weight / 2 * sum(F (p -
+ * start)^2), clipped and scaled with the loss's. Importances differ by many orders of magnitude: apart from the gradient, a
+ * step of lr * weight * F above 2 would throw its weight further off each time.
  */
 public final class Anchor implements Follower {
     private final Engine engine;
     private final Inputs inputs;
     private final Parameters start;
     private final Program begin;
+    private final Program pull;
     private final Program follow;
 
-    /** Allocates a copy of the weights. */
-    public Anchor(Engine engine, Parameters weights, Inputs inputs, double strength) {
+    /**
+     * Allocates a copy of the weights.
+     *
+     * @param strength of the pull that is the same for all; 0 for none
+     * @param importance of the same layout as the weights; null for none
+     */
+    public Anchor(Engine engine, Transformer transformer, double strength, Parameters importance, double weight) {
         this.engine = engine;
-        this.inputs = inputs;
+        inputs = transformer.inputs();
+        Parameters weights = transformer.weights();
+        Parameters gradients = transformer.gradients();
         start = new Parameters(engine, weights.layout(), "anchor");
         long length = weights.layout().length();
         begin = ops -> ops.combine(start.all(), weights.all(), weights.all(), length, 1, 0);
-        follow = ops -> ops.descend(weights.all(), start.all(), length, (float) -strength, (float) strength);
+        pull = importance == null
+                ? null
+                : ops -> ops.pull(
+                        gradients.all(), importance.all(), weights.all(), start.all(), length, (float) weight);
+        follow = strength == 0
+                ? null
+                : ops -> ops.descend(weights.all(), start.all(), length, (float) -strength, (float) strength);
     }
 
     @Override
@@ -32,8 +53,17 @@ public final class Anchor implements Follower {
     }
 
     @Override
+    public void pull() {
+        if (pull != null) {
+            engine.run(pull, inputs, 0);
+        }
+    }
+
+    @Override
     public void follow() {
-        engine.run(follow, inputs, 0);
+        if (follow != null) {
+            engine.run(follow, inputs, 0);
+        }
     }
 
     @Override

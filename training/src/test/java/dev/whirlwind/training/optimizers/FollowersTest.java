@@ -73,7 +73,7 @@ class FollowersTest {
     /** SGD on 0.5 strength (p - start)^2 alone, also of vectors. */
     @Test
     void theAnchorPullsBack() {
-        Anchor anchor = new Anchor(engine, weights, transformer.inputs(), 0.5);
+        Anchor anchor = new Anchor(engine, transformer, 0.5, null, 0);
         anchor.begin();
         long last = weights.layout().length() - 1;
         double start = get(weights, last);
@@ -85,5 +85,24 @@ class FollowersTest {
             distance *= 1 - 0.1 * 0.5;
         }
         assertThat(get(weights, last)).isCloseTo((float) (start + distance), within(1e-6f));
+    }
+
+    /** The gradient of weight / 2 * importance * (p - start)^2, before the update; nothing after it. */
+    @Test
+    void importanceHoldsTheWeightsThatMatter() {
+        Parameters importance = new Parameters(engine, weights.layout(), "importance");
+        long last = weights.layout().length() - 1;
+        importance.buffer().segment().setAtIndex(ValueLayout.JAVA_FLOAT, last, 3);
+        Anchor anchor = new Anchor(engine, transformer, 0, importance, 0.5);
+        anchor.begin();
+        add(last, 2);
+        add(0, 2);
+        anchor.pull();
+        anchor.pull();
+        assertThat(get(transformer.gradients(), last)).isCloseTo(2 * 0.5f * 3 * 2, within(1e-5f));
+        assertThat(get(transformer.gradients(), 0)).isZero();
+        float moved = get(weights, last);
+        anchor.follow();
+        assertThat(get(weights, last)).isEqualTo(moved);
     }
 }

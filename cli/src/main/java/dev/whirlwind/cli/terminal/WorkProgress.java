@@ -1,12 +1,10 @@
-package dev.whirlwind.cli.evaluation;
+package dev.whirlwind.cli.terminal;
 
-import dev.whirlwind.cli.terminal.Bar;
-import dev.whirlwind.cli.terminal.Terminal;
 import java.io.PrintWriter;
 import java.util.List;
 
-/** How far an evaluation is: a bar on a terminal, else a line now and then. What is quickly done is not spoken of. */
-final class EvalProgress implements AutoCloseable {
+/** How far some work is: a bar on a terminal, else a line now and then. What is quickly done is not spoken of. */
+public final class WorkProgress implements AutoCloseable {
     private static final long LINE_NANOS = 10_000_000_000L;
     private static final long BAR_NANOS = 200_000_000L;
 
@@ -17,13 +15,14 @@ final class EvalProgress implements AutoCloseable {
     private long shown = start;
     private boolean drawn;
 
-    EvalProgress(PrintWriter err, String name) {
+    public WorkProgress(PrintWriter err, String name) {
         this.err = err;
         this.name = name;
         bar = Terminal.interactive() ? new Bar(err, name) : null;
     }
 
-    void done(int done, int all) {
+    /** So many parts of all are done. */
+    public void done(int done, int all) {
         long now = System.nanoTime();
         if (now - shown < (bar == null ? LINE_NANOS : BAR_NANOS) || (done == all && bar == null)) {
             return;
