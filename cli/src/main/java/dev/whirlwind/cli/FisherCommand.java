@@ -16,7 +16,6 @@ import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.training.checkpoints.Companions;
-import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.memory.MemoryNeeds;
 import dev.whirlwind.training.optimizers.Fisher;
 import java.io.PrintWriter;
@@ -42,7 +41,11 @@ final class FisherCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--model", required = true, paramLabel = "DIR", description = "The model that a run will start from.")
+    @Option(
+            names = "--model",
+            required = true,
+            paramLabel = "DIR",
+            description = "The model that a run will start from.")
     private Path model;
 
     @Option(
@@ -50,8 +53,9 @@ final class FisherCommand implements Callable<Integer> {
             required = true,
             arity = "1..*",
             paramLabel = "PATH",
-            description = "General text that is not to be forgotten; or one prepared folder, of which the training part is"
-                    + " read.")
+            description =
+                    "General text that is not to be forgotten; or one prepared folder, of which the training part is"
+                            + " read.")
     private List<Path> data;
 
     @Option(names = "--out", required = true, paramLabel = "FILE", description = "The new safetensors file.")

@@ -25,8 +25,23 @@ class DefencesTest {
 
     private static Cli.Result train(String out, Object... options) {
         Object[] common = {
-            "train", "--model", model, "--data", texts, "--out", folder.resolve(out), "--steps", 3, "--batch", 2,
-            "--sequence", 16, "--engine", "cpu", "--threads", 1
+            "train",
+            "--model",
+            model,
+            "--data",
+            texts,
+            "--out",
+            folder.resolve(out),
+            "--steps",
+            3,
+            "--batch",
+            2,
+            "--sequence",
+            16,
+            "--engine",
+            "cpu",
+            "--threads",
+            1
         };
         Object[] all = new Object[common.length + options.length];
         System.arraycopy(common, 0, all, 0, common.length);
@@ -38,7 +53,17 @@ class DefencesTest {
     void fisherAndElasticWeights() {
         Path file = folder.resolve("f.safetensors");
         JsonNode result = Cli.run(
-                        "fisher", "--model", model, "--data", texts, "--out", file, "--sequences", 5, "--sequence", 16,
+                        "fisher",
+                        "--model",
+                        model,
+                        "--data",
+                        texts,
+                        "--out",
+                        file,
+                        "--sequences",
+                        5,
+                        "--sequence",
+                        16,
                         "--json")
                 .succeeds()
                 .json();
@@ -49,7 +74,9 @@ class DefencesTest {
         }
         Cli.run("fisher", "--model", model, "--data", texts, "--out", file).fails("f.safetensors exists already");
 
-        assertThat(train("elastic", "--ewc", file, "--ewc-weight", 100).succeeds().err())
+        assertThat(train("elastic", "--ewc", file, "--ewc-weight", 100)
+                        .succeeds()
+                        .err())
                 .doesNotContain("estimated for other weights");
         Cli.run("resume", folder.resolve("elastic"), "--ewc-weight", 10)
                 .fails("ewc_weight was 100.0 and is 10.0", "--change");

@@ -623,8 +623,7 @@ public final class ReferenceEngine implements Engine {
             int n = Math.toIntExact(length);
             set(
                     gradient,
-                    Reference.pull(
-                            get(gradient, n), get(importance, n), get(parameter, n), get(start, n), strength));
+                    Reference.pull(get(gradient, n), get(importance, n), get(parameter, n), get(start, n), strength));
         }
 
         @Override

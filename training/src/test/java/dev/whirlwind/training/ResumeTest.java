@@ -123,8 +123,8 @@ class ResumeTest {
         Path model = model(DType.BF16);
         Path fisher = folder.resolve("fisher.safetensors");
         TinyRun.fisher(model, fisher);
-        Map<String, Object> options = Map.of(
-                "optimizer", optimizer, "ema", 0.9, "anchor", 0.1, "neftune", 5, "ewc", fisher.toString());
+        Map<String, Object> options =
+                Map.of("optimizer", optimizer, "ema", 0.9, "anchor", 0.1, "neftune", 5, "ewc", fisher.toString());
         TinyRun.train(config(model, "whole").with(options, "test"));
         Path whole = folder.resolve("whole");
         Path run = folder.resolve("run");

@@ -23,8 +23,9 @@ public record RegularisationOptions(
         @Option(
                 label = "FILE",
                 range = Range.PATH,
-                help = "What whirlwind fisher has made of general text: weights that matter to it are pulled more towards the"
-                        + " starting weights (elastic weight consolidation).")
+                help =
+                        "What whirlwind fisher has made of general text: weights that matter to it are pulled more towards the"
+                                + " starting weights (elastic weight consolidation).")
         String ewc,
 
         @Option(

@@ -45,8 +45,7 @@ public final class MemoryNeeds {
                     new Optimizer(engine, transformer, options.optimizer().rule(), 0);
                     boolean elastic = options.regularisation().ewc() != null;
                     if (options.regularisation().anchor() > 0 || elastic) {
-                        Parameters importance =
-                                elastic ? new Parameters(engine, weights.layout(), "importance") : null;
+                        Parameters importance = elastic ? new Parameters(engine, weights.layout(), "importance") : null;
                         new Anchor(engine, transformer, 1, importance, 1);
                     }
                     if (options.optimizer().ema() != null) {

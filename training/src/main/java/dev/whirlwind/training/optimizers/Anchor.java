@@ -40,8 +40,8 @@ public final class Anchor implements Follower {
         begin = ops -> ops.combine(start.all(), weights.all(), weights.all(), length, 1, 0);
         pull = importance == null
                 ? null
-                : ops -> ops.pull(
-                        gradients.all(), importance.all(), weights.all(), start.all(), length, (float) weight);
+                : ops ->
+                        ops.pull(gradients.all(), importance.all(), weights.all(), start.all(), length, (float) weight);
         follow = strength == 0
                 ? null
                 : ops -> ops.descend(weights.all(), start.all(), length, (float) -strength, (float) strength);

@@ -170,10 +170,7 @@ public final class Fisher {
             check(file, layout.checkpointTensors());
             Parameters importance = new Parameters(engine, layout, "importance");
             HuggingFace.read(
-                    file,
-                    layout.checkpointTensors(),
-                    "",
-                    importance.buffer().segment());
+                    file, layout.checkpointTensors(), "", importance.buffer().segment());
             importance.upload();
             return importance;
         }

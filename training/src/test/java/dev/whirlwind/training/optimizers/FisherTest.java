@@ -68,16 +68,16 @@ class FisherTest {
         Path model = TinyRun.llama(folder.resolve("model"), weights -> {});
         assertThatThrownBy(() -> Fisher.check(file, ModelConfig.read(model)))
                 .isInstanceOf(UserException.class)
-                .hasMessage(file + ": is not of this model (its model.embed_tokens.weight is [16, 8], the model's [256, 8]);"
+                .hasMessage(file
+                        + ": is not of this model (its model.embed_tokens.weight is [16, 8], the model's [256, 8]);"
                         + " make one with whirlwind fisher --model and the model that the run starts from");
         String untied = Files.readString(CASE.resolve("config.json")).replace("true", "false");
-        assertThatThrownBy(() ->
-                        Fisher.check(file, ModelConfig.parse(untied.getBytes(StandardCharsets.UTF_8), "test")))
+        assertThatThrownBy(() -> Fisher.check(file, ModelConfig.parse(untied.getBytes(StandardCharsets.UTF_8), "test")))
                 .hasMessageContaining("(it has no lm_head.weight)");
         String shorter = Files.readString(CASE.resolve("config.json"))
                 .replace("\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1");
-        assertThatThrownBy(() ->
-                        Fisher.check(file, ModelConfig.parse(shorter.getBytes(StandardCharsets.UTF_8), "test")))
+        assertThatThrownBy(
+                        () -> Fisher.check(file, ModelConfig.parse(shorter.getBytes(StandardCharsets.UTF_8), "test")))
                 .hasMessageContaining("(it has model.layers.1.input_layernorm.weight, the model has not)");
     }
 
@@ -89,8 +89,9 @@ class FisherTest {
             ParameterLayout layout = new ParameterLayout(ModelConfig.read(CASE));
             assertThatThrownBy(() -> Fisher.load(engine, file, layout))
                     .isInstanceOf(UserException.class)
-                    .hasMessageMatching(".*model.safetensors: its model.embed_tokens.weight holds -[0-9.]+, which no mean of"
-                            + " squares is; give a file that whirlwind fisher has made");
+                    .hasMessageMatching(
+                            ".*model.safetensors: its model.embed_tokens.weight holds -[0-9.]+, which no mean of"
+                                    + " squares is; give a file that whirlwind fisher has made");
         }
     }
 }
