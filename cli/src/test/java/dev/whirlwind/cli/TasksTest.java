@@ -13,6 +13,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -207,6 +208,57 @@ class TasksTest {
         Path one = Cli.write(temp.resolve("one.jsonl"), "{\"text\": \"a\", \"label\": \"x\"}\n");
         eval("--task", one).fails("one.jsonl", "one label only", "--labels");
         eval("--task", one, "--labels", "y,z").fails("one.jsonl: line 1", "label x", "--labels");
+    }
+
+    /** What editors and other programs leave in files is no text of the task, and what a file is named is believed. */
+    @Test
+    void marksLineEndsAndNamesOfFiles() throws IOException {
+        String hellaswag = Files.readString(folder.resolve("hellaswag.jsonl"));
+        Path marked = Cli.write(temp.resolve("marked.jsonl"), "\ufeff" + hellaswag.replace("\n", "\r\n"));
+        Cli.Result result = eval("--task", marked, "--json").succeeds();
+        check(result.json().get("tasks"), expected.get("hellaswag"));
+        String text = "[one] two\n three {four} five\n";
+        String plain = eval("--task", Cli.write(temp.resolve("plain.txt"), text), "--json")
+                .succeeds()
+                .out();
+        String withMark = eval("--task", Cli.write(temp.resolve("plain.txt"), "\ufeff" + text), "--json")
+                .succeeds()
+                .out();
+        assertThat(withMark).isEqualTo(plain);
+        eval("--task", Cli.write(temp.resolve("words.jsonl"), "one two\n")).fails("words.jsonl", "not valid JSON");
+        Path latin = Files.write(temp.resolve("latin.txt"), new byte[] {'a', ' ', (byte) 0xE9, '\n'});
+        eval("--task", latin).fails("latin.txt", "not UTF-8");
+        eval("--task", Cli.write(temp.resolve("nan.jsonl"), "{\"text\": \"a b\", \"x\": NaN}\n"))
+                .succeeds();
+    }
+
+    /** What is not there is not taken for an empty text. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "arc|{'question':'q','answerKey':'A','choices':{'text':['a',null],'label':['A','B']}}|choices.text",
+                "arc|{'question':'q','answerKey':'A','choices':{'text':['a'],'label':['A','B']}}|A, B with 1 text",
+                "arc|{'question':'q','answerKey':'A','choices':['a','b']}|the choices are a, b",
+                "arc|{'question':{'stem':'q','choices':[{'txt':'a','label':'A'}]},'answerKey':'A'}|choices.text",
+                "squad|{'context':'c','question':'q','answers':[{'answer_start':1}]}|answers.text",
+                "squad|{'context':'c','question':'q','answers':{'answer_start':[1]}}|answers.text",
+                "choice|{'context':'c','choices':[],'label':0}|'choices' is empty",
+            })
+    void partsOfRowsThatAreMissing(String form, String row, String says) {
+        Path file = Cli.write(temp.resolve("rows.jsonl"), row.replace('\'', '"'));
+        eval("--task", form + "=" + file).fails("rows.jsonl: line 1", says.replace('\'', '"'));
+    }
+
+    /** The forms that answers come in: a string, strings, objects, an object of arrays. */
+    @ParameterizedTest
+    @ValueSource(strings = {"\"x\"", "[\"x\"]", "[{\"text\":\"x\"}]", "{\"text\":[\"x\"]}", "{\"text\":\"x\"}"})
+    void answersOfQuestions(String answers) throws IOException {
+        Path file = Cli.write(
+                temp.resolve("rows.jsonl"), "{\"context\":\"c\",\"question\":\"q\",\"answers\":" + answers + "}");
+        Path predictions = temp.resolve("predictions.jsonl");
+        eval("--task", file, "--max-tokens", 2, "--predictions", predictions).succeeds();
+        assertThat(predictions).content().contains("[\"x\"]");
     }
 
     @Test

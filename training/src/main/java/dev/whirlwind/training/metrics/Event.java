@@ -1,11 +1,14 @@
 package dev.whirlwind.training.metrics;
 
+import static java.util.Objects.requireNonNull;
+
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import dev.whirlwind.data.TrainingSequences;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 
 /** Something that happened in a run: a line of {@code metrics.jsonl}, and what a {@link Listener} is told. */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "event")
@@ -43,10 +46,21 @@ public sealed interface Event {
             double gradNorm,
             double tokensPerSecond,
             double elapsedSeconds)
-            implements Event {}
+            implements Event {
+        public Step {
+            if (step < 1) {
+                throw new IllegalArgumentException("step " + step);
+            }
+        }
+    }
 
     /** A step's loss or gradient was suspect: why, in words, and what was done about it (warn, skip or stop). */
-    record Anomaly(long step, double loss, double gradNorm, String reason, String action) implements Event {}
+    record Anomaly(long step, double loss, double gradNorm, String reason, String action) implements Event {
+        public Anomaly {
+            requireNonNull(reason);
+            requireNonNull(action);
+        }
+    }
 
     /** From this step on the run has other options than it began with; each in words. */
     record Change(long step, List<String> changes) implements Event {
@@ -68,6 +82,10 @@ public sealed interface Event {
             double perplexity,
             @JsonInclude(JsonInclude.Include.NON_NULL) Double bitsPerByte)
             implements Event {
+        public Eval {
+            requireNonNull(name);
+        }
+
         public Eval(long step, String name, double loss, double perplexity) {
             this(step, name, loss, perplexity, null);
         }
@@ -83,13 +101,26 @@ public sealed interface Event {
      */
     record Compared(
             long step, String name, double difference, double low, double high, double pValue, int parts, String unit)
-            implements Event {}
+            implements Event {
+        public Compared {
+            requireNonNull(name);
+            requireNonNull(unit);
+        }
+    }
 
     /** A checkpoint is whole on disk; path is relative to the run. */
-    record Saved(long step, String path, long bytes, double seconds) implements Event {}
+    record Saved(long step, String path, long bytes, double seconds) implements Event {
+        public Saved {
+            requireNonNull(path);
+        }
+    }
 
     /** What the sequences that were trained on so far came from, by the sources' names. */
-    record Sources(long step, Map<String, TrainingSequences.Share> sources) implements Event {}
+    record Sources(long step, Map<String, TrainingSequences.Share> sources) implements Event {
+        public Sources {
+            sources.values().forEach(Objects::requireNonNull);
+        }
+    }
 
     /**
      * What the model made of a fixed prompt.
@@ -97,7 +128,13 @@ public sealed interface Event {
      * @param name of the prompt
      * @param text without the prompt, which it continues
      */
-    record Sample(long step, String name, String prompt, String text) implements Event {}
+    record Sample(long step, String name, String prompt, String text) implements Event {
+        public Sample {
+            requireNonNull(name);
+            requireNonNull(prompt);
+            requireNonNull(text);
+        }
+    }
 
     /**
      * A process began to work on the run.
@@ -107,5 +144,10 @@ public sealed interface Event {
      * @param time in UTC, such as 2026-01-31T12:00:00Z
      * @param environment what it works with, such as the engine and the machine, in words
      */
-    record Session(long step, long totalSteps, String time, Map<String, String> environment) implements Event {}
+    record Session(long step, long totalSteps, String time, Map<String, String> environment) implements Event {
+        public Session {
+            requireNonNull(time);
+            requireNonNull(environment);
+        }
+    }
 }

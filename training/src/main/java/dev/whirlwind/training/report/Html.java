@@ -40,8 +40,9 @@ final class Html {
         }
         double size = Math.abs(value);
         if (value != 0 && (size < 1e-2 || size >= 1e7)) {
-            int exponent = (int) Math.floor(Math.log10(size));
-            return digits(value / Math.pow(10, exponent), 3) + "e" + exponent;
+            BigDecimal rounded = BigDecimal.valueOf(value).round(new MathContext(3));
+            int exponent = rounded.precision() - rounded.scale() - 1;
+            return rounded.movePointLeft(exponent).stripTrailingZeros().toPlainString() + "e" + exponent;
         }
         if (size >= 1000) {
             return String.format(Locale.ROOT, "%,.0f", value);

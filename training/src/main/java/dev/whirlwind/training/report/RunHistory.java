@@ -32,7 +32,8 @@ public final class RunHistory {
         private void add(Event.Eval eval) {
             curve.add(eval.step(), eval.loss());
             before = eval.step() == 0 ? eval : before;
-            best = best == null || eval.loss() < best.loss() ? eval : best;
+            // What is no number is worse than any.
+            best = best == null || Double.compare(eval.loss(), best.loss()) < 0 ? eval : best;
             last = eval;
         }
     }
@@ -109,7 +110,10 @@ public final class RunHistory {
                 }
             }
             case Event.Compared compared ->
-                evaluations.computeIfAbsent(compared.name(), _ -> new Evaluated()).change = compared;
+                evaluations.computeIfPresent(compared.name(), (_, set) -> {
+                    set.change = compared;
+                    return set;
+                });
             case Event.Sources read -> sources = read;
             case Event.Session session -> sessions.add(session);
             case Event.Change change -> changes.add(change);

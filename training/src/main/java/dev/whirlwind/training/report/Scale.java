@@ -12,6 +12,9 @@ record Scale(double low, double high, boolean logarithmic) {
     /** Values that differ by a smaller part differ by rounding. */
     private static final double EQUAL = 1e-9;
 
+    /** Less is nothing, and more than its inverse all there is: further out, doubles lose their digits. */
+    private static final double NOTHING = 1e-100;
+
     private static final int TICKS = 5;
 
     /** From the least to the most of some finite values, and equal ones in the middle. */
@@ -20,11 +23,11 @@ record Scale(double low, double high, boolean logarithmic) {
         double low = sorted.length == 0 ? 0 : sorted[0];
         double high = sorted.length == 0 ? 1 : sorted[sorted.length - 1];
         double size = Math.max(Math.abs(low), Math.abs(high));
-        if (high - low <= EQUAL * size) {
-            double around = size == 0 ? 1 : size / 10;
+        if (high - low <= Math.max(EQUAL * size, NOTHING)) {
+            double around = size <= NOTHING ? 1 : size / 10;
             return new Scale(low - around, high + around, false);
         }
-        return new Scale(low, high, mayBeLogarithmic && low > 0 && high > WIDE * low);
+        return new Scale(low, high, mayBeLogarithmic && low > NOTHING && high < 1 / NOTHING && high > WIDE * low);
     }
 
     /** With some room above and below. */

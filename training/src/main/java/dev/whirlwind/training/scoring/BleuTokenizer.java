@@ -73,7 +73,7 @@ public enum BleuTokenizer {
             case T13A -> apply(Rules.WESTERN, " " + unescaped(line) + " ");
             case INTL -> apply(Rules.INTERNATIONAL, line);
             case CHAR -> characters(line);
-            case ZH -> apply(Rules.WESTERN, chinese(line));
+            case ZH -> apply(Rules.WESTERN, chinese(PythonText.strip(line)));
             case NONE -> line;
         };
     }

@@ -19,7 +19,7 @@ import tools.jackson.databind.json.JsonMapper;
 
 /**
  * Files of texts, one a line, as sacreBLEU reads them: UTF-8, lines end with LF or CR LF and with nothing else (not with
- * U+2028, form feeds or a single CR), white space at their ends is dropped, {@code .gz} is unpacked. In a {@code .jsonl}
+ * U+2028, form feeds or a single CR), a byte order mark belongs to the first word, white space at their ends is dropped, {@code .gz} is unpacked. In a {@code .jsonl}
  * file a line is a JSON string, or an array of strings where a text has several references or none; so texts may be longer
  * than a line.
  */
@@ -76,9 +76,9 @@ public final class TextLines {
     }
 
     private static List<List<String>> lines(Path file) {
-        String text = read(file);
-        List<List<String>> lines = new ArrayList<>();
         boolean json = name(file).endsWith(".jsonl");
+        String text = json ? readUnmarked(file) : read(file);
+        List<List<String>> lines = new ArrayList<>();
         for (int start = 0; start < text.length(); ) {
             int end = text.indexOf('\n', start);
             end = end < 0 ? text.length() : end;
@@ -110,6 +110,12 @@ public final class TextLines {
         }
     }
 
+    /** A file's text, without the mark that some editors put before it. */
+    public static String readUnmarked(Path file) {
+        String text = read(file);
+        return text.startsWith("\ufeff") ? text.substring(1) : text;
+    }
+
     private static String read(Path file) {
         try (InputStream in = open(file)) {
             return StandardCharsets.UTF_8
@@ -125,7 +131,7 @@ public final class TextLines {
 
     private static InputStream open(Path file) throws IOException {
         if (Files.isDirectory(file)) {
-            throw new UserException(file + ": is a folder; give a file with a text a line");
+            throw new UserException(file + ": is a folder; give one of its files");
         }
         InputStream in = Files.newInputStream(file);
         return file.toString().endsWith(".gz") ? new GZIPInputStream(in) : in;

@@ -1,7 +1,6 @@
 package dev.whirlwind.training.tasks;
 
 import dev.whirlwind.training.scoring.PythonText;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
@@ -35,22 +34,13 @@ public enum Preset {
         Item item(Row row) {
             JsonNode question = row.get("question");
             String text = question.isObject() ? row.text("question.stem") : row.text("question");
-            List<String> choices = new ArrayList<>();
-            List<String> keys = new ArrayList<>();
-            JsonNode given = question.isObject() ? row.get("question.choices") : row.get("choices");
-            if (given.isArray()) {
-                for (JsonNode choice : given) {
-                    choices.add(choice.path("text").asString(""));
-                    keys.add(choice.path("label").asString(""));
-                }
-            } else {
-                given.path("text").forEach(choice -> choices.add(choice.asString("")));
-                given.path("label").forEach(key -> keys.add(key.asString("")));
-            }
+            String field = question.isObject() ? "question.choices" : "choices";
+            List<String> choices = row.texts(field, "text");
+            List<String> keys = row.texts(field, "label");
             int gold = keys.indexOf(row.text("answerKey"));
-            if (gold < 0 || gold >= choices.size()) {
-                throw row.error("\"answerKey\" is " + row.text("answerKey") + ", but the choices are "
-                        + (keys.isEmpty() ? "none" : String.join(", ", keys)) + "; mend it");
+            if (gold < 0 || keys.size() != choices.size()) {
+                throw row.error("\"answerKey\" is \"" + row.text("answerKey") + "\", but the choices are "
+                        + String.join(", ", keys) + " with " + choices.size() + " texts; mend the row");
             }
             return Item.choice(row.place(), "Question: " + text + "\nAnswer:", choices, gold);
         }
@@ -72,10 +62,7 @@ public enum Preset {
     SQUAD(Kind.GENERATION, "context", "question", "answers") {
         @Override
         Item item(Row row) {
-            JsonNode answers = row.get("answers");
-            List<String> texts = new ArrayList<>();
-            JsonNode list = answers.isObject() ? answers.path("text") : answers;
-            list.forEach(one -> texts.add((one.isObject() ? one.path("text") : one).asString("")));
+            List<String> texts = row.texts("answers", "text");
             String title = row.find("title") == null ? "" : "Title: " + row.text("title") + "\n\n";
             return Item.generation(
                     row.place(),
@@ -110,11 +97,7 @@ public enum Preset {
     GENERATION(Kind.GENERATION, "prompt", "references") {
         @Override
         Item item(Row row) {
-            List<String> references = row.texts("references");
-            if (references.isEmpty()) {
-                throw row.error("\"references\" is empty; add what the text should be, or remove the row");
-            }
-            return Item.generation(row.place(), row.text("prompt"), references);
+            return Item.generation(row.place(), row.text("prompt"), row.texts("references"));
         }
     },
 

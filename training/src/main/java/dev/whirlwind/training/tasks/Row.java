@@ -3,7 +3,6 @@ package dev.whirlwind.training.tasks;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.MatchResult;
@@ -54,15 +53,38 @@ record Row(Path file, String place, JsonNode json, Map<String, String> names, Pr
         throw wrong(field, "a string", value);
     }
 
-    /** An array of strings, or a single string. */
+    /** An array of strings, or a single string; at least one. */
     List<String> texts(String field) {
-        JsonNode value = get(field);
+        List<String> texts = texts(field, get(field));
+        if (texts.isEmpty()) {
+            throw error("\"" + names.getOrDefault(field, field) + "\" is empty; mend it, or remove the row");
+        }
+        return texts;
+    }
+
+    private List<String> texts(String field, JsonNode value) {
         if (!value.isArray()) {
             return List.of(text(field, value));
         }
-        List<String> texts = new ArrayList<>();
-        value.forEach(one -> texts.add(text(field, one)));
-        return texts;
+        return value.valueStream().map(one -> text(field, one)).toList();
+    }
+
+    /**
+     * The same field of several things: of an array of objects, as data sets' authors write them; or an object that has an
+     * array of each field, as Hugging Face does. Things that are strings themselves have no fields.
+     */
+    List<String> texts(String field, String of) {
+        JsonNode things = get(field);
+        String place = field + "." + of;
+        if (things.isObject()) {
+            return texts(place, things.path(of));
+        }
+        if (!things.isArray()) {
+            return List.of(text(field, things));
+        }
+        return things.valueStream()
+                .map(one -> one.isObject() ? text(place, one.path(of)) : text(field, one))
+                .toList();
     }
 
     /** A number from 0, as a number or a string. */
@@ -90,7 +112,8 @@ record Row(Path file, String place, JsonNode json, Map<String, String> names, Pr
     }
 
     private UserException wrong(String field, String wanted, JsonNode value) {
-        return error("\"" + names.getOrDefault(field, field) + "\" must be " + wanted + ", not " + Reason.cited(value)
+        String found = value.isMissingNode() ? "missing" : Reason.cited(value);
+        return error("\"" + names.getOrDefault(field, field) + "\" must be " + wanted + ", not " + found
                 + "; mend it, or name another field by --field " + field + "=NAME");
     }
 

@@ -2,26 +2,30 @@ package dev.whirlwind.training.tasks;
 
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
-import java.io.BufferedInputStream;
-import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
+import dev.whirlwind.training.scoring.TextLines;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.zip.GZIPInputStream;
+import java.util.regex.Pattern;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
+import tools.jackson.core.json.JsonReadFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
 /** A task's file: JSON objects, one after the other or in an array; SQuAD's nested form; or, for LAMBADA, plain lines. */
 final class TaskFile {
-    private static final JsonMapper JSON = JsonMapper.shared();
+    /** Fields may hold NaN and Infinity, as Python writes them. */
+    private static final JsonMapper JSON = JsonMapper.builder()
+            .enable(JsonReadFeature.ALLOW_NON_NUMERIC_NUMBERS)
+            .build();
+
+    private static final Pattern JSON_NAME = Pattern.compile("\\.jsonl?(\\.gz)?$");
+    private static final Pattern JSON_BEGINNING = Pattern.compile("\\s*(\\[\\s*)?\\{");
     private static final String LABELS = "-labels.lst";
 
     /** An object of the file, and where it stands. */
@@ -31,12 +35,11 @@ final class TaskFile {
 
     /** Its objects, at least one. */
     static List<Found> read(Path file, boolean plainLines) {
-        try (InputStream in = open(file)) {
-            in.mark(1);
-            int first = in.read();
-            in.reset();
-            boolean json = first == '{' || first == '[' || Character.isWhitespace(first) || first < 0;
-            List<Found> rows = !json && plainLines ? lines(in) : squad(objects(file, in));
+        String text = TextLines.readUnmarked(file);
+        boolean json = JSON_NAME.matcher(file.toString()).find()
+                || JSON_BEGINNING.matcher(text).lookingAt();
+        try {
+            List<Found> rows = plainLines && !json ? lines(text) : squad(objects(file, text));
             if (rows.isEmpty()) {
                 throw new UserException(file + ": is empty; a task needs a JSON object a line");
             }
@@ -44,23 +47,13 @@ final class TaskFile {
         } catch (JacksonException e) {
             throw new UserException(
                     file + ": not valid JSON (" + Reason.of(e) + "); a task needs a JSON object a line", e);
-        } catch (IOException e) {
-            throw new UserException(file + ": cannot be read (" + Reason.of(e) + ")", e);
         }
     }
 
-    private static InputStream open(Path file) throws IOException {
-        if (Files.isDirectory(file)) {
-            throw new UserException(file + ": is a folder; give one of its files");
-        }
-        InputStream in = Files.newInputStream(file);
-        return new BufferedInputStream(file.toString().endsWith(".gz") ? new GZIPInputStream(in) : in);
-    }
-
-    private static List<Found> objects(Path file, InputStream in) {
+    private static List<Found> objects(Path file, String text) {
         List<Found> rows = new ArrayList<>();
         boolean array = false;
-        try (JsonParser parser = JSON.createParser(in)) {
+        try (JsonParser parser = JSON.createParser(text)) {
             for (JsonToken token = parser.nextToken(); token != null; token = parser.nextToken()) {
                 String place = "line " + parser.currentTokenLocation().getLineNr();
                 if (token == JsonToken.START_OBJECT) {
@@ -75,9 +68,9 @@ final class TaskFile {
         return rows;
     }
 
-    private static List<Found> lines(InputStream in) throws IOException {
+    private static List<Found> lines(String text) {
         List<Found> rows = new ArrayList<>();
-        List<String> lines = List.of(new String(in.readAllBytes(), StandardCharsets.UTF_8).split("\r?\n", -1));
+        List<String> lines = List.of(text.split("\r?\n", -1));
         for (int i = 0; i < lines.size(); i++) {
             if (!lines.get(i).isBlank()) {
                 rows.add(new Found(
@@ -118,13 +111,13 @@ final class TaskFile {
     }
 
     /** Labels that lie in a file of their own, as PIQA's do, go into the rows. */
-    private static List<Found> withLabels(Path file, List<Found> rows) throws IOException {
+    private static List<Found> withLabels(Path file, List<Found> rows) {
         String name = file.getFileName().toString();
         Path labels = file.resolveSibling(name.replaceFirst("\\.jsonl$", "") + LABELS);
         if (!name.endsWith(".jsonl") || rows.getFirst().json().has("label") || !Files.isRegularFile(labels)) {
             return rows;
         }
-        List<String> lines = Files.readAllLines(labels);
+        List<String> lines = TextLines.readUnmarked(labels).lines().toList();
         if (lines.size() != rows.size()) {
             throw new UserException(labels
                     + ": has %,d lines, but %s has %,d rows; they must belong together"

@@ -17,6 +17,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.DoubleStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class ReportTest {
     private static final String HOSTILE =
@@ -113,8 +115,17 @@ class ReportTest {
         assertThat(flat.place(2)).isBetween(0.4, 0.6);
     }
 
+    /** As of a damaged line: whatever the values are, there are a few ticks, and soon. */
+    @ParameterizedTest
+    @CsvSource({"1e-310, 2e-310", "1e-310, 5", "-1e308, 1e308", "1e-99, 1e308", "-4.9e-324, 0", "1e307, 1e308"})
+    void ticksAreFewWhateverTheValues(double low, double high) {
+        assertThat(Scale.of(DoubleStream.of(low, high), true).padded().ticks()).hasSizeLessThan(20);
+    }
+
     @Test
     void figuresAreShort() {
+        assertThat(List.of(Html.figure(9.999e-4), Html.figure(-9.995e9), Html.figure(Double.MIN_VALUE)))
+                .containsExactly("1e-3", "-1e10", "4.9e-324");
         assertThat(List.of(Html.figure(2e-4), Html.figure(-1.5e-7), Html.figure(0.25), Html.figure(12345.6)))
                 .containsExactly("2e-4", "-1.5e-7", "0.25", "12,346");
         assertThat(List.of(Html.figure(Double.NaN), Html.count(3_276_800_000.0), Html.time(3723)))
@@ -161,6 +172,23 @@ class ReportTest {
         assertThat(page).contains("data-unit=\"tokens\"", "data-x=\"0,2560\"", "<td>0.002</td>");
         assertThat(page).doesNotContain("<td>seed</td>");
         assertThat(ComparisonPage.of(List.of(a, a))).contains("data-unit=\"step\"", "<p>None.</p>");
+    }
+
+    @Test
+    void whatIsNoNumberIsNotTheBest() {
+        RunHistory run = new RunHistory("run", Map.of());
+        for (double loss : new double[] {Double.NaN, 3, Double.NaN, 4}) {
+            run.add(new Event.Eval(1, "valid", loss, loss));
+        }
+        assertThat(run.evaluations.get("valid").best.loss()).isEqualTo(3);
+    }
+
+    @Test
+    void aComparisonWhoseEvaluationsAreDamagedIsNotShown() {
+        RunHistory run = new RunHistory("run", Map.of());
+        run.add(step(1, 2, 1));
+        run.add(new Event.Compared(1, "valid", -1, -2, 0, 0.1, 9, "documents"));
+        assertThat(ReportPage.of(run, false)).doesNotContain("Held-out text");
     }
 
     @Test

@@ -146,4 +146,11 @@ class ScoresTest {
         assertThat(Squad.normal("The  cat, an\u00A0A\tthe-atre's")).isEqualTo("cat theatres");
         assertThat(Squad.normal("théa a\u0301 the_cat aé")).isEqualTo("théa \u0301 thecat aé");
     }
+
+    /** sacreBLEU's strips the line first, so that a point at its start has nothing before it. */
+    @Test
+    void whiteSpaceBeforeChineseText() {
+        assertThat(PythonText.split(BleuTokenizer.ZH.apply("\u3000.5 元 "))).containsExactly(".5", "元");
+        assertThat(PythonText.split(BleuTokenizer.T13A.apply("\u3000.5 元 "))).containsExactly(".", "5", "元");
+    }
 }
