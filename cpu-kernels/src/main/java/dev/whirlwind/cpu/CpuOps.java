@@ -175,8 +175,8 @@ final class CpuOps implements Ops {
             int width) {
         layerNorm.backward(
                 at(dx, rows, width),
-                at(dweight, width),
-                at(dbias, width),
+                atOrNone(dweight, width),
+                atOrNone(dbias, width),
                 at(dout, rows, width),
                 at(x, rows, width),
                 at(mean, rows),
@@ -196,7 +196,7 @@ final class CpuOps implements Ops {
             Tensor dx, Tensor dweight, Tensor dout, Tensor x, Tensor rstd, Tensor weight, int rows, int width) {
         rmsNorm.backward(
                 at(dx, rows, width),
-                at(dweight, width),
+                atOrNone(dweight, width),
                 at(dout, rows, width),
                 at(x, rows, width),
                 at(rstd, rows),
@@ -231,8 +231,8 @@ final class CpuOps implements Ops {
             AttentionShape shape) {
         headNorm.backward(
                 at(dx, shape.rows(), shape.qkvWidth()),
-                at(dqueryWeight, shape.headDim()),
-                at(dkeyWeight, shape.headDim()),
+                atOrNone(dqueryWeight, shape.headDim()),
+                atOrNone(dkeyWeight, shape.headDim()),
                 at(dout, shape.rows(), shape.qkvWidth()),
                 at(x, shape.rows(), shape.qkvWidth()),
                 at(rstd, shape.rows(), shape.heads() + shape.kvHeads()),
@@ -268,7 +268,7 @@ final class CpuOps implements Ops {
     public void linearBackwardWeight(
             Tensor dweight, Tensor dbias, Tensor dout, Tensor x, int rows, int inWidth, int outWidth) {
         linear.backwardWeight(
-                at(dweight, outWidth, inWidth),
+                atOrNone(dweight, (long) outWidth * inWidth),
                 atOrNone(dbias, outWidth),
                 at(dout, rows, outWidth),
                 at(x, rows, inWidth),
@@ -397,7 +397,7 @@ final class CpuOps implements Ops {
         headLoss.backward(
                 at(nll, rows),
                 at(dx, rows, width),
-                at(dweight, vocabulary, width),
+                atOrNone(dweight, (long) vocabulary * width),
                 at(x, rows, width),
                 at(weight, vocabulary, width),
                 inputs.targets,
@@ -430,7 +430,7 @@ final class CpuOps implements Ops {
                                 teacher.width()),
                 at(losses, 2, rows),
                 at(dx, rows, width),
-                at(dweight, vocabulary, width),
+                atOrNone(dweight, (long) vocabulary * width),
                 at(x, rows, width),
                 at(weight, vocabulary, width),
                 inputs.targets,

@@ -70,7 +70,7 @@ final class HeadLoss implements Workers.Task {
         chunks(nll, 0, 0, x, weight, targets, rows, width, vocabulary);
     }
 
-    /** As {@link #forward}, with dx [rows, width] = the gradient of x and dweight += that of the weights. */
+    /** As {@link #forward}, with dx [rows, width] = the gradient of x and dweight, 0 for none, += that of the weights. */
     void backward(
             long nll,
             long dx,
@@ -152,7 +152,9 @@ final class HeadLoss implements Workers.Task {
             if (gradient) {
                 long din = dx + 4L * firstRow * width;
                 gemm.ab(din, width, logits, step, weight, width, count, width, vocabulary, false);
-                gemm.aTb(dweight, width, logits, step, in, width, vocabulary, width, count, true);
+                if (dweight != 0) {
+                    gemm.aTb(dweight, width, logits, step, in, width, vocabulary, width, count, true);
+                }
             }
         }
         this.targets = null;

@@ -48,9 +48,11 @@ final class Linear {
         gemm.ab(dx, inWidth, dout, outWidth, weight, inWidth, rows, inWidth, outWidth, false);
     }
 
-    /** dweight += dout^T * x; dbias, 0 for none, += column sums of dout. */
+    /** dweight += dout^T * x; dbias += column sums of dout; either may be 0 for none. */
     void backwardWeight(long dweight, long dbias, long dout, long x, int rows, int inWidth, int outWidth) {
-        gemm.aTb(dweight, inWidth, dout, outWidth, x, inWidth, outWidth, inWidth, rows, true);
+        if (dweight != 0) {
+            gemm.aTb(dweight, inWidth, dout, outWidth, x, inWidth, outWidth, inWidth, rows, true);
+        }
         if (dbias != 0) {
             columnSums.run(dbias, dout, rows, outWidth);
         }

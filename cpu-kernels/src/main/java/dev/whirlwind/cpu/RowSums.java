@@ -46,8 +46,11 @@ final class RowSums {
         return sum;
     }
 
-    /** Adds columns {@code offset .. offset + columns} of all partial sums to {@code total}. */
+    /** Adds columns {@code offset .. offset + columns} of all partial sums to {@code total}, unless that is 0. */
     void addTo(long total, int offset, int columns) {
+        if (total == 0) {
+            return;
+        }
         this.total = total;
         totalOffset = offset;
         totalWidth = columns;

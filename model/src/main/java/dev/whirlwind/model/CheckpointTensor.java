@@ -112,14 +112,14 @@ public record CheckpointTensor(String name, List<Long> shape, long offset, boole
             String parameter,
             int layer,
             boolean transposed) {
-        if (layout.has(parameter)) {
+        if (layout.has(parameter, layer)) {
             ParameterLayout.Parameter p = layout.parameter(parameter);
             List<Long> shape = !p.decayed()
                     ? List.of((long) p.columns())
                     : transposed
                             ? List.of((long) p.columns(), (long) p.rows())
                             : List.of((long) p.rows(), (long) p.columns());
-            out.add(new CheckpointTensor(name, shape, p.offset() + layer * p.stride(), transposed));
+            out.add(new CheckpointTensor(name, shape, p.offset(layer), transposed));
         }
     }
 
@@ -132,13 +132,23 @@ public record CheckpointTensor(String name, List<Long> shape, long offset, boole
             int layer,
             int firstRow,
             int rows) {
-        ParameterLayout.Parameter weight = layout.parameter(parameter + ".weight");
-        long start = weight.offset() + layer * weight.stride() + (long) firstRow * weight.columns();
-        out.add(new CheckpointTensor(name + ".weight", List.of((long) rows, (long) weight.columns()), start, false));
-        if (layout.has(parameter + ".bias")) {
-            ParameterLayout.Parameter bias = layout.parameter(parameter + ".bias");
-            out.add(new CheckpointTensor(
-                    name + ".bias", List.of((long) rows), bias.offset() + layer * bias.stride() + firstRow, false));
+        slice(layout, out, name + ".weight", parameter + ".weight", layer, firstRow, rows);
+        slice(layout, out, name + ".bias", parameter + ".bias", layer, firstRow, rows);
+    }
+
+    private static void slice(
+            ParameterLayout layout,
+            List<CheckpointTensor> out,
+            String name,
+            String parameter,
+            int layer,
+            int firstRow,
+            int rows) {
+        if (layout.has(parameter, layer)) {
+            ParameterLayout.Parameter p = layout.parameter(parameter);
+            long width = p.decayed() ? p.columns() : 1;
+            List<Long> shape = p.decayed() ? List.of((long) rows, width) : List.of((long) rows);
+            out.add(new CheckpointTensor(name, shape, p.offset(layer) + firstRow * width, false));
         }
     }
 }

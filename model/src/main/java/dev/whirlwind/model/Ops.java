@@ -4,7 +4,8 @@ package dev.whirlwind.model;
  * The instruction set of a transformer. Matrices are row-major floats; {@code rows} is batch * sequence. "=" means that
  * an output is overwritten, "+=" that it is added to; gradients of parameters are always added to, and what updates
  * the weights leaves them zero. Outputs may not overlap inputs except where said. Token ids, targets, and every scalar that changes
- * between runs come from {@link Inputs}; layer l of a per-layer tensor is taken when the program runs for layer l.
+ * between runs come from {@link Inputs}; layer l of a per-layer tensor is taken when the program runs for layer l. The
+ * gradient of a parameter may be null, where it is frozen.
  */
 public interface Ops {
     /** How many partial sums {@link #sumOfSquares} leaves to be added up by the host. */
@@ -22,7 +23,7 @@ public interface Ops {
      */
     void embed(Tensor out, Tensor wte, Tensor wpe, int batch, int sequence, int width);
 
-    /** dwte[token[r]] += dout[r], dwpe[r % sequence] += dout[r] (where not null); tokens may repeat. */
+    /** dwte[token[r]] += dout[r], dwpe[r % sequence] += dout[r]; tokens may repeat. */
     void embedBackward(Tensor dwte, Tensor dwpe, Tensor dout, int batch, int sequence, int width);
 
     /**
@@ -82,7 +83,7 @@ public interface Ops {
     /** dx = dout * weight. */
     void linearBackwardInput(Tensor dx, Tensor dout, Tensor weight, int rows, int inWidth, int outWidth);
 
-    /** dweight += dout^T * x; dbias += column sums of dout (where not null). */
+    /** dweight += dout^T * x; dbias += column sums of dout. */
     void linearBackwardWeight(Tensor dweight, Tensor dbias, Tensor dout, Tensor x, int rows, int inWidth, int outWidth);
 
     /**

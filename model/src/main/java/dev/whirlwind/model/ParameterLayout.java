@@ -1,9 +1,14 @@
 package dev.whirlwind.model;
 
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.IntSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
 
 /**
  * Where each parameter lies in one contiguous arena of floats; weights, gradients and moments share it. All
@@ -18,6 +23,7 @@ public final class ParameterLayout {
     /**
      * One kind of parameter.
      *
+     * @param firstLayer the layer of the first slice; 0 for what is not part of a layer
      * @param layers number of slices; 1 for what is not part of a layer
      * @param rows outputs of a linear weight; 1 for a vector
      * @param columns inputs of a linear weight; length of a vector
@@ -25,7 +31,8 @@ public final class ParameterLayout {
      * @param offset first float in the arena
      * @param stride floats from one layer to the next; 0 for what is not part of a layer
      */
-    public record Parameter(String name, int layers, int rows, int columns, boolean decayed, long offset, long stride) {
+    public record Parameter(
+            String name, int firstLayer, int layers, int rows, int columns, boolean decayed, long offset, long stride) {
         /** Floats of one layer's slice. */
         public long size() {
             return (long) rows * columns;
@@ -36,19 +43,81 @@ public final class ParameterLayout {
             return stride > 0;
         }
 
+        /** First float of a layer's slice. */
+        public long offset(int layer) {
+            return offset + (layer - firstLayer) * stride;
+        }
+
+        boolean hasLayer(int layer) {
+            return layer >= firstLayer && layer < firstLayer + layers;
+        }
+
         /** Its place in an arena. */
         public Tensor in(Buffer arena) {
-            return new Tensor(arena, offset, stride);
+            return new Tensor(arena, offset(0), stride);
         }
     }
 
     private final ModelConfig config;
+    private final Predicate<String> chosen;
     private final Map<String, Parameter> parameters = new LinkedHashMap<>();
+    private final List<CheckpointTensor> tensors;
     private long length;
     private long decayedLength;
 
+    /** Of all parameters. */
     public ParameterLayout(ModelConfig config) {
         this.config = config;
+        chosen = _ -> true;
+        place(config);
+        tensors = CheckpointTensor.of(this);
+    }
+
+    private ParameterLayout(ParameterLayout whole, Predicate<String> chosen) {
+        config = whole.config;
+        this.chosen = chosen;
+        Map<String, IntSummaryStatistics> layers = new HashMap<>();
+        for (Parameter p : whole.parameters()) {
+            for (int layer = 0; layer < p.layers(); layer++) {
+                for (CheckpointTensor tensor : whole.within(p, layer)) {
+                    if (chosen.test(tensor.name())) {
+                        layers.computeIfAbsent(p.name(), _ -> new IntSummaryStatistics())
+                                .accept(layer);
+                    }
+                }
+            }
+        }
+        for (Parameter p : whole.parameters()) {
+            IntSummaryStatistics range = layers.get(p.name());
+            if (range != null) {
+                int count = range.getMax() - range.getMin() + 1;
+                parameters.put(
+                        p.name(),
+                        new Parameter(
+                                p.name(),
+                                range.getMin(),
+                                count,
+                                p.rows(),
+                                p.columns(),
+                                p.decayed(),
+                                length,
+                                p.stride()));
+                length += count * align(p.size());
+                decayedLength = p.decayed() ? length : decayedLength;
+            }
+        }
+        tensors = CheckpointTensor.of(this);
+    }
+
+    /**
+     * The same with less: of each kind the layers from the first to the last with a tensor that is chosen by name, and no
+     * kind without one. It is what gradients and moments need where only these are trained.
+     */
+    public ParameterLayout only(Predicate<String> tensors) {
+        return new ParameterLayout(this, tensors);
+    }
+
+    private void place(ModelConfig config) {
         int hidden = config.hiddenSize();
         int qkv = config.attention(1, 1).qkvWidth();
         int out = config.attention(1, 1).outWidth();
@@ -100,7 +169,7 @@ public final class ParameterLayout {
     private void append(String name, boolean perLayer, int rows, int columns, boolean decayed) {
         int layers = perLayer ? config.layers() : 1;
         long stride = align((long) rows * columns);
-        parameters.put(name, new Parameter(name, layers, rows, columns, decayed, length, perLayer ? stride : 0));
+        parameters.put(name, new Parameter(name, 0, layers, rows, columns, decayed, length, perLayer ? stride : 0));
         length += layers * stride;
     }
 
@@ -133,29 +202,68 @@ public final class ParameterLayout {
         return new ArrayList<>(parameters.values());
     }
 
-    /** The parameters as checkpoints divide them: of a fused matrix each part, such as the queries' rows. */
+    /**
+     * The parameters as checkpoints divide them: of a fused matrix each part, such as the queries' rows, chosen or not.
+     */
     public List<Parameter> parts() {
         List<Parameter> parts = new ArrayList<>();
         for (Parameter p : parameters.values()) {
-            for (CheckpointTensor tensor : checkpointTensors()) {
-                if (tensor.offset() >= p.offset() && tensor.offset() < p.offset() + p.size()) {
-                    int rows = p.decayed() ? Math.toIntExact(tensor.size() / p.columns()) : 1;
-                    int columns = Math.toIntExact(tensor.size() / rows);
-                    parts.add(new Parameter(
-                            p.name(), p.layers(), rows, columns, p.decayed(), tensor.offset(), p.stride()));
-                }
+            for (CheckpointTensor tensor : within(p, p.firstLayer())) {
+                int rows = p.decayed() ? Math.toIntExact(tensor.size() / p.columns()) : 1;
+                int columns = Math.toIntExact(tensor.size() / rows);
+                parts.add(new Parameter(
+                        p.name(), p.firstLayer(), p.layers(), rows, columns, p.decayed(), tensor.offset(), p.stride()));
             }
         }
         return parts;
     }
 
-    /** The arena as the tensors of a Hugging Face checkpoint. */
-    public List<CheckpointTensor> checkpointTensors() {
-        return CheckpointTensor.of(this);
+    /** The checkpoint's tensors of a layer's slice, chosen or not. */
+    private List<CheckpointTensor> within(Parameter p, int layer) {
+        long from = p.offset(layer);
+        return tensors.stream()
+                .filter(tensor -> tensor.offset() >= from && tensor.offset() < from + p.size())
+                .toList();
     }
 
-    boolean has(String name) {
-        return parameters.containsKey(name);
+    /** The arena as the tensors of a Hugging Face checkpoint, without those that are not chosen. */
+    public List<CheckpointTensor> checkpointTensors() {
+        return tensors.stream().filter(tensor -> chosen.test(tensor.name())).toList();
+    }
+
+    /** What is in the arena beside chosen tensors: of fused matrices the other parts, and layers between those chosen. */
+    public List<CheckpointTensor> others() {
+        return tensors.stream().filter(tensor -> !chosen.test(tensor.name())).toList();
+    }
+
+    boolean has(String name, int layer) {
+        Parameter parameter = parameters.get(name);
+        return parameter != null && parameter.hasLayer(layer);
+    }
+
+    boolean hasEmbedding() {
+        return parameters.containsKey("token_embedding.weight") || parameters.containsKey("position_embedding.weight");
+    }
+
+    /** The kinds of which a layer has a tensor that is chosen. */
+    Set<String> chosenIn(int layer) {
+        return parameters.values().stream()
+                .filter(p -> p.perLayer() && p.hasLayer(layer))
+                .filter(p -> within(p, layer).stream().anyMatch(tensor -> chosen.test(tensor.name())))
+                .map(Parameter::name)
+                .collect(Collectors.toSet());
+    }
+
+    /** The lowest layer that gradients of these must reach: 0 for embeddings', the number of layers for the head's alone. */
+    public int lowestLayer() {
+        if (hasEmbedding()) {
+            return 0;
+        }
+        return parameters.values().stream()
+                .filter(Parameter::perLayer)
+                .mapToInt(Parameter::firstLayer)
+                .min()
+                .orElse(config.layers());
     }
 
     Parameter parameter(String name) {

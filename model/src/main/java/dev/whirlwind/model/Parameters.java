@@ -1,5 +1,8 @@
 package dev.whirlwind.model;
 
+import java.util.Set;
+import java.util.function.Predicate;
+
 /**
  * The parameters of a model, or something of the same layout such as their gradients, in an engine's memory. Those that
  * an architecture does not have are null.
@@ -31,28 +34,41 @@ public final class Parameters {
 
     /** Allocates an arena of zeros named {@code name}. */
     public Parameters(Engine engine, ParameterLayout layout, String name) {
+        this(engine, layout, engine.allocate(name, layout.length()), _ -> true);
+    }
+
+    private Parameters(Engine engine, ParameterLayout layout, Buffer buffer, Predicate<String> present) {
         this.engine = engine;
         this.layout = layout;
-        buffer = engine.allocate(name, layout.length());
-        tokenEmbedding = layout.tensor(buffer, "token_embedding.weight");
-        positionEmbedding = layout.tensor(buffer, "position_embedding.weight");
-        head = layout.config().tied() ? tokenEmbedding : layout.tensor(buffer, "head.weight");
-        norm1Weight = layout.tensor(buffer, "norm1.weight");
-        norm1Bias = layout.tensor(buffer, "norm1.bias");
-        qkvWeight = layout.tensor(buffer, "attention.qkv.weight");
-        qkvBias = layout.tensor(buffer, "attention.qkv.bias");
-        queryNorm = layout.tensor(buffer, "attention.query_norm.weight");
-        keyNorm = layout.tensor(buffer, "attention.key_norm.weight");
-        outWeight = layout.tensor(buffer, "attention.out.weight");
-        outBias = layout.tensor(buffer, "attention.out.bias");
-        norm2Weight = layout.tensor(buffer, "norm2.weight");
-        norm2Bias = layout.tensor(buffer, "norm2.bias");
-        upWeight = layout.tensor(buffer, "mlp.up.weight");
-        upBias = layout.tensor(buffer, "mlp.up.bias");
-        downWeight = layout.tensor(buffer, "mlp.down.weight");
-        downBias = layout.tensor(buffer, "mlp.down.bias");
-        finalNormWeight = layout.tensor(buffer, "final_norm.weight");
-        finalNormBias = layout.tensor(buffer, "final_norm.bias");
+        this.buffer = buffer;
+        tokenEmbedding = tensor(present, "token_embedding.weight");
+        positionEmbedding = tensor(present, "position_embedding.weight");
+        head = layout.config().tied() ? tokenEmbedding : tensor(present, "head.weight");
+        norm1Weight = tensor(present, "norm1.weight");
+        norm1Bias = tensor(present, "norm1.bias");
+        qkvWeight = tensor(present, "attention.qkv.weight");
+        qkvBias = tensor(present, "attention.qkv.bias");
+        queryNorm = tensor(present, "attention.query_norm.weight");
+        keyNorm = tensor(present, "attention.key_norm.weight");
+        outWeight = tensor(present, "attention.out.weight");
+        outBias = tensor(present, "attention.out.bias");
+        norm2Weight = tensor(present, "norm2.weight");
+        norm2Bias = tensor(present, "norm2.bias");
+        upWeight = tensor(present, "mlp.up.weight");
+        upBias = tensor(present, "mlp.up.bias");
+        downWeight = tensor(present, "mlp.down.weight");
+        downBias = tensor(present, "mlp.down.bias");
+        finalNormWeight = tensor(present, "final_norm.weight");
+        finalNormBias = tensor(present, "final_norm.bias");
+    }
+
+    private Tensor tensor(Predicate<String> present, String kind) {
+        return present.test(kind) ? layout.tensor(buffer, kind) : null;
+    }
+
+    /** The same memory with these kinds of parameters only. */
+    Parameters only(Set<String> kinds) {
+        return new Parameters(engine, layout, buffer, kinds::contains);
     }
 
     public ParameterLayout layout() {

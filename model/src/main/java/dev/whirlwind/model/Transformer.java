@@ -2,6 +2,12 @@ package dev.whirlwind.model;
 
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Predicate;
 
 /**
  * A decoder-only transformer, forward and backward, as straight-line code over {@link Ops}. GPT-2 (Radford et al. 2019)
@@ -36,10 +42,14 @@ public final class Transformer {
     private final Program headLoss = this::headLoss;
     private final Program headLogits = this::headLogits;
     private final Program headBackward = this::headBackward;
-    private final Program blockBackward = this::blockBackward;
     private final Program embedBackward = this::embedBackward;
     private final Program zeroGradients = this::zeroGradients;
     private final Program seen = this::finalNorm;
+
+    /** The backward pass of each layer from the lowest that anything is trained in or below; layers alike share one. */
+    private final List<Program> blockBackward = new ArrayList<>();
+
+    private final int lowestLayer;
     private Objective objective = Objective.PLAIN;
     private Transformer teacher;
     private float noise;
@@ -70,6 +80,7 @@ public final class Transformer {
         attentionResidualDropout = new Dropout(config.residualDropout(), Dropout.ATTENTION_RESIDUAL);
         mlpResidualDropout = new Dropout(config.residualDropout(), Dropout.MLP_RESIDUAL);
         a = new Activations(engine, config, shape, positions, gradients != null, recompute);
+        lowestLayer = gradients == null ? config.layers() : planBackward();
     }
 
     /**
@@ -80,7 +91,17 @@ public final class Transformer {
      */
     public static Transformer forTraining(
             Engine engine, Parameters weights, int batch, int sequence, boolean recompute) {
-        Parameters gradients = new Parameters(engine, weights.layout(), "gradients");
+        return forTraining(engine, weights, batch, sequence, recompute, _ -> true);
+    }
+
+    /**
+     * The same for some of the parameters: the others have no gradients, and nothing is computed for them alone.
+     *
+     * @param trained whether a tensor is trained, by its name in the checkpoint
+     */
+    public static Transformer forTraining(
+            Engine engine, Parameters weights, int batch, int sequence, boolean recompute, Predicate<String> trained) {
+        Parameters gradients = new Parameters(engine, weights.layout().only(trained), "gradients");
         return new Transformer(engine, weights, gradients, batch, sequence, null, recompute);
     }
 
@@ -175,13 +196,15 @@ public final class Transformer {
         }
         forward(dropsOut() || noise > 0 ? embedForTraining : embed, trainingBlock());
         engine.run(headBackward, inputs, 0);
-        for (int layer = config.layers() - 1; layer >= 0; layer--) {
+        for (int layer = config.layers() - 1; layer >= lowestLayer; layer--) {
             if (recompute) {
                 engine.run(trainingBlock(), inputs, layer);
             }
-            engine.run(blockBackward, inputs, layer);
+            engine.run(blockBackward.get(layer - lowestLayer), inputs, layer);
         }
-        engine.run(embedBackward, inputs, 0);
+        if (gradients.layout().hasEmbedding()) {
+            engine.run(embedBackward, inputs, 0);
+        }
         return sumOfNll();
     }
 
@@ -229,6 +252,20 @@ public final class Transformer {
         for (int layer = 0; layer < config.layers(); layer++) {
             engine.run(oneBlock, inputs, layer);
         }
+    }
+
+    /** The lowest layer that a gradient must reach. */
+    private int planBackward() {
+        Map<Set<String>, Program> programs = new HashMap<>();
+        ParameterLayout layout = gradients.layout();
+        int lowest = layout.lowestLayer();
+        for (int layer = lowest; layer < config.layers(); layer++) {
+            blockBackward.add(programs.computeIfAbsent(layout.chosenIn(layer), kinds -> {
+                Parameters trained = gradients.only(kinds);
+                return ops -> blockBackward(ops, trained);
+            }));
+        }
+        return lowest;
     }
 
     private Program trainingBlock() {
@@ -347,23 +384,21 @@ public final class Transformer {
         }
     }
 
-    private void blockBackward(Ops ops) {
+    private void blockBackward(Ops ops, Parameters d) {
         Tensor dbranch = dropped(ops, mlpResidualDropout);
-        ops.linearBackwardWeight(
-                gradients.downWeight, gradients.downBias, dbranch, a.activated, rows, intermediate, hidden);
+        linearBackwardWeight(ops, d.downWeight, d.downBias, dbranch, a.activated, intermediate, hidden);
         ops.linearBackwardInput(a.dactivated, dbranch, weights.downWeight, rows, intermediate, hidden);
         if (config.isGpt2()) {
             ops.activationBackward(a.dup, a.dactivated, a.up, config.activation(), rows, intermediate);
         } else {
             ops.gatedBackward(a.dup, a.dactivated, a.up, config.activation(), rows, intermediate);
         }
-        ops.linearBackwardWeight(gradients.upWeight, gradients.upBias, a.dup, a.normed2, rows, hidden, upWidth());
+        linearBackwardWeight(ops, d.upWeight, d.upBias, a.dup, a.normed2, hidden, upWidth());
         ops.linearBackwardInput(a.dnormed, a.dup, weights.upWeight, rows, hidden, upWidth());
-        normBackward(ops, gradients.norm2Weight, gradients.norm2Bias, a.middle, a.mean2, a.rstd2, weights.norm2Weight);
+        normBackward(ops, d.norm2Weight, d.norm2Bias, a.middle, a.mean2, a.rstd2, weights.norm2Weight);
 
         dbranch = dropped(ops, attentionResidualDropout);
-        ops.linearBackwardWeight(
-                gradients.outWeight, gradients.outBias, dbranch, a.attention, rows, shape.outWidth(), hidden);
+        linearBackwardWeight(ops, d.outWeight, d.outBias, dbranch, a.attention, shape.outWidth(), hidden);
         ops.linearBackwardInput(a.dattention, dbranch, weights.outWeight, rows, shape.outWidth(), hidden);
         ops.attentionBackward(a.dqkv, a.dattention, a.attention, a.lse, a.rotated, a.delta, shape, attentionDropout);
         if (config.rope() != null) {
@@ -372,8 +407,8 @@ public final class Transformer {
         if (config.queryKeyNorm()) {
             ops.headNormBackward(
                     a.dqkv,
-                    gradients.queryNorm,
-                    gradients.keyNorm,
+                    d.queryNorm,
+                    d.keyNorm,
                     a.dqkv,
                     a.qkv,
                     a.headRstd,
@@ -381,11 +416,9 @@ public final class Transformer {
                     weights.keyNorm,
                     shape);
         }
-        ops.linearBackwardWeight(
-                gradients.qkvWeight, gradients.qkvBias, a.dqkv, a.normed1, rows, hidden, shape.qkvWidth());
+        linearBackwardWeight(ops, d.qkvWeight, d.qkvBias, a.dqkv, a.normed1, hidden, shape.qkvWidth());
         ops.linearBackwardInput(a.dnormed, a.dqkv, weights.qkvWeight, rows, hidden, shape.qkvWidth());
-        normBackward(
-                ops, gradients.norm1Weight, gradients.norm1Bias, a.residual, a.mean1, a.rstd1, weights.norm1Weight);
+        normBackward(ops, d.norm1Weight, d.norm1Bias, a.residual, a.mean1, a.rstd1, weights.norm1Weight);
     }
 
     private void embedBackward(Ops ops) {
@@ -424,6 +457,13 @@ public final class Transformer {
             ops.layerNormBackward(a.dresidual, dweight, dbias, a.dnormed, x, mean, rstd, weight, rows, hidden);
         } else {
             ops.rmsNormBackward(a.dresidual, dweight, a.dnormed, x, rstd, weight, rows, hidden);
+        }
+    }
+
+    private void linearBackwardWeight(
+            Ops ops, Tensor dweight, Tensor dbias, Tensor dout, Tensor x, int inWidth, int outWidth) {
+        if (dweight != null || dbias != null) {
+            ops.linearBackwardWeight(dweight, dbias, dout, x, rows, inWidth, outWidth);
         }
     }
 

@@ -16,6 +16,7 @@ public abstract class OpsContract
                 AttentionContract,
                 ElementwiseContract,
                 LossContract,
+                FrozenContract,
                 OptimizerContract,
                 EngineContract {
     /** A new engine; each trial closes its own. All buffers of a trial are allocated before its first run. */

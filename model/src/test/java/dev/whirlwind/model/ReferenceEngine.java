@@ -80,7 +80,9 @@ public final class ReferenceEngine implements Engine {
         }
 
         private void accumulate(Tensor tensor, double[] values) {
-            set(tensor, Reference.add(get(tensor, values.length), values));
+            if (tensor != null) {
+                set(tensor, Reference.add(get(tensor, values.length), values));
+            }
         }
 
         @Override
@@ -105,7 +107,9 @@ public final class ReferenceEngine implements Engine {
             double[] rows = get(dout, batch * sequence * width);
             for (int r = 0; r < batch * sequence; r++) {
                 double[] row = Arrays.copyOfRange(rows, r * width, (r + 1) * width);
-                accumulate(dwte.skip((long) inputs.tokens[r] * width), row);
+                if (dwte != null) {
+                    accumulate(dwte.skip((long) inputs.tokens[r] * width), row);
+                }
                 if (dwpe != null) {
                     accumulate(dwpe.skip((long) (r % sequence) * width), row);
                 }

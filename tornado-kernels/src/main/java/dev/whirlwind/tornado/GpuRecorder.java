@@ -177,8 +177,13 @@ final class GpuRecorder extends Recorder {
                 array(dx),
                 width);
         rows(rows);
-        columnSums("layerNormWeightBackward", dweight, dout, x, mean, rstd, Sums.CENTRED, rows, width, width, 0, 1, 1);
-        biasBackward(dbias, dout, rows, width);
+        if (dweight != null) {
+            columnSums(
+                    "layerNormWeightBackward", dweight, dout, x, mean, rstd, Sums.CENTRED, rows, width, width, 0, 1, 1);
+        }
+        if (dbias != null) {
+            biasBackward(dbias, dout, rows, width);
+        }
     }
 
     @Override
@@ -214,7 +219,9 @@ final class GpuRecorder extends Recorder {
                 array(dx),
                 width);
         rows(rows);
-        columnSums("rmsNormWeightBackward", dweight, dout, x, rstd, rstd, Sums.SCALED, rows, width, width, 0, 1, 1);
+        if (dweight != null) {
+            columnSums("rmsNormWeightBackward", dweight, dout, x, rstd, rstd, Sums.SCALED, rows, width, width, 0, 1, 1);
+        }
     }
 
     @Override
@@ -257,8 +264,12 @@ final class GpuRecorder extends Recorder {
             Tensor keyWeight,
             AttentionShape shape) {
         // The weights first: dx may overwrite dout.
-        headNormWeightBackward(dqueryWeight, dout, x, rstd, 0, shape.heads(), shape);
-        headNormWeightBackward(dkeyWeight, dout, x, rstd, shape.heads(), shape.kvHeads(), shape);
+        if (dqueryWeight != null) {
+            headNormWeightBackward(dqueryWeight, dout, x, rstd, 0, shape.heads(), shape);
+        }
+        if (dkeyWeight != null) {
+            headNormWeightBackward(dkeyWeight, dout, x, rstd, shape.heads(), shape.kvHeads(), shape);
+        }
         stage.call(
                 "headNormBackward",
                 Rows::wHeadNormBackwardRows,

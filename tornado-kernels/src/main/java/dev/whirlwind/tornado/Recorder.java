@@ -274,18 +274,22 @@ class Recorder implements Ops {
                 array(dx),
                 rows,
                 width);
-        stage.call(
-                "layerNormWeightBackward",
-                Norm::wLayerNormWeightBackward,
-                at(dout, x, mean, rstd, dweight),
-                array(dout),
-                array(x),
-                array(mean),
-                array(rstd),
-                array(dweight),
-                rows,
-                width);
-        biasBackward(dbias, dout, rows, width);
+        if (dweight != null) {
+            stage.call(
+                    "layerNormWeightBackward",
+                    Norm::wLayerNormWeightBackward,
+                    at(dout, x, mean, rstd, dweight),
+                    array(dout),
+                    array(x),
+                    array(mean),
+                    array(rstd),
+                    array(dweight),
+                    rows,
+                    width);
+        }
+        if (dbias != null) {
+            biasBackward(dbias, dout, rows, width);
+        }
     }
 
     void biasBackward(Tensor dbias, Tensor dout, int rows, int width) {
@@ -323,16 +327,18 @@ class Recorder implements Ops {
                 array(dx),
                 rows,
                 width);
-        stage.call(
-                "rmsNormWeightBackward",
-                Norm::wRmsNormWeightBackward,
-                at(dout, x, rstd, dweight),
-                array(dout),
-                array(x),
-                array(rstd),
-                array(dweight),
-                rows,
-                width);
+        if (dweight != null) {
+            stage.call(
+                    "rmsNormWeightBackward",
+                    Norm::wRmsNormWeightBackward,
+                    at(dout, x, rstd, dweight),
+                    array(dout),
+                    array(x),
+                    array(rstd),
+                    array(dweight),
+                    rows,
+                    width);
+        }
     }
 
     @Override
@@ -369,8 +375,12 @@ class Recorder implements Ops {
             Tensor keyWeight,
             AttentionShape shape) {
         // The weights first: dx may overwrite dout.
-        headNormWeightBackward(dqueryWeight, dout, x, rstd, 0, shape.heads(), shape);
-        headNormWeightBackward(dkeyWeight, dout, x, rstd, shape.heads(), shape.kvHeads(), shape);
+        if (dqueryWeight != null) {
+            headNormWeightBackward(dqueryWeight, dout, x, rstd, 0, shape.heads(), shape);
+        }
+        if (dkeyWeight != null) {
+            headNormWeightBackward(dkeyWeight, dout, x, rstd, shape.heads(), shape.kvHeads(), shape);
+        }
         stage.call(
                 "headNormBackward",
                 HeadNorm::wHeadNormBackward,
@@ -448,7 +458,9 @@ class Recorder implements Ops {
     @Override
     public void linearBackwardWeight(
             Tensor dweight, Tensor dbias, Tensor dout, Tensor x, int rows, int inWidth, int outWidth) {
-        linearBackwardWeight(dweight, dout, x, 0, rows, inWidth, outWidth);
+        if (dweight != null) {
+            linearBackwardWeight(dweight, dout, x, 0, rows, inWidth, outWidth);
+        }
         if (dbias != null) {
             biasBackward(dbias, dout, rows, outWidth);
         }
@@ -851,7 +863,9 @@ class Recorder implements Ops {
             Tensor logits = logits(xs, weight, count, width, vocabulary);
             nllBackward(nll.skip(first), logits, rows, count, vocabulary);
             linearBackwardInput(dx.skip((long) first * width), perRepeat, logits, weight, count, width, vocabulary);
-            linearBackwardWeight(dweight, logits, xs, perRepeat, count, width, vocabulary);
+            if (dweight != null) {
+                linearBackwardWeight(dweight, logits, xs, perRepeat, count, width, vocabulary);
+            }
         });
     }
 
@@ -888,7 +902,9 @@ class Recorder implements Ops {
             }
             objective(losses.skip(first), taught, logits, objective, rows, count, vocabulary);
             linearBackwardInput(dx.skip((long) first * width), perRepeat, logits, weight, count, width, vocabulary);
-            linearBackwardWeight(dweight, logits, xs, perRepeat, count, width, vocabulary);
+            if (dweight != null) {
+                linearBackwardWeight(dweight, logits, xs, perRepeat, count, width, vocabulary);
+            }
         });
     }
 

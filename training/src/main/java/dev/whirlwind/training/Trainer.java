@@ -38,6 +38,7 @@ import dev.whirlwind.training.optimizers.Anchor;
 import dev.whirlwind.training.optimizers.Fisher;
 import dev.whirlwind.training.optimizers.Follower;
 import dev.whirlwind.training.optimizers.Optimizer;
+import dev.whirlwind.training.optimizers.RateFactors;
 import dev.whirlwind.training.optimizers.Schedule;
 import dev.whirlwind.training.optimizers.State;
 import dev.whirlwind.training.optimizers.WeightAverage;
@@ -169,8 +170,9 @@ public final class Trainer implements AutoCloseable {
                                     sequence,
                                     Convention.OVERLAPPING,
                                     config.evaluation().evalWindows())));
+            RateFactors factors = config.optimizer().factors(weights.layout());
             transformer = Transformer.forTraining(
-                    engine, weights, length.batch(), sequence, config.memory().recompute());
+                    engine, weights, length.batch(), sequence, config.memory().recompute(), factors::trains);
             transformer.trainFor(
                     config.regularisation().objective(),
                     config.regularisation().teacher() == null
@@ -182,6 +184,7 @@ public final class Trainer implements AutoCloseable {
                     engine,
                     transformer,
                     config.optimizer().rule(),
+                    factors,
                     config.optimizer().clip());
             Double ema = config.optimizer().ema();
             RegularisationOptions regularisation = config.regularisation();
@@ -262,6 +265,7 @@ public final class Trainer implements AutoCloseable {
     private List<String> requireSameRun(Path checkpoint, TrainerState now) {
         state.requireSameData(checkpoint, now);
         state.requireSameOptimizer(checkpoint, now);
+        state.requireSameFrozen(checkpoint, now);
         if (state.options == null) {
             listener.note(checkpoint + ": records no options, as an older version made it; changed ones go unnoticed");
         }

@@ -17,6 +17,7 @@ import dev.whirlwind.model.files.FolderLock;
 import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.model.files.WatchedDisk;
 import dev.whirlwind.model.safetensors.DType;
+import dev.whirlwind.model.safetensors.SafetensorsFile;
 import dev.whirlwind.training.checkpoints.Checkpoints;
 import dev.whirlwind.training.checkpoints.Manifest;
 import dev.whirlwind.training.checkpoints.RunFolder;
@@ -120,11 +121,49 @@ class ResumeTest {
     @ParameterizedTest
     @ValueSource(strings = {"lion", "muon", "adafactor"})
     void withEveryOptimizer(String optimizer) throws IOException {
-        Path model = model(DType.BF16);
         Path fisher = folder.resolve("fisher.safetensors");
-        TinyRun.fisher(model, fisher);
-        Map<String, Object> options =
-                Map.of("optimizer", optimizer, "ema", 0.9, "anchor", 0.1, "neftune", 5, "ewc", fisher.toString());
+        TinyRun.fisher(model(DType.BF16), fisher);
+        goesOn(Map.of("optimizer", optimizer, "ema", 0.9, "anchor", 0.1, "neftune", 5, "ewc", fisher.toString()));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"adamw", "muon"})
+    void withFrozenPartsAndRatesByName(String optimizer) throws IOException {
+        Path fisher = folder.resolve("fisher.safetensors");
+        TinyRun.fisher(model(DType.BF16), fisher);
+        goesOn(Map.of(
+                "optimizer",
+                optimizer,
+                "ewc",
+                fisher.toString(),
+                "freeze",
+                List.of("wpe", "h.0.attn"),
+                "lr_for",
+                List.of("wte=0.3"),
+                "layer_decay",
+                0.8));
+        try (SafetensorsFile saved = SafetensorsFile.open(
+                folder.resolve("whole/checkpoints/" + Checkpoints.name(3) + "/optimizer.safetensors"))) {
+            assertThat(saved.tensors().keySet())
+                    .contains("m.transformer.h.1.attn.c_attn.weight")
+                    .doesNotContain("m.transformer.wpe.weight", "m.transformer.h.0.attn.c_attn.weight");
+        }
+    }
+
+    @Test
+    void whatWasFrozenStaysSo() throws IOException {
+        Path model = model(DType.F32);
+        TrainConfig config = config(model, "run").with(Map.of("freeze", List.of("wpe")), "test");
+        TinyRun.train(config);
+        assertThatThrownBy(() -> TinyRun.train(config.with(Map.of("freeze", List.of()), "test")))
+                .isInstanceOf(UserException.class)
+                .hasMessageContainingAll("had freeze [\"wpe\"], and is now given []", "no moments")
+                .message()
+                .hasLineCount(1);
+    }
+
+    private void goesOn(Map<String, Object> options) throws IOException {
+        Path model = model(DType.BF16);
         TinyRun.train(config(model, "whole").with(options, "test"));
         Path whole = folder.resolve("whole");
         Path run = folder.resolve("run");
@@ -137,8 +176,10 @@ class ResumeTest {
         Files.copy(whole.resolve("before.json"), run.resolve("before.json"));
         TinyRun.train(config(folder.resolve("gone"), "run").with(options, "test"));
         assertSameEnd(run, whole);
-        for (Path file : Storage.list(whole.resolve("ema"))) {
-            assertThat(run.resolve("ema").resolve(file.getFileName())).hasSameBinaryContentAs(file);
+        if (options.containsKey("ema")) {
+            for (Path file : Storage.list(whole.resolve("ema"))) {
+                assertThat(run.resolve("ema").resolve(file.getFileName())).hasSameBinaryContentAs(file);
+            }
         }
     }
 

@@ -18,6 +18,7 @@ import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.optimizers.Optimizer;
+import dev.whirlwind.training.optimizers.RateFactors;
 import dev.whirlwind.training.optimizers.RateSweep;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -117,6 +118,7 @@ public final class LrFindCommand implements Callable<Integer> {
                     engine,
                     transformer,
                     TrainConfig.DEFAULTS.optimizer().rule(),
+                    RateFactors.NONE,
                     TrainConfig.DEFAULTS.optimizer().clip());
             train(transformer, optimizer, sequences, sweep);
         }

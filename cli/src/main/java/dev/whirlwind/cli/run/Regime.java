@@ -2,35 +2,45 @@ package dev.whirlwind.cli.run;
 
 import dev.whirlwind.cli.cost.ModelFlops;
 import dev.whirlwind.data.DatasetSummary;
+import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.training.config.LengthOptions;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.memory.AvailableMemory;
-import dev.whirlwind.training.memory.MemoryNeeds;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.function.Predicate;
 
 /**
  * What a run is about to do, told before its first step.
  *
  * @param texts by the option that names them: data, valid, replay
  * @param perEpoch training sequences in a pass over data, replayed ones included
+ * @param memory that the run needs, in bytes
  */
 record Regime(
         TrainConfig config,
         ModelConfig model,
         SequencedMap<String, DatasetSummary> texts,
         long perEpoch,
-        long totalSteps) {
+        long totalSteps,
+        long memory) {
 
     List<String> lines() {
         List<String> lines = new ArrayList<>();
         LengthOptions length = config.length();
         int sequence = length.sequenceLength(model.maxPositions());
-        lines.add("model of %,d parameters".formatted(new ParameterLayout(model).parameterCount()));
+        ParameterLayout layout = new ParameterLayout(model);
+        long trained = layout.checkpointTensors().stream()
+                .filter(tensor -> trains().test(tensor.name()))
+                .mapToLong(CheckpointTensor::size)
+                .sum();
+        long all = layout.parameterCount();
+        lines.add("model of %,d parameters%s"
+                .formatted(all, trained == all ? "" : ", of which %,d are trained".formatted(trained)));
         for (Map.Entry<String, DatasetSummary> text : texts.entrySet()) {
             DatasetSummary summary = text.getValue();
             lines.add("%s: %s%s".formatted(text.getKey(), words(summary.train()), heldOut(summary)));
@@ -48,21 +58,18 @@ record Regime(
                         sequences * sequence,
                         (double) sequences / perEpoch));
         lines.add("memory: about %.1f GB, and %.1f GB can be had"
-                .formatted(
-                        1e-9
-                                * MemoryNeeds.training(
-                                        model,
-                                        length.batch(),
-                                        sequence,
-                                        config.memory().recompute()),
-                        1e-9 * AvailableMemory.bytes()));
+                .formatted(1e-9 * memory, 1e-9 * AvailableMemory.bytes()));
         return lines;
     }
 
     /** What a token of a step costs. */
     double flopsPerToken() {
         int sequence = config.length().sequenceLength(model.maxPositions());
-        return ModelFlops.step(model, 1, sequence) / sequence;
+        return ModelFlops.step(model, 1, sequence, trains()) / sequence;
+    }
+
+    private Predicate<String> trains() {
+        return config.optimizer().factors(new ParameterLayout(model))::trains;
     }
 
     private static String words(DatasetSummary.Split split) {

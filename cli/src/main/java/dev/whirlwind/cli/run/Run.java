@@ -354,19 +354,20 @@ public final class Run implements AutoCloseable {
     }
 
     private void checkMemory(ModelConfig stored, Function<Map<String, Object>, String> words) {
+        MemoryCheck.now().require(memory(stored), words);
+    }
+
+    private MemoryCheck.Training memory(ModelConfig stored) {
         LengthOptions length = config.length();
         Double dropout = config.regularisation().dropout();
-        MemoryCheck.now()
-                .require(
-                        new MemoryCheck.Training(
-                                dropout == null ? stored : stored.withDropout(dropout.floatValue()),
-                                length.batch(),
-                                length.sequenceLength(model.maxPositions()),
-                                length.accumulation(),
-                                config.memory().recompute(),
-                                forSamples() + forTeacher(),
-                                config),
-                        words);
+        return new MemoryCheck.Training(
+                dropout == null ? stored : stored.withDropout(dropout.floatValue()),
+                length.batch(),
+                length.sequenceLength(model.maxPositions()),
+                length.accumulation(),
+                config.memory().recompute(),
+                forSamples() + forTeacher(),
+                config);
     }
 
     /** How a run that is under way is given other options, none of which changes what a step reads. */
@@ -516,7 +517,14 @@ public final class Run implements AutoCloseable {
                 if (resumed && trainer.step() == 0) {
                     progress.note("there is no checkpoint yet: beginning again, from " + data.model());
                 }
-                Regime regime = new Regime(config, model, texts(), trainer.sequencesPerEpoch(), trainer.totalSteps());
+                ModelConfig stored = trainer.weights().config();
+                Regime regime = new Regime(
+                        config,
+                        stored,
+                        texts(),
+                        trainer.sequencesPerEpoch(),
+                        trainer.totalSteps(),
+                        memory(stored).bytes());
                 regime.lines().forEach(progress::note);
                 progress.begin(
                         trainer.step(),

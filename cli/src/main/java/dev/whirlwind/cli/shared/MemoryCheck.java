@@ -65,6 +65,11 @@ public record MemoryCheck(long available) {
             this(model, batch, sequence, accumulation, recompute, more, TrainConfig.DEFAULTS);
         }
 
+        /** All that it needs. */
+        public long bytes() {
+            return bytes(batch, sequence, Boolean.TRUE.equals(recompute));
+        }
+
         private long bytes(int batch, int sequence, boolean recompute) {
             return more + MemoryNeeds.training(model, batch, sequence, recompute, options);
         }
@@ -86,7 +91,7 @@ public record MemoryCheck(long available) {
                         .mapToObj(length -> choice(t, 1, length, possible))
                         .flatMap(Optional::stream)
                         .findFirst());
-        require("training", t.bytes(t.batch(), t.sequence(), given), choices, words);
+        require("training", t.bytes(), choices, words);
     }
 
     /** The largest part of a step's sequences that fits, so that the step stays what it is. */

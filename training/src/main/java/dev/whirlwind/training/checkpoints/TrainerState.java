@@ -207,6 +207,21 @@ public final class TrainerState {
         }
     }
 
+    /**
+     * What was frozen has no moments.
+     *
+     * @throws UserException if this run had other parameters frozen
+     */
+    public void requireSameFrozen(Path checkpoint, TrainerState now) {
+        JsonNode then = options == null ? null : options.get("freeze");
+        JsonNode frozen = now.options.get("freeze");
+        if (then != null && !then.equals(frozen)) {
+            throw new UserException(checkpoint.resolve(NAME) + ": the run so far had freeze " + then
+                    + ", and is now given " + frozen + ", for which it has no moments; put freeze back, or start a new"
+                    + " run with --model " + checkpoint);
+        }
+    }
+
     /** The options that are no longer as they are recorded, in words. */
     public List<String> changes(TrainConfig config) {
         if (options == null) {

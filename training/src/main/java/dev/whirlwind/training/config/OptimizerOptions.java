@@ -2,11 +2,15 @@ package dev.whirlwind.training.config;
 
 import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.Lion;
+import dev.whirlwind.model.ParameterLayout;
+import dev.whirlwind.model.UserException;
 import dev.whirlwind.training.optimizers.AdafactorRule;
 import dev.whirlwind.training.optimizers.AdamWRule;
 import dev.whirlwind.training.optimizers.LionRule;
 import dev.whirlwind.training.optimizers.MuonRule;
+import dev.whirlwind.training.optimizers.RateFactors;
 import dev.whirlwind.training.optimizers.UpdateRule;
+import java.util.List;
 import java.util.Locale;
 
 /** How a gradient changes the weights, and when it must not. */
@@ -40,6 +44,26 @@ public record OptimizerOptions(
 
         @Option(value = "1", range = Range.CLIP, help = "Largest global norm of the gradient; 0 for no clipping.")
         double clip,
+
+        @Option(
+                label = "PATTERN=X",
+                help =
+                        "Factor of the learning rate of parameters by name, such as 'embed*=0.1'; may be given several times,"
+                                + " of which the last that fits a name counts.")
+        List<String> lrFor,
+
+        @Option(
+                label = "PATTERN",
+                help =
+                        "Parameters that are not trained, by name, such as 'layers.[0-3].*'; may be given several times.")
+        List<String> freeze,
+
+        @Option(
+                value = "1",
+                range = Range.SHARE,
+                help =
+                        "What each layer has of the next one's learning rate, such as 0.9; embeddings come before the first.")
+        double layerDecay,
 
         @Option(
                 range = Range.OPEN_FRACTION,
@@ -87,6 +111,15 @@ public record OptimizerOptions(
                 "on_nan",
                 onNan.name().toLowerCase(Locale.ROOT),
                 "stop or skip");
+    }
+
+    /**
+     * Of a model's parameters.
+     *
+     * @throws UserException if a pattern fits none of them, or nothing would be trained
+     */
+    public RateFactors factors(ParameterLayout layout) {
+        return RateFactors.of(layout, freeze, lrFor, layerDecay);
     }
 
     /** The optimizer with its settings. */

@@ -12,6 +12,7 @@ import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.optimizers.Anchor;
 import dev.whirlwind.training.optimizers.Fisher;
 import dev.whirlwind.training.optimizers.Optimizer;
+import dev.whirlwind.training.optimizers.RateFactors;
 import dev.whirlwind.training.optimizers.WeightAverage;
 import java.util.function.BiConsumer;
 
@@ -41,8 +42,10 @@ public final class MemoryNeeds {
     public static long training(ModelConfig config, int batch, int sequence, boolean recompute, TrainConfig options) {
         return loss(config, batch, sequence)
                 + tensors(config, (engine, weights) -> {
-                    Transformer transformer = Transformer.forTraining(engine, weights, batch, sequence, recompute);
-                    new Optimizer(engine, transformer, options.optimizer().rule(), 0);
+                    RateFactors factors = options.optimizer().factors(weights.layout());
+                    Transformer transformer =
+                            Transformer.forTraining(engine, weights, batch, sequence, recompute, factors::trains);
+                    new Optimizer(engine, transformer, options.optimizer().rule(), factors, 0);
                     boolean elastic = options.regularisation().ewc() != null;
                     if (options.regularisation().anchor() > 0 || elastic) {
                         Parameters importance = elastic ? new Parameters(engine, weights.layout(), "importance") : null;

@@ -5,14 +5,14 @@ import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Ops;
-import dev.whirlwind.model.ParameterLayout.Parameter;
-import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Tensor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * Adafactor (arXiv 1804.04235) as {@code transformers} has it with scale_parameter and relative_step off, that is with our
@@ -24,8 +24,7 @@ public final class AdafactorRule implements UpdateRule {
     private static final float CLIP_THRESHOLD = 1;
 
     private final Engine engine;
-    private final Parameters weights;
-    private final Parameters gradients;
+    private final ParameterLayout layout;
     private final float weightDecay;
     private final Tensor partials;
     private final List<Part> parts = new ArrayList<>();
@@ -36,86 +35,96 @@ public final class AdafactorRule implements UpdateRule {
      *
      * @param first where its moments start: for each layer those of the rows, then those of the columns; or a vector's
      */
-    private record Part(Parameter p, long first, Program update) {
+    private record Part(ParameterGroup group, long first, Program update) {
         boolean isMatrix() {
-            return p.decayed();
+            return group.decayed();
         }
 
         long moments() {
-            return isMatrix() ? (long) p.rows() + p.columns() : p.columns();
+            return isMatrix() ? (long) group.rows() + group.columns() : group.columns();
+        }
+
+        /** Where a layer's moments start. */
+        long place(int layer) {
+            return first + (layer - group.firstLayer()) * moments();
         }
     }
 
-    private AdafactorRule(Engine engine, Parameters weights, Parameters gradients, float weightDecay) {
-        this.engine = engine;
-        this.weights = weights;
-        this.gradients = gradients;
+    private AdafactorRule(ParameterGroups groups, float weightDecay) {
         this.weightDecay = weightDecay;
+        engine = groups.engine();
+        layout = groups.gradients().layout();
         partials = new Tensor(engine.allocate("adafactor.squares", Ops.PARTIALS), 0, 0);
         long length = 0;
-        for (Parameter p : weights.layout().parts()) {
-            long first = length;
-            Part part = new Part(p, first, ops -> update(ops, p, first));
+        for (ParameterGroup group : groups.parts()) {
+            int index = parts.size();
+            Part part = new Part(group, length, ops -> update(ops, parts.get(index)));
             parts.add(part);
-            length += p.layers() * part.moments();
+            length += group.factors().size() * part.moments();
         }
         moments = engine.allocate("adafactor.moments", length);
     }
 
     public static Kind of(float weightDecay) {
-        return (engine, weights, gradients) -> new AdafactorRule(engine, weights, gradients, weightDecay);
+        return groups -> new AdafactorRule(groups, weightDecay);
     }
 
     @Override
     public void update(Inputs inputs, long t) {
         inputs.secondMomentDecay = (float) (1 - Math.pow((double) t, DECAY_POWER));
         for (Part part : parts) {
-            for (int layer = 0; layer < part.p().layers(); layer++) {
-                engine.run(part.update(), inputs, layer);
-            }
+            part.group().forEachLayer(inputs, layer -> engine.run(part.update(), inputs, layer));
         }
     }
 
-    private void update(Ops ops, Parameter p, long first) {
-        Tensor direction = p.in(gradients.buffer());
-        if (p.decayed()) {
-            Tensor r = new Tensor(moments, first, p.perLayer() ? (long) p.rows() + p.columns() : 0);
-            Tensor c = r.skip(p.rows());
-            ops.factoredMoments(r, c, direction, p.rows(), p.columns());
-            ops.factoredDirection(direction, r, c, p.rows(), p.columns());
+    private void update(Ops ops, Part part) {
+        ParameterGroup group = part.group();
+        Tensor direction = group.gradients();
+        Tensor memory = new Tensor(moments, part.place(0), direction.stride() == 0 ? 0 : part.moments());
+        if (part.isMatrix()) {
+            Tensor c = memory.skip(group.rows());
+            ops.factoredMoments(memory, c, direction, group.rows(), group.columns());
+            ops.factoredDirection(direction, memory, c, group.rows(), group.columns());
         } else {
-            ops.unfactoredDirection(direction, new Tensor(moments, first, p.perLayer() ? p.columns() : 0), p.size());
+            ops.unfactoredDirection(direction, memory, group.length());
         }
-        ops.sumOfSquares(partials, direction, p.size());
-        float scale = (float) (1 / (Math.sqrt((double) p.size()) * CLIP_THRESHOLD));
-        ops.divideByNorm(direction, partials, p.size(), 1, scale);
-        ops.descend(p.in(weights.buffer()), direction, p.size(), 1, p.decayed() ? weightDecay : 0);
-        ops.zero(direction, p.size());
+        ops.sumOfSquares(partials, direction, group.length());
+        float scale = (float) (1 / (Math.sqrt((double) group.length()) * CLIP_THRESHOLD));
+        ops.divideByNorm(direction, partials, group.length(), 1, scale);
+        ops.descend(group.weights(), direction, group.length(), 1, part.isMatrix() ? weightDecay : 0);
+        ops.zero(direction, group.length());
     }
 
     @Override
     public List<State> state() {
-        Map<Long, String> names = weights.layout().checkpointTensors().stream()
+        Map<Long, String> names = layout.checkpointTensors().stream()
                 .collect(Collectors.toMap(CheckpointTensor::offset, CheckpointTensor::name));
         List<CheckpointTensor> rows = new ArrayList<>();
         List<CheckpointTensor> columns = new ArrayList<>();
         List<CheckpointTensor> vectors = new ArrayList<>();
         for (Part part : parts) {
-            Parameter p = part.p();
-            for (int layer = 0; layer < p.layers(); layer++) {
-                String name = names.get(p.offset() + layer * p.stride());
-                long at = part.first() + layer * part.moments();
+            ParameterGroup group = part.group();
+            for (int i = 0; i < group.factors().size(); i++) {
+                int layer = group.firstLayer() + i;
+                String name = names.get(group.gradients().offset(layer));
+                if (name == null) {
+                    continue;
+                }
+                long at = part.place(layer);
+                List<Long> width = List.of((long) group.columns());
                 if (part.isMatrix()) {
-                    rows.add(new CheckpointTensor(name, List.of((long) p.rows()), at, false));
-                    columns.add(new CheckpointTensor(name, List.of((long) p.columns()), at + p.rows(), false));
+                    rows.add(new CheckpointTensor(name, List.of((long) group.rows()), at, false));
+                    columns.add(new CheckpointTensor(name, width, at + group.rows(), false));
                 } else {
-                    vectors.add(new CheckpointTensor(name, List.of((long) p.columns()), at, false));
+                    vectors.add(new CheckpointTensor(name, width, at, false));
                 }
             }
         }
-        return List.of(
-                new State("r.", engine, moments, rows),
-                new State("c.", engine, moments, columns),
-                new State("v.", engine, moments, vectors));
+        return Stream.of(
+                        new State("r.", engine, moments, rows),
+                        new State("c.", engine, moments, columns),
+                        new State("v.", engine, moments, vectors))
+                .filter(state -> !state.tensors().isEmpty())
+                .toList();
     }
 }

@@ -6,36 +6,34 @@ import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
-import dev.whirlwind.model.Program;
+import dev.whirlwind.training.optimizers.ParameterGroups.UpdateOfGroups;
 import java.util.List;
 
 /** AdamW (arXiv 1711.05101); weight decay acts on the parameters with two or more dimensions only. */
 public final class AdamWRule implements UpdateRule {
     private final Engine engine;
-    private final Parameters weights;
-    private final Parameters gradients;
     private final Parameters m;
     private final Parameters v;
     private final AdamW settings;
-    private final Program update = this::update;
+    private final UpdateOfGroups update;
 
-    private AdamWRule(Engine engine, Parameters weights, Parameters gradients, AdamW settings) {
-        this.engine = engine;
-        this.weights = weights;
-        this.gradients = gradients;
+    private AdamWRule(ParameterGroups groups, AdamW settings) {
         this.settings = settings;
-        m = new Parameters(engine, weights.layout(), "adamw.m");
-        v = new Parameters(engine, weights.layout(), "adamw.v");
+        engine = groups.engine();
+        ParameterLayout layout = groups.gradients().layout();
+        m = new Parameters(engine, layout, "adamw.m");
+        v = new Parameters(engine, layout, "adamw.v");
+        update = groups.update(_ -> true, this::update);
     }
 
     public static Kind of(AdamW settings) {
-        return (engine, weights, gradients) -> new AdamWRule(engine, weights, gradients, settings);
+        return groups -> new AdamWRule(groups, settings);
     }
 
     @Override
     public void update(Inputs inputs, long t) {
         correctBiases(inputs, settings, t);
-        engine.run(update, inputs, 0);
+        update.run(inputs);
     }
 
     static void correctBiases(Inputs inputs, AdamW settings, long t) {
@@ -43,21 +41,20 @@ public final class AdamWRule implements UpdateRule {
         inputs.biasCorrection2 = (float) (1 - Math.pow(settings.beta2(), (double) t));
     }
 
-    static AdamW withoutDecay(AdamW settings) {
-        return new AdamW(settings.beta1(), settings.beta2(), settings.eps(), 0);
+    /** As they are for this group. */
+    static AdamW of(AdamW settings, ParameterGroup group) {
+        return new AdamW(
+                settings.beta1(), settings.beta2(), settings.eps(), group.decayed() ? settings.weightDecay() : 0);
     }
 
-    private void update(Ops ops) {
-        ParameterLayout layout = weights.layout();
-        long decayed = layout.decayedLength();
-        ops.adamw(weights.all(), gradients.all(), m.all(), v.all(), decayed, settings);
+    private void update(Ops ops, ParameterGroup group) {
         ops.adamw(
-                weights.all().skip(decayed),
-                gradients.all().skip(decayed),
-                m.all().skip(decayed),
-                v.all().skip(decayed),
-                layout.length() - decayed,
-                withoutDecay(settings));
+                group.weights(),
+                group.gradients(),
+                group.in(m.buffer()),
+                group.in(v.buffer()),
+                group.length(),
+                of(settings, group));
     }
 
     @Override

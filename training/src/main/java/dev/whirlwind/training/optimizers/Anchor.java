@@ -5,6 +5,7 @@ import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Transformer;
+import dev.whirlwind.training.optimizers.ParameterGroups.UpdateOfGroups;
 
 /**
  * The weights that the run began with, and what pulls towards them.
@@ -21,7 +22,7 @@ public final class Anchor implements Follower {
     private final Inputs inputs;
     private final Parameters start;
     private final Program begin;
-    private final Program pull;
+    private final UpdateOfGroups pull;
     private final Program follow;
 
     /**
@@ -40,8 +41,16 @@ public final class Anchor implements Follower {
         begin = ops -> ops.combine(start.all(), weights.all(), weights.all(), length, 1, 0);
         pull = importance == null
                 ? null
-                : ops ->
-                        ops.pull(gradients.all(), importance.all(), weights.all(), start.all(), length, (float) weight);
+                : new ParameterGroups(engine, weights, gradients, RateFactors.NONE)
+                        .update(
+                                _ -> true,
+                                (ops, group) -> ops.pull(
+                                        group.gradients(),
+                                        group.likeWeights(importance.buffer()),
+                                        group.weights(),
+                                        group.likeWeights(start.buffer()),
+                                        group.length(),
+                                        (float) weight));
         follow = strength == 0
                 ? null
                 : ops -> ops.descend(weights.all(), start.all(), length, (float) -strength, (float) strength);
@@ -55,7 +64,7 @@ public final class Anchor implements Follower {
     @Override
     public void pull() {
         if (pull != null) {
-            engine.run(pull, inputs, 0);
+            pull.run(inputs);
         }
     }
 

@@ -4,9 +4,8 @@ import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Lion;
 import dev.whirlwind.model.Ops;
-import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
-import dev.whirlwind.model.Program;
+import dev.whirlwind.training.optimizers.ParameterGroups.UpdateOfGroups;
 import java.util.List;
 
 /**
@@ -15,39 +14,34 @@ import java.util.List;
  */
 public final class LionRule implements UpdateRule {
     private final Engine engine;
-    private final Parameters weights;
-    private final Parameters gradients;
     private final Parameters m;
     private final Lion settings;
-    private final Program update = this::update;
+    private final UpdateOfGroups update;
 
-    private LionRule(Engine engine, Parameters weights, Parameters gradients, Lion settings) {
-        this.engine = engine;
-        this.weights = weights;
-        this.gradients = gradients;
+    private LionRule(ParameterGroups groups, Lion settings) {
         this.settings = settings;
-        m = new Parameters(engine, weights.layout(), "lion.m");
+        engine = groups.engine();
+        m = new Parameters(engine, groups.gradients().layout(), "lion.m");
+        update = groups.update(_ -> true, this::update);
     }
 
     public static Kind of(Lion settings) {
-        return (engine, weights, gradients) -> new LionRule(engine, weights, gradients, settings);
+        return groups -> new LionRule(groups, settings);
     }
 
     @Override
     public void update(Inputs inputs, long t) {
-        engine.run(update, inputs, 0);
+        update.run(inputs);
     }
 
-    private void update(Ops ops) {
-        ParameterLayout layout = weights.layout();
-        long decayed = layout.decayedLength();
-        ops.lion(weights.all(), gradients.all(), m.all(), decayed, settings);
+    private void update(Ops ops, ParameterGroup group) {
+        float decay = group.decayed() ? settings.weightDecay() : 0;
         ops.lion(
-                weights.all().skip(decayed),
-                gradients.all().skip(decayed),
-                m.all().skip(decayed),
-                layout.length() - decayed,
-                new Lion(settings.beta1(), settings.beta2(), 0));
+                group.weights(),
+                group.gradients(),
+                group.in(m.buffer()),
+                group.length(),
+                new Lion(settings.beta1(), settings.beta2(), decay));
     }
 
     @Override

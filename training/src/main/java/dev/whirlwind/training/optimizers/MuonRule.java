@@ -11,6 +11,7 @@ import dev.whirlwind.model.ParameterLayout.Parameter;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Tensor;
+import dev.whirlwind.training.optimizers.ParameterGroups.UpdateOfGroups;
 import java.util.List;
 
 /**
@@ -25,8 +26,6 @@ public final class MuonRule implements UpdateRule {
     private static final float LEAST_NORM = 1e-7f;
 
     private final Engine engine;
-    private final Parameters weights;
-    private final Parameters gradients;
     private final float momentum;
     private final AdamW others;
     private final List<Matrix> matrices;
@@ -41,70 +40,73 @@ public final class MuonRule implements UpdateRule {
     private final long end;
     private final Tensor partials;
     private final Tensor scratch;
-    private final Program update = this::update;
+    private final UpdateOfGroups update;
 
     /** A kind of matrix that every layer has, and the parts of its update. */
     private final class Matrix {
-        final Parameter p;
+        final ParameterGroup group;
         final Program begin = this::begin;
         final Program step = this::step;
         final Program finish = this::finish;
 
-        Matrix(Parameter p) {
-            this.p = p;
+        Matrix(ParameterGroup group) {
+            this.group = group;
         }
 
         void update(Inputs inputs) {
-            for (int layer = 0; layer < p.layers(); layer++) {
+            group.forEachLayer(inputs, layer -> {
                 engine.run(begin, inputs, layer);
                 for (int i = 0; i < STEPS; i++) {
                     engine.run(step, inputs, layer);
                 }
                 engine.run(finish, inputs, layer);
-            }
-        }
-
-        private Tensor direction() {
-            return p.in(gradients.buffer());
+            });
         }
 
         private void begin(Ops ops) {
-            ops.momentum(direction(), p.in(m.buffer()), p.size(), momentum);
-            ops.sumOfSquares(partials, direction(), p.size());
-            ops.divideByNorm(direction(), partials, p.size(), LEAST_NORM, 1);
+            ops.momentum(group.gradients(), group.in(m.buffer()), group.length(), momentum);
+            ops.sumOfSquares(partials, group.gradients(), group.length());
+            ops.divideByNorm(group.gradients(), partials, group.length(), LEAST_NORM, 1);
         }
 
         private void step(Ops ops) {
-            ops.newtonSchulz(direction(), scratch, p.rows(), p.columns());
+            ops.newtonSchulz(group.gradients(), scratch, group.rows(), group.columns());
         }
 
         private void finish(Ops ops) {
-            float factor = (float) (0.2 * Math.sqrt(Math.max(p.rows(), p.columns())));
-            ops.descend(p.in(weights.buffer()), direction(), p.size(), factor, others.weightDecay());
-            ops.zero(direction(), p.size());
+            float factor = (float) (0.2 * Math.sqrt(Math.max(group.rows(), group.columns())));
+            ops.descend(group.weights(), group.gradients(), group.length(), factor, others.weightDecay());
+            ops.zero(group.gradients(), group.length());
         }
     }
 
-    private MuonRule(Engine engine, Parameters weights, Parameters gradients, float momentum, AdamW others) {
-        this.engine = engine;
-        this.weights = weights;
-        this.gradients = gradients;
+    private MuonRule(ParameterGroups groups, float momentum, AdamW others) {
         this.momentum = momentum;
         this.others = others;
-        ParameterLayout layout = weights.layout();
-        List<Parameter> parts =
-                layout.parts().stream().filter(p -> p.decayed() && p.perLayer()).toList();
-        matrices = parts.stream().map(Matrix::new).toList();
-        first = parts.getFirst().offset();
+        engine = groups.engine();
+        ParameterLayout layout = groups.gradients().layout();
+        List<Parameter> ofLayers = layout.parameters().stream()
+                .filter(p -> p.decayed() && p.perLayer())
+                .toList();
         end = layout.decayedLength();
+        first = ofLayers.isEmpty() ? end : ofLayers.getFirst().offset();
+        matrices = groups.parts().stream()
+                .filter(MuonRule::isMatrix)
+                .map(Matrix::new)
+                .toList();
         m = new Parameters(engine, layout, "muon.m");
         v = engine.allocate("muon.v", layout.length() - (end - first));
         partials = new Tensor(engine.allocate("muon.squares", Ops.PARTIALS), 0, 0);
-        long largest = parts.stream()
-                .mapToLong(p -> Ops.newtonSchulzScratch(p.rows(), p.columns()))
+        long largest = matrices.stream()
+                .mapToLong(matrix -> Ops.newtonSchulzScratch(matrix.group.rows(), matrix.group.columns()))
                 .max()
-                .orElseThrow();
+                .orElse(1);
         scratch = new Tensor(engine.allocate("muon.scratch", largest), 0, 0);
+        update = groups.update(group -> !isMatrix(group), this::update);
+    }
+
+    private static boolean isMatrix(ParameterGroup group) {
+        return group.decayed() && group.weights().stride() > 0;
     }
 
     /**
@@ -113,34 +115,31 @@ public final class MuonRule implements UpdateRule {
      * @param others for what it does not act on; its weight decay is that of all
      */
     public static Kind of(float momentum, AdamW others) {
-        return (engine, weights, gradients) -> new MuonRule(engine, weights, gradients, momentum, others);
+        return groups -> new MuonRule(groups, momentum, others);
     }
 
     @Override
     public void update(Inputs inputs, long t) {
         AdamWRule.correctBiases(inputs, others, t);
-        engine.run(update, inputs, 0);
+        update.run(inputs);
         matrices.forEach(matrix -> matrix.update(inputs));
     }
 
-    private void update(Ops ops) {
-        adamw(ops, 0, 0, first, others);
-        adamw(ops, end, first, weights.layout().length() - end, AdamWRule.withoutDecay(others));
-    }
-
-    private void adamw(Ops ops, long from, long inV, long length, AdamW settings) {
+    private void update(Ops ops, ParameterGroup group) {
+        Tensor gradients = group.gradients();
+        long inV = gradients.offset() < first ? gradients.offset() : gradients.offset() - (end - first);
         ops.adamw(
-                weights.all().skip(from),
-                gradients.all().skip(from),
-                m.all().skip(from),
-                new Tensor(v, inV, 0),
-                length,
-                settings);
+                group.weights(),
+                gradients,
+                group.in(m.buffer()),
+                new Tensor(v, inV, gradients.stride()),
+                group.length(),
+                AdamWRule.of(others, group));
     }
 
     @Override
     public List<State> state() {
-        List<CheckpointTensor> inV = weights.layout().checkpointTensors().stream()
+        List<CheckpointTensor> inV = m.layout().checkpointTensors().stream()
                 .filter(tensor -> tensor.offset() < first || tensor.offset() >= end)
                 .map(tensor -> tensor.offset() < first ? tensor : tensor.at(tensor.offset() - (end - first)))
                 .toList();

@@ -11,6 +11,8 @@ import dev.whirlwind.model.Transformer;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /** Turns gradients into updates of the weights: clipping by global norm, then a rule. */
 public final class Optimizer {
@@ -21,29 +23,46 @@ public final class Optimizer {
     private final UpdateRule rule;
     private final double clip;
     private final Program squares = this::squares;
+
+    /** Sets to zero what was computed for frozen parts of fused matrices. */
+    private final List<Forget> forgotten;
+
     private long updates;
+
+    private record Forget(Program zero, int layer) {}
 
     /**
      * Allocates what the rule remembers.
      *
+     * @param factors of the learning rate
      * @param clip largest global L2 norm of the gradient; 0 for no clipping
      */
-    public Optimizer(Engine engine, Transformer transformer, UpdateRule.Kind kind, double clip) {
+    public Optimizer(Engine engine, Transformer transformer, UpdateRule.Kind kind, RateFactors factors, double clip) {
         this.engine = engine;
         this.clip = clip;
         gradients = transformer.gradients();
         inputs = transformer.inputs();
-        rule = kind.on(engine, transformer.weights(), gradients);
+        ParameterGroups groups = new ParameterGroups(engine, transformer.weights(), gradients, factors);
+        rule = kind.on(groups);
+        forgotten = groups.parts().stream().flatMap(Optimizer::forgotten).toList();
         partials = new Tensor(engine.allocate("gradient.squares", Ops.PARTIALS), 0, 0);
     }
 
     /** AdamW. */
     public Optimizer(Engine engine, Transformer transformer, AdamW settings, double clip) {
-        this(engine, transformer, AdamWRule.of(settings), clip);
+        this(engine, transformer, AdamWRule.of(settings), RateFactors.NONE, clip);
+    }
+
+    private static Stream<Forget> forgotten(ParameterGroup part) {
+        Program zero = ops -> ops.zero(part.gradients(), part.length());
+        return IntStream.range(0, part.factors().size())
+                .filter(i -> part.factors().get(i) == 0)
+                .mapToObj(i -> new Forget(zero, part.firstLayer() + i));
     }
 
     /** The global L2 norm of the gradient. */
     public double gradientNorm() {
+        forgotten.forEach(part -> engine.run(part.zero(), inputs, part.layer()));
         engine.run(squares, inputs, 0);
         MemorySegment sums = engine.host(partials, Ops.PARTIALS);
         double total = 0;

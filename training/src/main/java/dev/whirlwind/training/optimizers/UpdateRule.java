@@ -1,8 +1,6 @@
 package dev.whirlwind.training.optimizers;
 
-import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Inputs;
-import dev.whirlwind.model.Parameters;
 import java.util.List;
 
 /** A formula by which gradients change the weights, and what it remembers from step to step. */
@@ -11,7 +9,7 @@ public interface UpdateRule {
     @FunctionalInterface
     interface Kind {
         /** Allocates what is remembered, as zeros. */
-        UpdateRule on(Engine engine, Parameters weights, Parameters gradients);
+        UpdateRule on(ParameterGroups groups);
     }
 
     /**

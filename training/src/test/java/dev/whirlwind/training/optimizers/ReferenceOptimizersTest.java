@@ -63,7 +63,7 @@ class ReferenceOptimizersTest {
             Transformer transformer = Transformer.forTraining(engine, weights, 1, 8, false);
             TrainConfig options = TrainConfig.of(Map.of("optimizer", method), "test");
             Optimizer optimizer =
-                    new Optimizer(engine, transformer, options.optimizer().rule(), 1);
+                    new Optimizer(engine, transformer, options.optimizer().rule(), RateFactors.NONE, 1);
             for (int t = 1; t <= UPDATES; t++) {
                 fill(transformer.gradients(), t);
                 optimizer.update(0.01 * (1 + t % 3), optimizer.gradientNorm());

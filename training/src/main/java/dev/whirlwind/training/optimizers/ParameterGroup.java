@@ -1,0 +1,105 @@
+package dev.whirlwind.training.optimizers;
+
+import dev.whirlwind.model.Buffer;
+import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.Tensor;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.IntConsumer;
+
+/**
+ * Parameters that are updated alike: a place in the arena of weights, and one in those of gradients and moments.
+ *
+ * @param rows of a matrix; 1 for a vector
+ * @param decayed whether weight decay acts on them
+ * @param firstLayer the layer of the first factor
+ * @param factors what the learning rate is multiplied by in each layer; 0 where they are frozen
+ */
+record ParameterGroup(
+        Tensor weights,
+        Tensor gradients,
+        int rows,
+        long length,
+        boolean decayed,
+        int firstLayer,
+        List<Double> factors) {
+
+    /** Slices start at whole cache lines. */
+    private static final int ALIGNMENT = 16;
+
+    int columns() {
+        return Math.toIntExact(length / rows);
+    }
+
+    /** Their place in another arena that is laid out as gradients are. */
+    Tensor in(Buffer arena) {
+        return new Tensor(arena, gradients.offset(), gradients.stride());
+    }
+
+    /** The same in an arena that is laid out as weights are. */
+    Tensor likeWeights(Buffer arena) {
+        return new Tensor(arena, weights.offset(), weights.stride());
+    }
+
+    /** Does something for each layer that is trained, at its learning rate. */
+    void forEachLayer(Inputs inputs, IntConsumer update) {
+        float rate = inputs.learningRate;
+        for (int i = 0; i < factors.size(); i++) {
+            if (factors.get(i) != 0) {
+                inputs.learningRate = (float) (rate * factors.get(i));
+                update.accept(firstLayer + i);
+            }
+        }
+        inputs.learningRate = rate;
+    }
+
+    /** Fewer and larger groups of the same parameters: what lies side by side with the same factors is one. */
+    static List<ParameterGroup> merged(List<ParameterGroup> parts) {
+        return joined(joined(parts).stream().map(ParameterGroup::flat).toList());
+    }
+
+    private static List<ParameterGroup> joined(List<ParameterGroup> parts) {
+        List<ParameterGroup> joined = new ArrayList<>();
+        for (ParameterGroup part : parts) {
+            if (!joined.isEmpty() && joined.getLast().adjoins(part)) {
+                joined.add(joined.removeLast().with(part));
+            } else {
+                joined.add(part);
+            }
+        }
+        return joined;
+    }
+
+    private boolean adjoins(ParameterGroup next) {
+        long gap = next.weights.offset() - weights.offset() - length;
+        return gap >= 0
+                && gap < ALIGNMENT
+                && gap == next.gradients.offset() - gradients.offset() - length
+                && decayed == next.decayed
+                && weights.stride() == next.weights.stride()
+                && firstLayer == next.firstLayer
+                && factors.equals(next.factors);
+    }
+
+    private ParameterGroup with(ParameterGroup next) {
+        long both = next.weights.offset() + next.length - weights.offset();
+        return new ParameterGroup(weights, gradients, 1, both, decayed, firstLayer, factors);
+    }
+
+    /** As one range of all layers, where they are whole slices of one factor. */
+    private ParameterGroup flat() {
+        long stride = weights.stride();
+        boolean uniform = factors.stream().distinct().count() == 1;
+        if (stride == 0 || stride - length >= ALIGNMENT || !uniform) {
+            return this;
+        }
+        return new ParameterGroup(
+                weights.at(firstLayer),
+                gradients.at(firstLayer),
+                1,
+                stride * factors.size(),
+                decayed,
+                0,
+                factors.subList(0, 1));
+    }
+}
