@@ -16,6 +16,7 @@ import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.Sampler;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.training.config.Range;
 import dev.whirlwind.training.memory.MemoryNeeds;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -91,9 +92,7 @@ final class GenerateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (maxTokens < 1) {
-            throw new UsageException("--max-tokens is " + maxTokens + "; it must be 1 or more");
-        }
+        Range.ONE_OR_MORE.check("--max-tokens", maxTokens);
         PrintWriter out = spec.commandLine().getOut();
         Sampler sampler = new Sampler(temperature, topK, topP, seed);
         ModelConfig config = ModelConfig.read(model);

@@ -23,6 +23,7 @@ import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.model.files.WholeFile;
 import dev.whirlwind.model.safetensors.DType;
+import dev.whirlwind.training.config.Range;
 import dev.whirlwind.training.evaluation.Evaluation;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -144,9 +145,9 @@ final class MergeCommand implements Callable<Integer> {
         if (dtype != null && !dtype.convertible()) {
             throw new UsageException("--dtype " + dtype + " cannot hold weights; choose F32, BF16, F16 or F64");
         }
-        if (batch < 1 || maxWindows < 0 || sequence < 0 || sequence == 1) {
-            throw new UsageException("--batch must be 1 or more, --max-windows 0 or more, --sequence 0 or at least 2");
-        }
+        Range.ONE_OR_MORE.check("--batch", batch);
+        Range.NOT_NEGATIVE.check("--max-windows", maxWindows);
+        Range.SEQUENCE.check("--sequence", sequence);
         for (Double x : sweep.isEmpty() ? List.of(weight) : sweep) {
             if (!(x >= 0 && x <= 1)) {
                 throw new UsageException("a weight is " + x + "; it must be from 0, the base, to 1, the tuned model");

@@ -11,6 +11,7 @@ import dev.whirlwind.data.sources.Corpus;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.UsageException;
+import dev.whirlwind.training.config.Range;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -79,9 +80,7 @@ public final class PrepareCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (!(heldOut >= 0 && heldOut < 1)) {
-            throw new UsageException("--held-out is " + heldOut + "; it must be a fraction from 0 to below 1");
-        }
+        Range.FRACTION.check("--held-out", heldOut);
         // A folder with a tokenizer only will do; where there is a model as well, both must fit.
         Tokenizer tokenizer = Files.exists(model.resolve("config.json"))
                 ? Models.tokenizer(

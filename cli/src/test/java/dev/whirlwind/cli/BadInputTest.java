@@ -302,6 +302,21 @@ class BadInputTest {
         }
     }
 
+    /** All told before anything is created. */
+    @Test
+    void optionsThatContradictEachOther() {
+        train("--engine", "cpu", "--precision", "bf16").isWrongUsage("--precision bf16", "tornado engine");
+        train("--held-out", 0, "--patience", 3).isWrongUsage("patience is 3", "--eval NAME=PATH");
+        train("--extend", run).isWrongUsage("extend", "leave model out");
+        train("--optim", "sgd").isWrongUsage("optimizer is \"sgd\"; it must be adamw, lion, muon or adafactor");
+        train("--gradient-checkpointing", "maybe").isWrongUsage("recompute is \"maybe\"; it must be true or false");
+        assertThat(run).doesNotExist();
+        Cli.run("eval", "--model", model, "--data", texts, "--batch", 0)
+                .isWrongUsage("--batch is 0; it must be 1 or more");
+        Cli.run("eval", "--model", model, "--data", texts, "--sequence", 1)
+                .isWrongUsage("--sequence is 1; it must be 2 or more");
+    }
+
     @Test
     void suggestionsAreSensibleOrAbsent() {
         Cli.run("trian").isWrongUsage("did you mean train?");

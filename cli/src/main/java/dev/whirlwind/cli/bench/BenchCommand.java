@@ -20,6 +20,7 @@ import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.tornado.TornadoEngine;
+import dev.whirlwind.training.config.Range;
 import dev.whirlwind.training.memory.MemoryNeeds;
 import dev.whirlwind.training.memory.ProcessMemory;
 import dev.whirlwind.training.optimizers.Optimizer;
@@ -170,10 +171,9 @@ public final class BenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (batch < 1 || sequence < 1 || steps < 1 || steps > MOST_STEPS) {
-            throw new UsageException(
-                    "--batch, --sequence and --steps must be 1 or more, --steps at most " + MOST_STEPS);
-        }
+        Range.ONE_OR_MORE.check("--batch", batch);
+        Range.ONE_OR_MORE.check("--sequence", sequence);
+        Range.require(steps >= 1 && steps <= MOST_STEPS, "--steps", steps, "from 1 to " + MOST_STEPS);
         if (products != null) {
             products();
             return 0;
@@ -358,9 +358,7 @@ public final class BenchCommand implements Callable<Integer> {
 
     private void products() {
         for (int size : products) {
-            if (size < 1 || size > MOST_PRODUCT) {
-                throw new UsageException("--products is " + size + "; it must be from 1 to " + MOST_PRODUCT);
-            }
+            Range.require(size >= 1 && size <= MOST_PRODUCT, "--products", size, "from 1 to " + MOST_PRODUCT);
         }
         Products.Result result;
         try (Engine engine = engines.open()) {

@@ -26,6 +26,7 @@ import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.training.config.Range;
 import dev.whirlwind.training.evaluation.Change;
 import dev.whirlwind.training.evaluation.Comparison;
 import dev.whirlwind.training.evaluation.Contamination;
@@ -246,16 +247,13 @@ public final class EvalCommand implements Callable<Integer> {
         if (batches != null) {
             maxWindows = (int) Math.min(Integer.MAX_VALUE, 8L * batches);
         }
-        if (batch < 1 || maxWindows < 0 || sequence < 0 || sequence == 1 || passages < 1) {
-            throw new UsageException(
-                    "--batch and --passages must be 1 or more, --max-windows 0 or more, --sequence 0 or at"
-                            + " least 2");
-        }
-        if (stride != null && (stride < 1 || maxWindows > 0)) {
-            throw new UsageException(
-                    stride < 1
-                            ? "--stride is " + stride + "; it must be 1 or more"
-                            : "--stride reads a whole text; leave --max-windows out");
+        Range.ONE_OR_MORE.check("--batch", batch);
+        Range.NOT_NEGATIVE.check("--max-windows", maxWindows);
+        Range.SEQUENCE.check("--sequence", sequence);
+        Range.ONE_OR_MORE.check("--passages", passages);
+        Range.ONE_OR_MORE.check("--stride", stride);
+        if (stride != null && maxWindows > 0) {
+            throw new UsageException("--stride reads a whole text; leave --max-windows out");
         }
     }
 

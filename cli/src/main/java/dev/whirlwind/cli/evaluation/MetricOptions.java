@@ -1,6 +1,7 @@
 package dev.whirlwind.cli.evaluation;
 
 import dev.whirlwind.model.UsageException;
+import dev.whirlwind.training.config.Range;
 import dev.whirlwind.training.config.Suggestion;
 import dev.whirlwind.training.scoring.Bleu;
 import dev.whirlwind.training.scoring.BleuTokenizer;
@@ -91,10 +92,10 @@ final class MetricOptions {
 
     /** The metrics of these names; exit code 2 for others. */
     List<TextMetric> metrics(List<String> names) {
-        if (maxNgramOrder < 1 || chrfCharOrder < 1 || chrfWordOrder < 0 || chrfBeta < 1) {
-            throw new UsageException(
-                    "--max-ngram-order, --chrf-char-order and --chrf-beta must be 1 or more, --chrf-word-order 0 or more");
-        }
+        Range.ONE_OR_MORE.check("--max-ngram-order", maxNgramOrder);
+        Range.ONE_OR_MORE.check("--chrf-char-order", chrfCharOrder);
+        Range.NOT_NEGATIVE.check("--chrf-word-order", chrfWordOrder);
+        Range.ONE_OR_MORE.check("--chrf-beta", chrfBeta);
         Bleu.Smoothing smoothing = choice("--smooth-method", smoothMethod, Arrays.asList(Bleu.Smoothing.values()));
         boolean valued = smoothing == Bleu.Smoothing.FLOOR || smoothing == Bleu.Smoothing.ADD_K;
         if (smoothValue != null && !(valued && smoothValue > 0 && smoothValue < Double.POSITIVE_INFINITY)) {

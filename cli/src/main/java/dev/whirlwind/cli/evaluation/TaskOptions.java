@@ -1,6 +1,7 @@
 package dev.whirlwind.cli.evaluation;
 
 import dev.whirlwind.model.UsageException;
+import dev.whirlwind.training.config.Range;
 import dev.whirlwind.training.config.Suggestion;
 import dev.whirlwind.training.tasks.Kind;
 import dev.whirlwind.training.tasks.Preset;
@@ -112,9 +113,9 @@ final class TaskOptions {
 
     /** Reads the tasks. */
     List<Task> read(Consumer<String> notes) {
-        if (shots < 0 || limit < 0 || maxTokens < 1) {
-            throw new UsageException("--shots and --limit must be 0 or more, --max-tokens 1 or more");
-        }
+        Range.NOT_NEGATIVE.check("--shots", shots);
+        Range.NOT_NEGATIVE.check("--limit", limit);
+        Range.ONE_OR_MORE.check("--max-tokens", maxTokens);
         if (shots > 0 && fewShot == null) {
             throw new UsageException("--shots " + shots + " needs --few-shot FILE, which holds the examples");
         }

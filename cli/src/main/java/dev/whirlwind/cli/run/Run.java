@@ -258,7 +258,7 @@ public final class Run implements AutoCloseable {
     private void check() {
         EngineOptions engine = config.engine();
         Engines.require(engine.engine());
-        Engines.requireUse(engine.engine(), engine.device());
+        Engines.requireUse(engine.engine(), engine.device(), engine.precision());
         ModelConfig stored = HuggingFace.check(Path.of(data.model()), model);
         int sequence = config.length().sequenceLength(model.maxPositions());
         if (sequence > model.longestText()) {
@@ -282,6 +282,10 @@ public final class Run implements AutoCloseable {
     }
 
     private void checkJudging() {
+        if (config.evaluation().patience() > 0 && evaluated().isEmpty()) {
+            throw new UsageException("patience is " + config.evaluation().patience()
+                    + ", but no text is held out that could get no better; give some by --eval NAME=PATH");
+        }
         String judging = config.evaluation().bestBy();
         if (judging != null && !evaluated().contains(judging)) {
             throw new UsageException("best_by is " + judging + ", but "

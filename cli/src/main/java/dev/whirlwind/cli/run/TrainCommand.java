@@ -69,6 +69,10 @@ public final class TrainCommand implements Callable<Integer> {
             names.addAll(given.keySet());
             options = options.with(file, String.valueOf(config)).with(given, "command line");
             if (options.data().extend() != null) {
+                if (options.data().model() != null) {
+                    throw new UsageException("extend goes on with the model that "
+                            + options.data().extend() + " had on its plateau; leave model out");
+                }
                 options = Extension.of(Path.of(options.data().extend()))
                         .with(file, String.valueOf(config))
                         .with(given, "command line");

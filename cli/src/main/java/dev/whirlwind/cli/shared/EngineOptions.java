@@ -41,7 +41,7 @@ public final class EngineOptions {
     private boolean announced;
 
     public Engine open() {
-        Engines.requireUse(engine, device);
+        Engines.requireUse(engine, device, precision);
         return Engines.open(engine, device, threads, precision);
     }
 

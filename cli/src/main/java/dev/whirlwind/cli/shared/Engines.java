@@ -54,10 +54,9 @@ public final class Engines {
     /** A GPU that works, else the CPU, with vectors if this Java has them. */
     private static Engine automatic(String device, int threads, Precision precision) {
         Optional<DeviceInfo> gpu = gpu(device);
-        if (gpu.isPresent()) {
-            return tornado(gpu.get(), precision);
-        }
-        return hasVectors() ? cpu(threads, precision) : new LoopsEngine(precision);
+        return gpu.isPresent()
+                ? tornado(gpu.get(), precision)
+                : open(hasVectors() ? "cpu" : "loops", null, threads, precision);
     }
 
     private static Engine tornado(DeviceInfo device, Precision precision) {
@@ -76,10 +75,7 @@ public final class Engines {
     }
 
     private static Engine cpu(int threads, Precision precision) {
-        if (precision.isHalf()) {
-            throw new UsageException("--precision " + precision.name().toLowerCase(Locale.ROOT)
-                    + " is for the tornado engine; the cpu engine, which was chosen, computes with fp32");
-        }
+        requireUse("cpu", null, precision);
         if (!hasVectors()) {
             throw new UserException("the cpu engine needs Java's Vector API; start with ./whirlwind, or java with"
                     + " --add-modules jdk.incubator.vector, or take --engine loops, which is slow");
@@ -91,8 +87,13 @@ public final class Engines {
         return ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
     }
 
-    /** Throws if a device is named for an engine that has none. */
-    public static void requireUse(String name, String device) {
+    /** Throws if a device is named for an engine that has none, or a precision that it does not compute with. */
+    public static void requireUse(String name, String device, Precision precision) {
+        boolean cpu = name.equals("cpu") || (name.equals(AUTO) && hasVectors() && gpu(device).isEmpty());
+        if (precision.isHalf() && cpu) {
+            throw new UsageException("--precision " + precision.name().toLowerCase(Locale.ROOT)
+                    + " is for the tornado engine; the cpu engine, which was chosen, computes with fp32");
+        }
         if (device != null && (name.equals("cpu") || name.equals("loops"))) {
             throw new UsageException("--device " + device + " names a device of the tornado engine, but the engine is "
                     + name + "; leave --device out, or take --engine tornado");
@@ -123,10 +124,7 @@ public final class Engines {
 
     /** The number that {@code threads} means: 0 is one per core. */
     static int threads(int threads) {
-        if (threads < 0 || threads > Range.MOST_THREADS) {
-            throw new UsageException(
-                    "--threads is " + threads + "; it must be from 0 (one per core) to " + Range.MOST_THREADS);
-        }
+        Range.THREADS.check("--threads", threads);
         return threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
     }
 

@@ -106,7 +106,7 @@ class ConfigFileTest {
         assertThatThrownBy(() -> read("lr: 1\nschedule:\n  lr: 2\n")).hasMessageContaining("gives lr twice");
         assertThatThrownBy(() -> read("data:\n  dat: texts\n")).hasMessageContaining("did you mean \"data\"?");
         assertThatThrownBy(() -> read("schedules: {lr: 1}")).hasMessageContaining("no option \"schedules\"");
-        assertThatThrownBy(() -> read("lr: {of: 1}")).hasMessageContaining("lr cannot be");
+        assertThatThrownBy(() -> read("lr: {of: 1}")).hasMessageContaining("lr is {\"of\":1}; it must be a number");
     }
 
     @Test

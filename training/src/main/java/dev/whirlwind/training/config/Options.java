@@ -102,10 +102,7 @@ public final class Options {
         Object read(Object given) {
             Object value = MAPPER.valueToTree(given).isNull() ? absent() : convert(given);
             if (value == null && !declared.value().isEmpty()) {
-                if (type().isEnum()) {
-                    throw new UserException(name() + " is null; it must be " + choices());
-                }
-                throw cannotBe(null, null);
+                throw wrong(null, null);
             }
             declared.range().check(name(), value);
             return value;
@@ -118,13 +115,28 @@ public final class Options {
                         one ? List.of(given) : given,
                         MAPPER.getTypeFactory().constructType(component.getGenericType()));
             } catch (JacksonException e) {
-                throw cannotBe(given, e);
+                throw wrong(given, e);
             }
         }
 
-        private UserException cannotBe(Object given, Exception e) {
+        private UserException wrong(Object given, Exception e) {
             return new UserException(
-                    name() + " cannot be " + Reason.cited(MAPPER.valueToTree(given)) + "; see the user guide", e);
+                    name() + " is " + Reason.cited(MAPPER.valueToTree(given)) + "; it must be " + kind(), e);
+        }
+
+        /** What values are, in words. */
+        private String kind() {
+            if (type().isEnum()) {
+                return choices();
+            }
+            return switch (type().getSimpleName()) {
+                case "boolean" -> "true or false";
+                case "int", "Integer" -> "a whole number below 2^31";
+                case "long", "Long" -> "a whole number";
+                case "double", "Double" -> "a number";
+                case "List" -> "a text, or a list of texts";
+                default -> "a text";
+            };
         }
 
         /** The names of an enum's values, in words. */

@@ -1,7 +1,7 @@
 package dev.whirlwind.training.config;
 
 import dev.whirlwind.model.Reason;
-import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.UsageException;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
@@ -49,9 +49,10 @@ public enum Range {
     /**
      * Checks a value.
      *
-     * @throws UserException if it lies outside
+     * @param option how it was given
+     * @throws UsageException if it lies outside
      */
-    void check(String option, Object value) {
+    public void check(String option, Object value) {
         if (value instanceof Number number) {
             require(allows.test(number.doubleValue()), option, value, words);
         } else if (this == PATH && value instanceof List<?> paths) {
@@ -68,16 +69,16 @@ public enum Range {
         try {
             Path _ = Path.of(path);
         } catch (InvalidPathException e) {
-            throw new UserException(
+            throw new UsageException(
                     option + " is \"" + Reason.cited(path) + "\", which no file can be called (" + e.getReason() + ")",
                     e);
         }
     }
 
     /** Throws unless an option's value holds, which may depend on others. */
-    static void require(boolean holds, String option, Object value, String words) {
+    public static void require(boolean holds, String option, Object value, String words) {
         if (!holds) {
-            throw new UserException(option + " is " + Reason.cited(value) + "; it must be " + words);
+            throw new UsageException(option + " is " + Reason.cited(value) + "; it must be " + words);
         }
     }
 }

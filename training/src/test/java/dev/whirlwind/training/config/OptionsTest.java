@@ -168,9 +168,9 @@ class OptionsTest {
                 .isInstanceOf(UserException.class)
                 .hasMessageContaining("are the same option; keep one of them");
         assertThatThrownBy(() -> of(Map.of("learning_rat", 1e-5))).hasMessageContaining("did you mean \"lr\"?");
-        assertThatThrownBy(() -> of(Map.of("learning_rate", "fast"))).hasMessageContaining("lr cannot be \"fast\"");
+        assertThatThrownBy(() -> of(Map.of("learning_rate", "fast"))).hasMessageContaining("lr is \"fast\"; it must be a number");
         assertThatThrownBy(() -> of(Map.of("lr_scheduler_type", "polynomial")))
-                .hasMessageContaining("schedule cannot be \"polynomial\"");
+                .hasMessageContaining("schedule is \"polynomial\"; it must be cosine, ");
     }
 
     private static TrainConfig of(Map<String, ?> options) {

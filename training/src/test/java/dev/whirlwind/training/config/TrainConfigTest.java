@@ -54,12 +54,12 @@ class TrainConfigTest {
     @CsvSource({
         "lrr, 1, 'run.yaml: there is no option \"lrr\"; did you mean \"lr\"?'",
         "saveEvery, 1, did you mean \"save_every\"?",
-        "lr, fast, run.yaml: lr cannot be \"fast\"",
-        "batch, 1.5, run.yaml: batch cannot be",
+        "lr, fast, run.yaml: lr is \"fast\"; it must be a number",
+        "batch, 1.5, run.yaml: batch is \"1.5\"; it must be a whole number below 2^31",
         "batch, 0, run.yaml: batch is 0",
-        "batch, , run.yaml: batch cannot be null",
+        "batch, , run.yaml: batch is null; it must be a whole number",
         "beta2, 1, run.yaml: beta2 is 1.0",
-        "schedule, triangle, run.yaml: schedule cannot be \"triangle\"",
+        "schedule, triangle, run.yaml: schedule is \"triangle\"",
         "on_nan, warn, run.yaml: on_nan is warn",
         "save_dtype, I32, run.yaml: save_dtype is I32",
         "min_lr, 1, run.yaml: min_lr is 1.0",
@@ -258,7 +258,7 @@ class TrainConfigTest {
                 .isZero();
         assertThatThrownBy(() -> TrainConfig.of(Map.of("eval_batches", "many"), "test"))
                 .isInstanceOf(UserException.class)
-                .hasMessageContaining("eval_windows cannot be");
+                .hasMessageContaining("eval_windows is ");
         assertThatThrownBy(() -> TrainConfig.of(Map.of("eval_batches", Integer.MAX_VALUE), "test"))
                 .isInstanceOf(UserException.class);
     }
