@@ -10,7 +10,6 @@ import dev.whirlwind.data.Preparation.OnBadText;
 import dev.whirlwind.data.sources.Corpus;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.ModelConfig;
-import dev.whirlwind.model.UsageException;
 import dev.whirlwind.training.config.Range;
 import java.io.PrintWriter;
 import java.nio.file.Files;

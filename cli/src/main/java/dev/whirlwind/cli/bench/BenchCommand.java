@@ -18,7 +18,6 @@ import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
-import dev.whirlwind.model.UsageException;
 import dev.whirlwind.tornado.TornadoEngine;
 import dev.whirlwind.training.config.Range;
 import dev.whirlwind.training.memory.MemoryNeeds;

@@ -19,6 +19,7 @@ import java.util.zip.CRC32C;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.StreamReadFeature;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.NullNode;
 import tools.jackson.dataformat.yaml.YAMLMapper;
 import tools.jackson.dataformat.yaml.YAMLParser;
 
@@ -62,7 +63,10 @@ final class ConfigFile {
         tree.properties().forEach(property -> {
             String name = property.getKey().replace('-', '_');
             JsonNode value = property.getValue();
-            if (Options.sectionNames().contains(name) && value.isObject()) {
+            boolean section = Options.sectionNames().contains(name);
+            if (section
+                    && (value.isObject()
+                            || (value.isNull() && Options.find(name).isEmpty()))) {
                 value.properties().forEach(inner -> {
                     String option = inner.getKey().replace('-', '_');
                     requireSection(file, option, name);
@@ -76,18 +80,22 @@ final class ConfigFile {
     }
 
     private static void add(Path file, Map<String, Object> options, String name, JsonNode value) {
-        if (options.put(name, value) != null) {
+        // YAML's other word for null, which its JSON schema has not.
+        boolean none = value.isString() && value.stringValue().equals("~");
+        if (options.put(name, none ? NullNode.instance : value) != null) {
             throw new UserException(file + ": gives " + name + " twice; keep one of them");
         }
     }
 
     /** An option under the heading of another section may be a slip of indentation. */
     private static void requireSection(Path file, String name, String section) {
-        Options.Entry option = Options.all().get(name);
-        if (option != null && !option.section().equals(section)) {
-            throw new UserException(file + ": " + name + " stands under " + section + ", but belongs to "
-                    + option.section() + "; move it there, or write it without a section");
-        }
+        Options.find(name)
+                .map(Options.Entry::section)
+                .filter(own -> !own.equals(section))
+                .ifPresent(own -> {
+                    throw new UserException(file + ": " + name + " stands under " + section + ", but belongs to " + own
+                            + "; move it there, or write it without a section");
+                });
     }
 
     /** Jackson reads them as texts, so that {@code out: *name} would be the folder "name". */

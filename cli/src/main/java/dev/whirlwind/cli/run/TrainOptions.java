@@ -86,7 +86,7 @@ public final class TrainOptions {
         Map<String, Object> given = new LinkedHashMap<>();
         for (OptionSpec option : parsed.matchedOptions()) {
             String name = option.longestName().replace("--", "").replace('-', '_');
-            if (TrainConfig.isOption(name)) {
+            if (Options.find(name).isPresent()) {
                 given.put(name, option.getValue());
             }
         }

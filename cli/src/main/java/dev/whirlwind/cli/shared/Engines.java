@@ -89,7 +89,8 @@ public final class Engines {
 
     /** Throws if a device is named for an engine that has none, or a precision that it does not compute with. */
     public static void requireUse(String name, String device, Precision precision) {
-        boolean cpu = name.equals("cpu") || (name.equals(AUTO) && hasVectors() && gpu(device).isEmpty());
+        boolean cpu = name.equals("cpu")
+                || (name.equals(AUTO) && hasVectors() && gpu(device).isEmpty());
         if (precision.isHalf() && cpu) {
             throw new UsageException("--precision " + precision.name().toLowerCase(Locale.ROOT)
                     + " is for the tornado engine; the cpu engine, which was chosen, computes with fp32");

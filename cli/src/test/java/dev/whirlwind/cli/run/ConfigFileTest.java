@@ -103,6 +103,9 @@ class ConfigFileTest {
         assertThatThrownBy(() -> read("data:\n  lr: 1\n"))
                 .isInstanceOf(UserException.class)
                 .hasMessageContaining("options.yaml: lr stands under data, but belongs to schedule");
+        assertThatThrownBy(() -> read("data:\n  max_steps: 1\n"))
+                .hasMessageContaining("max_steps stands under data, but belongs to length");
+        assertThat(read("length:\nsaving: {}\nteacher: ~\nmin_lr: null\n")).isEqualTo(TrainConfig.DEFAULTS);
         assertThatThrownBy(() -> read("lr: 1\nschedule:\n  lr: 2\n")).hasMessageContaining("gives lr twice");
         assertThatThrownBy(() -> read("data:\n  dat: texts\n")).hasMessageContaining("did you mean \"data\"?");
         assertThatThrownBy(() -> read("schedules: {lr: 1}")).hasMessageContaining("no option \"schedules\"");

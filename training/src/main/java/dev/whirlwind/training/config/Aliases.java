@@ -53,7 +53,13 @@ public final class Aliases {
                     default -> value;
                 });
         alias("warmup_steps", "warmup");
-        alias("warmup_ratio", "warmup");
+        alias("warmup_ratio", "warmup", "below 1", value -> {
+            number(value, ratio -> {
+                Range.require(ratio < 1, "warmup_ratio", ratio, "below 1; give warmup_steps the number of steps");
+                return ratio;
+            });
+            return value;
+        });
         alias("optim", "optimizer", "`adamw_torch` and its kin are adamw, `lion_32bit` lion", value -> switch (text(
                 value)) {
             case "adamw_torch", "adamw_torch_fused", "adamw_hf" -> "adamw";

@@ -9,6 +9,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -156,6 +157,11 @@ public final class Options {
     /** By name, in the order of their declaration. */
     public static SequencedMap<String, Entry> all() {
         return ENTRIES;
+    }
+
+    /** The option that goes by a name, ours or one of {@link Aliases}. */
+    public static Optional<Entry> find(String name) {
+        return Optional.ofNullable(ENTRIES.get(Aliases.option(name)));
     }
 
     /** Names of the sections, in the order of their declaration. */

@@ -64,15 +64,12 @@ public record TrainConfig(
     }
 
     private static Options.Entry known(String name) {
-        Options.Entry option = Options.all().get(Aliases.option(name));
-        if (option == null) {
-            throw new UserException("there is no option \"" + Reason.cited(name) + "\"; "
-                    + Aliases.answer(name)
-                            .or(() -> Suggestion.of(name, Options.all().keySet())
-                                    .map(meant -> "did you mean \"" + meant + "\"?"))
-                            .orElse("whirlwind train --help lists them"));
-        }
-        return option;
+        return Options.find(name)
+                .orElseThrow(() -> new UserException("there is no option \"" + Reason.cited(name) + "\"; "
+                        + Aliases.answer(name)
+                                .or(() -> Suggestion.of(name, Options.all().keySet())
+                                        .map(meant -> "did you mean \"" + meant + "\"?"))
+                                .orElse("whirlwind train --help lists them")));
     }
 
     /**
@@ -83,11 +80,6 @@ public record TrainConfig(
         SequencedMap<String, Object> lasting = new LinkedHashMap<>(toMap());
         lasting.keySet().removeIf(name -> Options.all().get(name).isFree());
         return lasting;
-    }
-
-    /** Whether there is an option that goes by that name. */
-    public static boolean isOption(String name) {
-        return Options.all().containsKey(Aliases.option(name));
     }
 
     /** All options by name, in the order of their declaration. */

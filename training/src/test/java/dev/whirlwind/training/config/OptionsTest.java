@@ -168,7 +168,10 @@ class OptionsTest {
                 .isInstanceOf(UserException.class)
                 .hasMessageContaining("are the same option; keep one of them");
         assertThatThrownBy(() -> of(Map.of("learning_rat", 1e-5))).hasMessageContaining("did you mean \"lr\"?");
-        assertThatThrownBy(() -> of(Map.of("learning_rate", "fast"))).hasMessageContaining("lr is \"fast\"; it must be a number");
+        assertThatThrownBy(() -> of(Map.of("warmup_ratio", "1.0")))
+                .hasMessageContaining("warmup_ratio is 1.0; it must be below 1");
+        assertThatThrownBy(() -> of(Map.of("learning_rate", "fast")))
+                .hasMessageContaining("lr is \"fast\"; it must be a number");
         assertThatThrownBy(() -> of(Map.of("lr_scheduler_type", "polynomial")))
                 .hasMessageContaining("schedule is \"polynomial\"; it must be cosine, ");
     }

@@ -182,9 +182,9 @@ class TrainConfigTest {
             none.put(option, null);
             assertThat(TrainConfig.of(none, "test")).isEqualTo(TrainConfig.DEFAULTS);
         }
-        assertThat(TrainConfig.isOption("eval_batches")).isTrue();
-        assertThat(TrainConfig.isOption("eval_windows")).isTrue();
-        assertThat(TrainConfig.isOption("windows")).isFalse();
+        assertThat(Options.find("eval_batches")).isPresent();
+        assertThat(Options.find("eval_windows")).isPresent();
+        assertThat(Options.find("windows")).isEmpty();
     }
 
     @Test
