@@ -111,6 +111,28 @@ class TasksTest {
     }
 
     @Test
+    void aLastWindowOfOneTokenSaysNothing() {
+        String text = "the cat sat on a mat and saw a dog";
+        assertThat(strided(text.substring(0, 33))).isEqualTo(strided(text.substring(0, 32)));
+    }
+
+    private double strided(String text) {
+        Path file = Cli.write(temp.resolve("text.txt"), text);
+        JsonNode result = eval("--data", file, "--sequence", 16, "--stride", 16, "--json")
+                .succeeds()
+                .json()
+                .get("results")
+                .get(0);
+        return result.get("perplexity").doubleValue();
+    }
+
+    @Test
+    void predictionsThatCannotBeWrittenAreToldFirst() {
+        eval("--task", "arc=" + folder.resolve("arc.jsonl"), "--engine", "cpu", "--predictions", temp.resolve("no/file.jsonl"))
+                .fails("no/file.jsonl", "cannot be written", "--predictions");
+    }
+
+    @Test
     void otherNamesOfFieldsTemplatesAndPlainText() {
         Path rows = Cli.write(temp.resolve("rows.jsonl"), """
                 [{"q": {"text": "the cat"}, "options": ["sat", "ran"], "right": "1"},

@@ -212,12 +212,10 @@ public final class EvalCommand implements Callable<Integer> {
         notes.forEach(err::println);
         List<Contaminated> contaminated = contaminated(texts, questions);
         List<Measured> measured = new ArrayList<>();
-        Predictions written = predictions == null ? null : new Predictions();
-        for (Prepared model : prepared) {
-            measured.add(measure(model, texts, written));
-        }
-        if (written != null) {
-            written.save(predictions);
+        try (Predictions written = predictions == null ? null : new Predictions(predictions)) {
+            for (Prepared model : prepared) {
+                measured.add(measure(model, texts, written));
+            }
         }
         EvalReport report = report(texts, questions, measured, contaminated);
         if (output.isJson()) {

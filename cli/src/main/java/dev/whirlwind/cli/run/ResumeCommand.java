@@ -57,7 +57,8 @@ public final class ResumeCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         PrintWriter err = spec.commandLine().getErr();
-        try (Run opened = Run.open(run, changes(), change, err)) {
+        try (RequestSignals _ = RequestSignals.deaf(err);
+                Run opened = Run.open(run, changes(), change, err)) {
             return opened.train(spec.commandLine(), output.isJson());
         }
     }

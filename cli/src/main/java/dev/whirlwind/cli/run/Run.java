@@ -9,7 +9,6 @@ import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.NamedText;
 import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.cli.terminal.Interruption;
-import dev.whirlwind.cli.terminal.SignalReaction;
 import dev.whirlwind.data.DatasetSummary;
 import dev.whirlwind.data.MixedSequences;
 import dev.whirlwind.data.Preparation.OnBadText;
@@ -25,7 +24,6 @@ import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.FolderLock;
-import dev.whirlwind.training.Request;
 import dev.whirlwind.training.Teachers;
 import dev.whirlwind.training.Trainer;
 import dev.whirlwind.training.checkpoints.RunFolder;
@@ -513,8 +511,7 @@ public final class Run implements AutoCloseable {
                     Engine engine =
                             Engines.open(chosen.engine(), chosen.device(), chosen.threads(), chosen.precision());
                     Trainer trainer = new Trainer(engine, held, config, corpus(), watchers);
-                    SignalReaction _ = new SignalReaction("USR1", () -> trainer.ask(Request.CHECKPOINT));
-                    SignalReaction _ = new SignalReaction("USR2", () -> trainer.ask(Request.EVALUATION))) {
+                    RequestSignals _ = new RequestSignals(trainer::ask)) {
                 if (chosen.engine().equals(Engines.AUTO)) {
                     progress.say(Engines.choice(engine));
                 }

@@ -5,6 +5,7 @@ import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.training.config.Aliases;
 import dev.whirlwind.training.config.TrainConfig;
+import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.LinkedHashSet;
 import java.util.Map;
@@ -54,7 +55,9 @@ public final class TrainCommand implements Callable<Integer> {
         require(!options.data().data().isEmpty(), "data");
         require(options.data().out() != null, "out");
         tellAliases(names);
-        try (Run run = Run.create(options, "train", spec.commandLine().getErr())) {
+        PrintWriter err = spec.commandLine().getErr();
+        try (RequestSignals _ = RequestSignals.deaf(err);
+                Run run = Run.create(options, "train", err)) {
             return run.train(spec.commandLine(), output.isJson());
         }
     }

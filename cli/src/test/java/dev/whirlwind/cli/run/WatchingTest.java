@@ -170,6 +170,10 @@ class WatchingTest {
         Process process = Child.start(
                 Child.program(List.of(), train(run, 1_000_000, "--eval-every", 0, "--keep", 0)),
                 temp.resolve("err.txt"));
+        // Soon after, texts are prepared: nothing is asked for, and nothing ends.
+        assertThat(Child.awaits(process, run.resolve("config.yaml"), "")).isTrue();
+        Child.signal(process, "USR1");
+        Child.signal(process, "USR2");
         assertThat(Child.awaits(process, metrics, "\"event\":\"step\"")).isTrue();
         Child.signal(process, "USR1");
         assertThat(Child.awaits(process, metrics, "\"path\":\"checkpoints/step-"))

@@ -160,8 +160,11 @@ public record Evaluation(String data, long tokens, List<Part> windows, List<Part
         double weights = 0;
         for (int i = 0; i < windows.size(); i++) {
             int weight = text.targets(i) - 1;
-            sum += windows.get(i).nll() / windows.get(i).predicted() * weight;
-            weights += weight;
+            // A last window of one token predicts nothing, and has no mean.
+            if (weight > 0) {
+                sum += windows.get(i).nll() / windows.get(i).predicted() * weight;
+                weights += weight;
+            }
         }
         return sum / weights;
     }
