@@ -21,6 +21,7 @@ import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Optional;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -74,6 +75,8 @@ public final class Main implements Runnable {
     /** The program. */
     public static void main(String[] args) {
         Terminal.takeBackStandardError();
+        // Figures are written as English has them, as all else is: 1,234.5 everywhere, and no 1.234,5.
+        Locale.setDefault(Locale.ROOT);
         // Text is UTF-8 whatever the locale says: models are trained on UTF-8.
         PrintWriter out = utf8(System.out);
         PrintWriter err = utf8(System.err);

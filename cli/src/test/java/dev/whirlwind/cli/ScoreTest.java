@@ -3,7 +3,9 @@ package dev.whirlwind.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
@@ -83,6 +85,25 @@ class ScoreTest {
                         .succeeds()
                         .out())
                 .contains("metric", "f1", "1.0000", "norm:squad-1.1");
+    }
+
+    @Test
+    void figuresAreEnglishInEveryLocale() throws IOException, InterruptedException {
+        Path texts = file("h.txt", "x\n");
+        Path out = temp.resolve("out.txt");
+        Process process = Child.start(
+                Child.program(
+                        List.of("-Duser.language=de", "-Duser.country=DE"),
+                        "score",
+                        "--hypotheses",
+                        texts,
+                        "--references",
+                        texts,
+                        "--metric",
+                        "f1"),
+                out);
+        assertThat(process.waitFor()).isZero();
+        assertThat(out).content().contains("1.0000");
     }
 
     @Test

@@ -128,7 +128,13 @@ class TasksTest {
 
     @Test
     void predictionsThatCannotBeWrittenAreToldFirst() {
-        eval("--task", "arc=" + folder.resolve("arc.jsonl"), "--engine", "cpu", "--predictions", temp.resolve("no/file.jsonl"))
+        eval(
+                        "--task",
+                        "arc=" + folder.resolve("arc.jsonl"),
+                        "--engine",
+                        "cpu",
+                        "--predictions",
+                        temp.resolve("no/file.jsonl"))
                 .fails("no/file.jsonl", "cannot be written", "--predictions");
     }
 

@@ -18,7 +18,8 @@ final class RequestSignals implements AutoCloseable {
 
     /** Before and after training. */
     static RequestSignals deaf(PrintWriter err) {
-        return new RequestSignals(request -> err.println("no step is trained now: " + request.file() + " is not heard"));
+        return new RequestSignals(
+                request -> err.println("no step is trained now: " + request.file() + " is not heard"));
     }
 
     @Override

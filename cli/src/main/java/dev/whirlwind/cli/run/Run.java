@@ -9,6 +9,7 @@ import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.NamedText;
 import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.cli.terminal.Interruption;
+import dev.whirlwind.cli.terminal.Shell;
 import dev.whirlwind.data.DatasetSummary;
 import dev.whirlwind.data.MixedSequences;
 import dev.whirlwind.data.Preparation.OnBadText;
@@ -559,8 +560,9 @@ public final class Run implements AutoCloseable {
                                         + goOn());
             } else {
                 new Closing(metrics(), config.evaluation().bestBy()).lines().forEach(progress::say);
-                progress.say("next: whirlwind generate --model " + folder.resolve("final") + " --prompt \"...\"");
-                progress.say("next: whirlwind eval --before " + data.model() + " --after " + folder.resolve("final")
+                String last = Shell.word(folder.resolve("final"));
+                progress.say("next: whirlwind generate --model " + last + " --prompt \"...\"");
+                progress.say("next: whirlwind eval --before " + Shell.word(data.model()) + " --after " + last
                         + " --data TEXT");
             }
             return outcome;
@@ -603,7 +605,7 @@ public final class Run implements AutoCloseable {
     }
 
     private String goOn() {
-        return "whirlwind resume " + folder;
+        return "whirlwind resume " + Shell.word(folder);
     }
 
     @Override

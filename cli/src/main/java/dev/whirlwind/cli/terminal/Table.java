@@ -25,7 +25,9 @@ public final class Table {
             widths[c] =
                     rows.stream().mapToInt(row -> row[column].length()).max().orElse(0);
             figures[c] = rows.size() > 1
-                    && rows.stream().skip(1).allMatch(row -> row[column].matches("[-+]?\\d[\\d.,e+-]*( %)?|-|"));
+                    && rows.stream()
+                            .skip(1)
+                            .allMatch(row -> row[column].matches("[-+]?(\\d[\\d.,e+-]*( %)?|Infinity)|NaN|-|"));
         }
         for (String[] row : rows) {
             StringBuilder line = new StringBuilder();
