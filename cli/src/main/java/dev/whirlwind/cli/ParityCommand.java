@@ -79,10 +79,15 @@ final class ParityCommand implements Callable<Integer> {
                     "%.1e".formatted(r.trajectory().maxLossError()),
                     "%.1e".formatted(r.trajectory().maxGradNormRelativeError()),
                     "%.1e".formatted(r.finalParameters().maxAbsError()),
-                    "%.1e"
-                            .formatted(Math.abs(
-                                    r.perplexity().actual() / r.perplexity().expected() - 1)),
-                    r.greedy().agreeing() + "/" + r.greedy().tokens(),
+                    r.perplexity() == null
+                            ? "-"
+                            : "%.1e"
+                                    .formatted(Math.abs(r.perplexity().actual()
+                                                    / r.perplexity().expected()
+                                            - 1)),
+                    r.greedy() == null
+                            ? "-"
+                            : r.greedy().agreeing() + "/" + r.greedy().tokens(),
                     r.finalReloaded() == null
                             ? "-"
                             : "%.1e".formatted(r.finalReloaded().relativeError()));

@@ -34,6 +34,8 @@ final class CpuOps implements Ops {
     private final LionStep lion;
     private final Directions directions;
     private final Factored factored;
+    private final ColumnOps columns;
+    private final RowScales rowScales;
 
     private Inputs inputs;
     private int layer;
@@ -58,6 +60,8 @@ final class CpuOps implements Ops {
         lion = new LionStep(workers);
         directions = new Directions(workers);
         factored = new Factored(workers, sums);
+        columns = new ColumnOps(workers, sums);
+        rowScales = new RowScales(workers);
     }
 
     /** What the operations that follow are about. */
@@ -370,6 +374,65 @@ final class CpuOps implements Ops {
     @Override
     public void dropout(Tensor out, Tensor x, int rows, int width, Dropout dropout) {
         elementwise.dropout(at(out, rows, width), at(x, rows, width), (long) rows * width, dropout, inputs, layer);
+    }
+
+    private long at(Columns x, int rows, int width) {
+        return at(x.matrix().skip(x.first()), (long) (rows - 1) * x.rowWidth() + width);
+    }
+
+    @Override
+    public void addColumns(Columns out, Columns x, int rows, int width, float factor) {
+        columns.run(at(out, rows, width), out.rowWidth(), at(x, rows, width), x.rowWidth(), rows, width, factor, true);
+    }
+
+    @Override
+    public void copyColumns(Columns out, Columns x, int rows, int width, float factor) {
+        columns.run(at(out, rows, width), out.rowWidth(), at(x, rows, width), x.rowWidth(), rows, width, factor, false);
+    }
+
+    @Override
+    public void rowScales(
+            Tensor out,
+            Tensor magnitudes,
+            Tensor weight,
+            Tensor b,
+            Tensor wa,
+            Tensor baa,
+            int rows,
+            int in,
+            int rank,
+            float scale) {
+        rowScales.run(
+                at(out, rows),
+                at(magnitudes, rows),
+                at(weight, rows, in),
+                at(b, rows, rank),
+                at(wa, rows, rank),
+                at(baa, rows, rank),
+                rows,
+                in,
+                rank,
+                scale);
+    }
+
+    @Override
+    public void scaleColumns(Columns out, Tensor scales, Tensor bias, int rows, int width) {
+        columns.scale(at(out, rows, width), out.rowWidth(), at(scales, width), atOrNone(bias, width), rows, width);
+    }
+
+    @Override
+    public void addColumnProducts(
+            Tensor sums, Columns a, Columns b, Tensor scales, Tensor magnitudes, int rows, int width) {
+        columns.addProducts(
+                at(sums, width),
+                at(a, rows, width),
+                a.rowWidth(),
+                at(b, rows, width),
+                b.rowWidth(),
+                at(scales, width),
+                at(magnitudes, width),
+                rows,
+                width);
     }
 
     @Override

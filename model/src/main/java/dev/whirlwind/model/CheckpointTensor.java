@@ -12,6 +12,13 @@ import java.util.List;
  * @param transposed whether the file holds [in, out], as GPT-2's Conv1D does, where the arena holds [out, in]
  */
 public record CheckpointTensor(String name, List<Long> shape, long offset, boolean transposed) {
+    /** What PEFT puts before the names of all that an adapter's file holds. */
+    public static final String ADAPTER = "base_model.model.";
+
+    /** Whether it is an adapter's own, and none of the model. */
+    public boolean isOfAdapter() {
+        return name.startsWith(ADAPTER);
+    }
 
     /** Number of floats. */
     public long size() {

@@ -9,13 +9,13 @@ import tools.jackson.databind.node.ObjectNode;
  * Checked access to the fields of a config.json, or of an object in it; {@code source} names it in errors. Null means
  * left out, as it does to {@code transformers}.
  */
-record ConfigFields(ObjectNode json, String source) {
+public record ConfigFields(ObjectNode json, String source) {
 
-    boolean has(String key) {
+    public boolean has(String key) {
         return json.hasNonNull(key);
     }
 
-    UserException error(String key, String is) {
+    public UserException error(String key, String is) {
         return new UserException(source + ": \"" + key + "\" " + is);
     }
 
@@ -24,7 +24,7 @@ record ConfigFields(ObjectNode json, String source) {
     }
 
     /** A positive whole number that must be there. */
-    int size(String key) {
+    public int size(String key) {
         if (!has(key)) {
             throw error(key, "is missing");
         }
@@ -35,12 +35,12 @@ record ConfigFields(ObjectNode json, String source) {
         return node.intValue();
     }
 
-    int size(String key, int byDefault) {
+    public int size(String key, int byDefault) {
         return has(key) ? size(key) : byDefault;
     }
 
     /** A finite number above 0 that must be there. */
-    double positive(String key) {
+    public double positive(String key) {
         if (!has(key)) {
             throw error(key, "is missing");
         }
@@ -52,12 +52,12 @@ record ConfigFields(ObjectNode json, String source) {
         return value;
     }
 
-    double positive(String key, double byDefault) {
+    public double positive(String key, double byDefault) {
         return has(key) ? positive(key) : byDefault;
     }
 
     /** Numbers above 0, so many. */
-    List<Double> positives(String key, int count) {
+    public List<Double> positives(String key, int count) {
         JsonNode node = json.path(key);
         List<Double> values = new ArrayList<>();
         node.forEach(value -> values.add(value.doubleValue(Double.NaN)));
@@ -68,7 +68,7 @@ record ConfigFields(ObjectNode json, String source) {
     }
 
     /** A number of 0 or more. */
-    float number(String key, double byDefault) {
+    public float number(String key, double byDefault) {
         if (!has(key)) {
             return (float) byDefault;
         }
@@ -81,7 +81,7 @@ record ConfigFields(ObjectNode json, String source) {
     }
 
     /** A probability below 1. */
-    float rate(String key, double byDefault) {
+    public float rate(String key, double byDefault) {
         float rate = number(key, byDefault);
         if (rate >= 1) {
             throw error(key, "is " + rate + ", not below 1");
@@ -89,7 +89,7 @@ record ConfigFields(ObjectNode json, String source) {
         return rate;
     }
 
-    boolean flag(String key, boolean byDefault) {
+    public boolean flag(String key, boolean byDefault) {
         if (!has(key)) {
             return byDefault;
         }
@@ -100,7 +100,7 @@ record ConfigFields(ObjectNode json, String source) {
         return node.booleanValue();
     }
 
-    String text(String key, String byDefault) {
+    public String text(String key, String byDefault) {
         if (!has(key)) {
             return byDefault;
         }
@@ -112,7 +112,7 @@ record ConfigFields(ObjectNode json, String source) {
     }
 
     /** An object, or null. */
-    ConfigFields object(String key) {
+    public ConfigFields object(String key) {
         if (!has(key)) {
             return null;
         }

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -32,6 +33,16 @@ public final class HuggingFace {
      * @throws UserException if a tensor is missing, of another shape, not finite, or not the model's
      */
     public static Loaded load(Engine engine, Path folder, ModelConfig config, Consumer<String> notes) {
+        return load(engine, folder, config, _ -> Adapter.NONE, notes);
+    }
+
+    /** The same with room for adapters, whose parameters stay zero. */
+    public static Loaded load(
+            Engine engine,
+            Path folder,
+            ModelConfig config,
+            Function<ModelConfig, Adapter> adapter,
+            Consumer<String> notes) {
         try (StoredModel stored = StoredModel.open(folder, config)) {
             if (stored.config().tied() != config.tied()) {
                 notes.accept(
@@ -39,7 +50,8 @@ public final class HuggingFace {
                                 + " values: it stays a head of its own, and saved models say \"" + ModelConfig.TIED
                                 + "\": false");
             }
-            Parameters weights = new Parameters(engine, new ParameterLayout(stored.config()), "weights");
+            Parameters weights = new Parameters(
+                    engine, new ParameterLayout(stored.config(), adapter.apply(stored.config())), "weights");
             return new Loaded(weights, read(stored, weights));
         }
     }
@@ -153,11 +165,7 @@ public final class HuggingFace {
         saveConfig(folder, parameters.config(), dtype);
         SafetensorsWriter.writeModel(
                 folder,
-                entries(
-                        parameters.layout().checkpointTensors(),
-                        parameters.buffer().segment(),
-                        "",
-                        dtype),
+                entries(parameters.layout().modelTensors(), parameters.buffer().segment(), "", dtype),
                 SafetensorsWriter.PYTORCH,
                 largestShard);
     }

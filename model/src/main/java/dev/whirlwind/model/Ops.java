@@ -141,6 +141,50 @@ public interface Ops {
     /** out = a + b, [rows, width]; out may be a or b. */
     void add(Tensor out, Tensor a, Tensor b, int rows, int width);
 
+    /** out[r, c] += factor * x[r, c] for {@code width} columns, which may be some of wider rows: {@code Columns} says which. */
+    void addColumns(Columns out, Columns x, int rows, int width, float factor);
+
+    /** out[r, c] = factor * x[r, c], likewise. */
+    void copyColumns(Columns out, Columns x, int rows, int width, float factor);
+
+    /**
+     * Some columns of a matrix.
+     *
+     * @param rowWidth floats from one row to the next
+     * @param first column
+     */
+    record Columns(Tensor matrix, int rowWidth, int first) {
+        /** All. */
+        public static Columns of(Tensor matrix, int width) {
+            return new Columns(matrix, width, 0);
+        }
+    }
+
+    /**
+     * DoRA's scales of outputs: with w = weight + scale * b a, out[i] = magnitudes[i] / the L2 norm of row i of w.
+     *
+     * @param weight [rows, in], b [rows, rank]
+     * @param wa = weight a^T, [rows, rank]
+     * @param baa = b a a^T, [rows, rank]
+     */
+    void rowScales(
+            Tensor out,
+            Tensor magnitudes,
+            Tensor weight,
+            Tensor b,
+            Tensor wa,
+            Tensor baa,
+            int rows,
+            int in,
+            int rank,
+            float scale);
+
+    /** out[r, c] = scales[c] * (out[r, c] - bias[c]) + bias[c] for {@code width} columns; bias null for none. */
+    void scaleColumns(Columns out, Tensor scales, Tensor bias, int rows, int width);
+
+    /** sums[c] += scales[c] / magnitudes[c] * the sum over rows of a[r, c] * b[r, c], for {@code width} columns of both. */
+    void addColumnProducts(Tensor sums, Columns a, Columns b, Tensor scales, Tensor magnitudes, int rows, int width);
+
     /** out = x * mask / (1 - p), [rows, width]; element r * width + c. Its own backward form. out may be x. */
     void dropout(Tensor out, Tensor x, int rows, int width, Dropout dropout);
 

@@ -6,9 +6,11 @@ import java.util.IntSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * Where each parameter lies in one contiguous arena of floats; weights, gradients and moments share it. All
@@ -62,51 +64,136 @@ public final class ParameterLayout {
     private final Predicate<String> chosen;
     private final Map<String, Parameter> parameters = new LinkedHashMap<>();
     private final List<CheckpointTensor> tensors;
+    private final List<LowRank> lowRanks;
+    private final Adapter adapter;
     private long length;
     private long decayedLength;
 
     /** Of all parameters. */
     public ParameterLayout(ModelConfig config) {
+        this(config, Adapter.NONE);
+    }
+
+    /** The same with adapters, which lie behind the model's parameters and change no place of them. */
+    public ParameterLayout(ModelConfig config, Adapter adapter) {
         this.config = config;
+        this.adapter = adapter;
         chosen = _ -> true;
         place(config);
-        tensors = CheckpointTensor.of(this);
+        List<CheckpointTensor> ofModel = CheckpointTensor.of(this);
+        List<CheckpointTensor> all = new ArrayList<>(ofModel);
+        lowRanks = adapters(ofModel, all);
+        tensors = List.copyOf(all);
     }
 
     private ParameterLayout(ParameterLayout whole, Predicate<String> chosen) {
         config = whole.config;
+        adapter = whole.adapter;
+        lowRanks = whole.lowRanks;
         this.chosen = chosen;
-        Map<String, IntSummaryStatistics> layers = new HashMap<>();
-        for (Parameter p : whole.parameters()) {
-            for (int layer = 0; layer < p.layers(); layer++) {
-                for (CheckpointTensor tensor : whole.within(p, layer)) {
-                    if (chosen.test(tensor.name())) {
-                        layers.computeIfAbsent(p.name(), _ -> new IntSummaryStatistics())
-                                .accept(layer);
-                    }
+        Map<String, CheckpointTensor> moved = new HashMap<>();
+        for (boolean decayed : new boolean[] {true, false}) {
+            for (Parameter p : whole.parameters()) {
+                if (p.decayed() == decayed) {
+                    choose(whole, p, moved);
+                }
+            }
+            decayedLength = decayed ? length : decayedLength;
+        }
+        tensors = whole.tensors.stream()
+                .map(tensor -> moved.get(tensor.name()))
+                .filter(Objects::nonNull)
+                .toList();
+    }
+
+    /** Those layers of a kind from the first that has a tensor that is chosen to the last. */
+    private void choose(ParameterLayout whole, Parameter p, Map<String, CheckpointTensor> moved) {
+        IntSummaryStatistics layers = IntStream.range(p.firstLayer(), p.firstLayer() + p.layers())
+                .filter(layer -> whole.within(p, layer).stream().anyMatch(tensor -> chosen.test(tensor.name())))
+                .summaryStatistics();
+        if (layers.getCount() == 0) {
+            return;
+        }
+        int count = layers.getMax() - layers.getMin() + 1;
+        Parameter kept =
+                new Parameter(p.name(), layers.getMin(), count, p.rows(), p.columns(), p.decayed(), length, p.stride());
+        parameters.put(p.name(), kept);
+        length += count * align(p.size());
+        for (int layer = layers.getMin(); layer <= layers.getMax(); layer++) {
+            for (CheckpointTensor tensor : whole.within(p, layer)) {
+                moved.put(tensor.name(), tensor.at(tensor.offset() - p.offset(layer) + kept.offset(layer)));
+            }
+        }
+    }
+
+    /** Places adapters, and adds their tensors to {@code all}; those of the model are known. */
+    private List<LowRank> adapters(List<CheckpointTensor> ofModel, List<CheckpointTensor> all) {
+        List<LowRank> placed = new ArrayList<>();
+        for (Parameter p : parameters()) {
+            Map<List<LowRank.Part>, List<Integer>> layers = new LinkedHashMap<>();
+            for (int layer = 0; p.decayed() && p.perLayer() && layer < p.layers(); layer++) {
+                List<LowRank.Part> parts = adapted(p, within(ofModel, p, layer), layer);
+                if (!parts.isEmpty()) {
+                    layers.computeIfAbsent(parts, _ -> new ArrayList<>()).add(layer);
+                }
+            }
+            layers.forEach((parts, of) -> placed.add(
+                    new LowRank(p.name(), p.name() + "." + placed.size(), p.columns(), p.rows(), parts, of)));
+        }
+        placed.forEach(lowRank -> place(lowRank, ofModel, all));
+        return List.copyOf(placed);
+    }
+
+    private List<LowRank.Part> adapted(Parameter p, List<CheckpointTensor> modules, int layer) {
+        List<LowRank.Part> parts = new ArrayList<>();
+        int rank = 0;
+        for (CheckpointTensor tensor : modules) {
+            Adapter.Lora lora = adapter.modules().get(Adapter.module(tensor.name()));
+            if (lora != null) {
+                int first = Math.toIntExact((tensor.offset() - p.offset(layer)) / p.columns());
+                parts.add(new LowRank.Part(first, Math.toIntExact(tensor.size() / p.columns()), rank, lora));
+                rank += lora.rank();
+            }
+        }
+        return parts;
+    }
+
+    private void place(LowRank r, List<CheckpointTensor> ofModel, List<CheckpointTensor> all) {
+        Parameter a = append(r.a(), r, r.rank(), r.inWidth(), true);
+        for (int part = 0; part < r.parts().size(); part++) {
+            LowRank.Part of = r.parts().get(part);
+            int rank = of.lora().rank();
+            Parameter b = append(r.b(part), r, of.rows(), rank, true);
+            Parameter m = of.lora().magnitudes() ? append(r.magnitudes(part), r, 1, of.rows(), false) : null;
+            Parameter p = parameters.get(r.kind());
+            for (int layer : r.layers()) {
+                long weight = p.offset(layer) + (long) of.firstRow() * p.columns();
+                String module = ofModel.stream()
+                        .filter(tensor -> tensor.offset() == weight)
+                        .map(tensor -> CheckpointTensor.ADAPTER + Adapter.module(tensor.name()))
+                        .findFirst()
+                        .orElseThrow();
+                long aPlace = a.offset(layer) + (long) of.firstRank() * r.inWidth();
+                all.add(new CheckpointTensor(
+                        module + ".lora_A.weight", List.of((long) rank, (long) r.inWidth()), aPlace, false));
+                all.add(new CheckpointTensor(
+                        module + ".lora_B.weight", List.of((long) of.rows(), (long) rank), b.offset(layer), false));
+                if (m != null) {
+                    all.add(new CheckpointTensor(
+                            module + ".lora_magnitude_vector", List.of((long) of.rows()), m.offset(layer), false));
                 }
             }
         }
-        for (Parameter p : whole.parameters()) {
-            IntSummaryStatistics range = layers.get(p.name());
-            if (range != null) {
-                int count = range.getMax() - range.getMin() + 1;
-                parameters.put(
-                        p.name(),
-                        new Parameter(
-                                p.name(),
-                                range.getMin(),
-                                count,
-                                p.rows(),
-                                p.columns(),
-                                p.decayed(),
-                                length,
-                                p.stride()));
-                length += count * align(p.size());
-                decayedLength = p.decayed() ? length : decayedLength;
-            }
-        }
-        tensors = CheckpointTensor.of(this);
+    }
+
+    private Parameter append(String name, LowRank r, int rows, int columns, boolean decayed) {
+        int first = r.layers().getFirst();
+        int layers = r.layers().getLast() - first + 1;
+        long stride = align((long) rows * columns);
+        Parameter p = new Parameter(name, first, layers, rows, columns, decayed, length, stride);
+        parameters.put(name, p);
+        length += layers * stride;
+        return p;
     }
 
     /**
@@ -218,11 +305,38 @@ public final class ParameterLayout {
         return parts;
     }
 
-    /** The checkpoint's tensors of a layer's slice, chosen or not. */
+    /** The tensors of a layer's slice, chosen or not. */
     private List<CheckpointTensor> within(Parameter p, int layer) {
+        return within(tensors, p, layer);
+    }
+
+    private static List<CheckpointTensor> within(List<CheckpointTensor> tensors, Parameter p, int layer) {
         long from = p.offset(layer);
         return tensors.stream()
                 .filter(tensor -> tensor.offset() >= from && tensor.offset() < from + p.size())
+                .toList();
+    }
+
+    /** The adapters of a layer's linear layers, by the kind of these. */
+    Map<String, LowRank> lowRanks(int layer) {
+        return lowRanks.stream()
+                .filter(lowRank -> lowRank.layers().contains(layer))
+                .collect(Collectors.toMap(LowRank::kind, lowRank -> lowRank));
+    }
+
+    /** All adapters. */
+    List<LowRank> lowRanks() {
+        return lowRanks;
+    }
+
+    public Adapter adapter() {
+        return adapter;
+    }
+
+    /** The model without its adapters. */
+    public List<CheckpointTensor> modelTensors() {
+        return checkpointTensors().stream()
+                .filter(tensor -> !tensor.isOfAdapter())
                 .toList();
     }
 

@@ -31,6 +31,7 @@ public final class Parameters {
     private final Engine engine;
     private final ParameterLayout layout;
     private final Buffer buffer;
+    private final Predicate<String> present;
 
     /** Allocates an arena of zeros named {@code name}. */
     public Parameters(Engine engine, ParameterLayout layout, String name) {
@@ -41,6 +42,7 @@ public final class Parameters {
         this.engine = engine;
         this.layout = layout;
         this.buffer = buffer;
+        this.present = present;
         tokenEmbedding = tensor(present, "token_embedding.weight");
         positionEmbedding = tensor(present, "position_embedding.weight");
         head = layout.config().tied() ? tokenEmbedding : tensor(present, "head.weight");
@@ -64,6 +66,11 @@ public final class Parameters {
 
     private Tensor tensor(Predicate<String> present, String kind) {
         return present.test(kind) ? layout.tensor(buffer, kind) : null;
+    }
+
+    /** An adapter's parameter, by its name in the layout. */
+    Tensor ofAdapter(String kind) {
+        return tensor(present, kind);
     }
 
     /** The same memory with these kinds of parameters only. */

@@ -17,6 +17,13 @@ import java.util.function.Predicate;
  * <p>It runs as a few {@link Program}s: embed, block (once per layer), head; and the same backward.
  */
 public final class Transformer {
+    /** The kinds of a block's linear layers, by their weights. */
+    private static final String QKV = "attention.qkv.weight";
+
+    private static final String OUT = "attention.out.weight";
+    private static final String UP = "mlp.up.weight";
+    private static final String DOWN = "mlp.down.weight";
+
     private final Engine engine;
     private final ModelConfig config;
     private final Parameters weights;
@@ -37,8 +44,6 @@ public final class Transformer {
 
     private final Program embed = ops -> embed(ops, false);
     private final Program embedForTraining = ops -> embed(ops, true);
-    private final Program block = ops -> block(ops, false);
-    private final Program blockWithDropout = ops -> block(ops, true);
     private final Program headLoss = this::headLoss;
     private final Program headLogits = this::headLogits;
     private final Program headBackward = this::headBackward;
@@ -50,9 +55,27 @@ public final class Transformer {
     private final List<Program> blockBackward = new ArrayList<>();
 
     private final int lowestLayer;
+
+    /** The forward pass of each layer; layers with the same adapters share one. */
+    private final List<Block> blocks = new ArrayList<>();
+
+    /** Null without. */
+    private final Adapters adapters;
+
     private Objective objective = Objective.PLAIN;
     private Transformer teacher;
     private float noise;
+
+    /** A block's forward pass, with the adapters of its linear layers by their kind. */
+    private final class Block {
+        final Map<String, LowRank> adapters;
+        final Program forward = ops -> block(ops, this, false);
+        final Program training = dropsOut() ? ops -> block(ops, this, true) : forward;
+
+        Block(Map<String, LowRank> adapters) {
+            this.adapters = adapters;
+        }
+    }
 
     private Transformer(
             Engine engine,
@@ -80,6 +103,11 @@ public final class Transformer {
         attentionResidualDropout = new Dropout(config.residualDropout(), Dropout.ATTENTION_RESIDUAL);
         mlpResidualDropout = new Dropout(config.residualDropout(), Dropout.MLP_RESIDUAL);
         a = new Activations(engine, config, shape, positions, gradients != null, recompute);
+        adapters = Adapters.of(engine, weights, rows, gradients != null);
+        Map<Map<String, LowRank>, Block> kinds = new HashMap<>();
+        for (int layer = 0; layer < config.layers(); layer++) {
+            blocks.add(kinds.computeIfAbsent(weights.layout().lowRanks(layer), Block::new));
+        }
         lowestLayer = gradients == null ? config.layers() : planBackward();
     }
 
@@ -181,7 +209,7 @@ public final class Transformer {
 
     /** Forward without dropout: the sum of the negative log-likelihoods (nats) of the predicted places. */
     public double evaluate() {
-        forward(embed, block);
+        forward(embed, false);
         engine.run(headLoss, inputs, 0);
         return sumOfNll();
     }
@@ -194,11 +222,11 @@ public final class Transformer {
         if (teacher != null) {
             teacher.see(inputs.tokens);
         }
-        forward(dropsOut() || noise > 0 ? embedForTraining : embed, trainingBlock());
+        forward(dropsOut() || noise > 0 ? embedForTraining : embed, true);
         engine.run(headBackward, inputs, 0);
         for (int layer = config.layers() - 1; layer >= lowestLayer; layer--) {
             if (recompute) {
-                engine.run(trainingBlock(), inputs, layer);
+                engine.run(blocks.get(layer).training, inputs, layer);
             }
             engine.run(blockBackward.get(layer - lowestLayer), inputs, layer);
         }
@@ -210,7 +238,7 @@ public final class Transformer {
 
     /** Forward only: the logits, [batch * sequence, vocabulary] native floats, valid until the next pass. */
     public MemorySegment logits() {
-        forward(embed, block);
+        forward(embed, false);
         needLogits();
         engine.run(headLogits, inputs, 0);
         return engine.host(a.logits, (long) rows * config.vocabularySize());
@@ -224,13 +252,13 @@ public final class Transformer {
     /** Forward only, up to what the head sees. */
     private void see(int[] tokens) {
         System.arraycopy(tokens, 0, inputs.tokens, 0, rows);
-        forward(embed, block);
+        forward(embed, false);
         engine.run(seen, inputs, 0);
     }
 
     /** Forward only, for what it leaves in the cache. */
     public void fillCache() {
-        forward(embed, block);
+        forward(embed, false);
     }
 
     /** Sets the gradients to zero; needed only when an optimizer has not just done it. */
@@ -243,37 +271,38 @@ public final class Transformer {
         return engine.host(a.nll, rows);
     }
 
-    private void forward(Program embedding, Program oneBlock) {
+    private void forward(Program embedding, boolean training) {
         inputs.require(config.vocabularySize(), positions - shape.sequence());
         if (a.rope != null) {
             a.rope.ready();
         }
         engine.run(embedding, inputs, 0);
         for (int layer = 0; layer < config.layers(); layer++) {
-            engine.run(oneBlock, inputs, layer);
+            engine.run(training ? blocks.get(layer).training : blocks.get(layer).forward, inputs, layer);
         }
     }
 
     /** The lowest layer that a gradient must reach. */
     private int planBackward() {
-        Map<Set<String>, Program> programs = new HashMap<>();
+        Map<List<Object>, Program> programs = new HashMap<>();
         ParameterLayout layout = gradients.layout();
         int lowest = layout.lowestLayer();
         for (int layer = lowest; layer < config.layers(); layer++) {
-            blockBackward.add(programs.computeIfAbsent(layout.chosenIn(layer), kinds -> {
+            Set<String> kinds = layout.chosenIn(layer);
+            Block block = blocks.get(layer);
+            blockBackward.add(programs.computeIfAbsent(List.of(kinds, block), _ -> {
                 Parameters trained = gradients.only(kinds);
-                return ops -> blockBackward(ops, trained);
+                return ops -> blockBackward(ops, block, trained);
             }));
         }
         return lowest;
     }
 
-    private Program trainingBlock() {
-        return dropsOut() ? blockWithDropout : block;
-    }
-
     private boolean dropsOut() {
-        return embeddingDropout.active() || attentionDropout.active() || mlpResidualDropout.active();
+        return weights.layout().adapter().dropout() > 0
+                || embeddingDropout.active()
+                || attentionDropout.active()
+                || mlpResidualDropout.active();
     }
 
     private double sumOfNll() {
@@ -298,9 +327,19 @@ public final class Transformer {
         }
     }
 
-    private void block(Ops ops, boolean training) {
+    private void block(Ops ops, Block block, boolean training) {
         norm(ops, a.normed1, a.mean1, a.rstd1, a.residual, weights.norm1Weight, weights.norm1Bias);
-        ops.linear(a.qkv, a.normed1, weights.qkvWeight, weights.qkvBias, rows, hidden, shape.qkvWidth());
+        linear(
+                ops,
+                block,
+                QKV,
+                a.qkv,
+                a.normed1,
+                weights.qkvWeight,
+                weights.qkvBias,
+                hidden,
+                shape.qkvWidth(),
+                training);
         if (config.queryKeyNorm()) {
             ops.headNorm(a.rotated, a.headRstd, a.qkv, weights.queryNorm, weights.keyNorm, shape, config.normEps());
         }
@@ -312,20 +351,40 @@ public final class Transformer {
         } else {
             ops.cachedAttention(a.attention, cache.tensor(), a.rotated, shape, cache.capacity());
         }
-        ops.linear(a.branch, a.attention, weights.outWeight, weights.outBias, rows, shape.outWidth(), hidden);
+        linear(
+                ops,
+                block,
+                OUT,
+                a.branch,
+                a.attention,
+                weights.outWeight,
+                weights.outBias,
+                shape.outWidth(),
+                hidden,
+                training);
         if (training) {
             drop(ops, a.branch, a.branch, attentionResidualDropout);
         }
         ops.add(a.middle, a.residual, a.branch, rows, hidden);
 
         norm(ops, a.normed2, a.mean2, a.rstd2, a.middle, weights.norm2Weight, weights.norm2Bias);
-        ops.linear(a.up, a.normed2, weights.upWeight, weights.upBias, rows, hidden, upWidth());
+        linear(ops, block, UP, a.up, a.normed2, weights.upWeight, weights.upBias, hidden, upWidth(), training);
         if (config.isGpt2()) {
             ops.activation(a.activated, a.up, config.activation(), rows, intermediate);
         } else {
             ops.gated(a.activated, a.up, config.activation(), rows, intermediate);
         }
-        ops.linear(a.branch, a.activated, weights.downWeight, weights.downBias, rows, intermediate, hidden);
+        linear(
+                ops,
+                block,
+                DOWN,
+                a.branch,
+                a.activated,
+                weights.downWeight,
+                weights.downBias,
+                intermediate,
+                hidden,
+                training);
         if (training) {
             drop(ops, a.branch, a.branch, mlpResidualDropout);
         }
@@ -384,22 +443,55 @@ public final class Transformer {
         }
     }
 
-    private void blockBackward(Ops ops, Parameters d) {
+    private void blockBackward(Ops ops, Block block, Parameters d) {
         Tensor dbranch = dropped(ops, mlpResidualDropout);
-        linearBackwardWeight(ops, d.downWeight, d.downBias, dbranch, a.activated, intermediate, hidden);
-        ops.linearBackwardInput(a.dactivated, dbranch, weights.downWeight, rows, intermediate, hidden);
+        linearBackward(
+                ops,
+                block,
+                DOWN,
+                d,
+                a.dactivated,
+                d.downWeight,
+                d.downBias,
+                dbranch,
+                a.activated,
+                weights.downWeight,
+                intermediate,
+                hidden);
         if (config.isGpt2()) {
             ops.activationBackward(a.dup, a.dactivated, a.up, config.activation(), rows, intermediate);
         } else {
             ops.gatedBackward(a.dup, a.dactivated, a.up, config.activation(), rows, intermediate);
         }
-        linearBackwardWeight(ops, d.upWeight, d.upBias, a.dup, a.normed2, hidden, upWidth());
-        ops.linearBackwardInput(a.dnormed, a.dup, weights.upWeight, rows, hidden, upWidth());
+        linearBackward(
+                ops,
+                block,
+                UP,
+                d,
+                a.dnormed,
+                d.upWeight,
+                d.upBias,
+                a.dup,
+                a.normed2,
+                weights.upWeight,
+                hidden,
+                upWidth());
         normBackward(ops, d.norm2Weight, d.norm2Bias, a.middle, a.mean2, a.rstd2, weights.norm2Weight);
 
         dbranch = dropped(ops, attentionResidualDropout);
-        linearBackwardWeight(ops, d.outWeight, d.outBias, dbranch, a.attention, shape.outWidth(), hidden);
-        ops.linearBackwardInput(a.dattention, dbranch, weights.outWeight, rows, shape.outWidth(), hidden);
+        linearBackward(
+                ops,
+                block,
+                OUT,
+                d,
+                a.dattention,
+                d.outWeight,
+                d.outBias,
+                dbranch,
+                a.attention,
+                weights.outWeight,
+                shape.outWidth(),
+                hidden);
         ops.attentionBackward(a.dqkv, a.dattention, a.attention, a.lse, a.rotated, a.delta, shape, attentionDropout);
         if (config.rope() != null) {
             ops.ropeBackward(a.dqkv, a.rope.cos, a.rope.sin, shape);
@@ -416,8 +508,19 @@ public final class Transformer {
                     weights.keyNorm,
                     shape);
         }
-        linearBackwardWeight(ops, d.qkvWeight, d.qkvBias, a.dqkv, a.normed1, hidden, shape.qkvWidth());
-        ops.linearBackwardInput(a.dnormed, a.dqkv, weights.qkvWeight, rows, hidden, shape.qkvWidth());
+        linearBackward(
+                ops,
+                block,
+                QKV,
+                d,
+                a.dnormed,
+                d.qkvWeight,
+                d.qkvBias,
+                a.dqkv,
+                a.normed1,
+                weights.qkvWeight,
+                hidden,
+                shape.qkvWidth());
         normBackward(ops, d.norm1Weight, d.norm1Bias, a.residual, a.mean1, a.rstd1, weights.norm1Weight);
     }
 
@@ -460,11 +563,47 @@ public final class Transformer {
         }
     }
 
-    private void linearBackwardWeight(
-            Ops ops, Tensor dweight, Tensor dbias, Tensor dout, Tensor x, int inWidth, int outWidth) {
+    private void linear(
+            Ops ops,
+            Block block,
+            String kind,
+            Tensor out,
+            Tensor x,
+            Tensor weight,
+            Tensor bias,
+            int inWidth,
+            int outWidth,
+            boolean training) {
+        LowRank lowRank = block.adapters.get(kind);
+        if (lowRank == null) {
+            ops.linear(out, x, weight, bias, rows, inWidth, outWidth);
+        } else {
+            adapters.forward(ops, lowRank, out, x, weight, bias, training);
+        }
+    }
+
+    private void linearBackward(
+            Ops ops,
+            Block block,
+            String kind,
+            Parameters d,
+            Tensor dx,
+            Tensor dweight,
+            Tensor dbias,
+            Tensor dout,
+            Tensor x,
+            Tensor weight,
+            int inWidth,
+            int outWidth) {
+        LowRank lowRank = block.adapters.get(kind);
+        if (lowRank != null) {
+            adapters.backward(ops, lowRank, d, dx, dweight, dbias, dout, x, weight);
+            return;
+        }
         if (dweight != null || dbias != null) {
             ops.linearBackwardWeight(dweight, dbias, dout, x, rows, inWidth, outWidth);
         }
+        ops.linearBackwardInput(dx, dout, weight, rows, inWidth, outWidth);
     }
 
     private void drop(Ops ops, Tensor out, Tensor x, Dropout dropout) {

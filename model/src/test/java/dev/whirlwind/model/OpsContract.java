@@ -17,6 +17,7 @@ public abstract class OpsContract
                 ElementwiseContract,
                 LossContract,
                 FrozenContract,
+                ColumnsContract,
                 OptimizerContract,
                 EngineContract {
     /** A new engine; each trial closes its own. All buffers of a trial are allocated before its first run. */

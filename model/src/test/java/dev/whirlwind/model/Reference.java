@@ -497,4 +497,38 @@ public final class Reference {
         }
         return out;
     }
+
+    /** Magnitudes over the norms of rows, whose squares are given in parts. */
+    static double[] rowScales(
+            double[] magnitudes,
+            double[] weight,
+            double[] b,
+            double[] wa,
+            double[] baa,
+            int rows,
+            int in,
+            int rank,
+            double scale) {
+        double[] out = new double[rows];
+        for (int i = 0; i < rows; i++) {
+            double square = 0;
+            for (int k = 0; k < in; k++) {
+                square += weight[i * in + k] * weight[i * in + k];
+            }
+            for (int k = i * rank; k < (i + 1) * rank; k++) {
+                square += 2 * scale * wa[k] * b[k] + scale * scale * baa[k] * b[k];
+            }
+            out[i] = magnitudes[i] / Math.sqrt(square);
+        }
+        return out;
+    }
+
+    /** By column, s / m times the sum of a * b. */
+    static double[] columnProducts(double[] a, double[] b, double[] s, double[] m, int rows, int width) {
+        double[] sums = new double[width];
+        for (int i = 0; i < rows * width; i++) {
+            sums[i % width] += s[i % width] / m[i % width] * a[i] * b[i];
+        }
+        return sums;
+    }
 }

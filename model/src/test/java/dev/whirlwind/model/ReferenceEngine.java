@@ -636,6 +636,83 @@ public final class ReferenceEngine implements Engine {
             set(out, Reference.combine(get(x, n), get(y, n), a, b));
         }
 
+        private double[] columns(Columns x, int rows, int width) {
+            double[] all = get(x.matrix().skip(x.first()), (rows - 1) * x.rowWidth() + width);
+            double[] some = new double[rows * width];
+            for (int r = 0; r < rows; r++) {
+                System.arraycopy(all, r * x.rowWidth(), some, r * width, width);
+            }
+            return some;
+        }
+
+        private void setColumns(Columns out, double[] values, int rows, int width) {
+            for (int r = 0; r < rows; r++) {
+                Tensor row = out.matrix().skip((long) r * out.rowWidth() + out.first());
+                set(row, Arrays.copyOfRange(values, r * width, (r + 1) * width));
+            }
+        }
+
+        @Override
+        public void addColumns(Columns out, Columns x, int rows, int width, float factor) {
+            double[] added =
+                    Arrays.stream(columns(x, rows, width)).map(v -> v * factor).toArray();
+            setColumns(out, Reference.add(columns(out, rows, width), added), rows, width);
+        }
+
+        @Override
+        public void copyColumns(Columns out, Columns x, int rows, int width, float factor) {
+            double[] values =
+                    Arrays.stream(columns(x, rows, width)).map(v -> v * factor).toArray();
+            setColumns(out, values, rows, width);
+        }
+
+        @Override
+        public void rowScales(
+                Tensor out,
+                Tensor magnitudes,
+                Tensor weight,
+                Tensor b,
+                Tensor wa,
+                Tensor baa,
+                int rows,
+                int in,
+                int rank,
+                float scale) {
+            set(
+                    out,
+                    Reference.rowScales(
+                            get(magnitudes, rows),
+                            get(weight, rows * in),
+                            get(b, rows * rank),
+                            get(wa, rows * rank),
+                            get(baa, rows * rank),
+                            rows,
+                            in,
+                            rank,
+                            scale));
+        }
+
+        @Override
+        public void scaleColumns(Columns out, Tensor scales, Tensor bias, int rows, int width) {
+            double[] b = bias == null ? new double[width] : get(bias, width);
+            double[] s = get(scales, width);
+            double[] values = columns(out, rows, width);
+            for (int i = 0; i < values.length; i++) {
+                values[i] = s[i % width] * (values[i] - b[i % width]) + b[i % width];
+            }
+            setColumns(out, values, rows, width);
+        }
+
+        @Override
+        public void addColumnProducts(
+                Tensor sums, Columns a, Columns b, Tensor scales, Tensor magnitudes, int rows, int width) {
+            double[] s = get(scales, width);
+            double[] m = get(magnitudes, width);
+            accumulate(
+                    sums,
+                    Reference.columnProducts(columns(a, rows, width), columns(b, rows, width), s, m, rows, width));
+        }
+
         @Override
         public void zero(Tensor x, long length) {
             set(x, new double[Math.toIntExact(length)]);

@@ -259,12 +259,57 @@ final class MixedPrecision implements Ops {
 
     @Override
     public void dropout(Tensor out, Tensor x, int rows, int width, Dropout dropout) {
-        ops.dropout(out, x, rows, width, dropout);
+        ops.dropout(out, read(x, size(rows, width)), rows, width, dropout);
     }
 
     @Override
     public void addNoise(Tensor x, int rows, int width, float magnitude) {
         ops.addNoise(x, rows, width, magnitude);
+    }
+
+    private Columns read(Columns x, int rows) {
+        return isHalf(x.matrix())
+                ? new Columns(read(x.matrix(), size(rows, x.rowWidth())), x.rowWidth(), x.first())
+                : x;
+    }
+
+    @Override
+    public void addColumns(Columns out, Columns x, int rows, int width, float factor) {
+        ops.addColumns(read(out, rows), read(x, rows), rows, width, factor);
+        written(out.matrix(), size(rows, out.rowWidth()));
+    }
+
+    @Override
+    public void copyColumns(Columns out, Columns x, int rows, int width, float factor) {
+        ops.copyColumns(read(out, rows), read(x, rows), rows, width, factor);
+        written(out.matrix(), size(rows, out.rowWidth()));
+    }
+
+    @Override
+    public void rowScales(
+            Tensor out,
+            Tensor magnitudes,
+            Tensor weight,
+            Tensor b,
+            Tensor wa,
+            Tensor baa,
+            int rows,
+            int in,
+            int rank,
+            float scale) {
+        ops.rowScales(out, magnitudes, weight, b, wa, baa, rows, in, rank, scale);
+    }
+
+    @Override
+    public void scaleColumns(Columns out, Tensor scales, Tensor bias, int rows, int width) {
+        ops.scaleColumns(read(out, rows), scales, bias, rows, width);
+        written(out.matrix(), size(rows, out.rowWidth()));
+    }
+
+    @Override
+    public void addColumnProducts(
+            Tensor sums, Columns a, Columns b, Tensor scales, Tensor magnitudes, int rows, int width) {
+        ops.addColumnProducts(sums, read(a, rows), read(b, rows), scales, magnitudes, rows, width);
     }
 
     @Override

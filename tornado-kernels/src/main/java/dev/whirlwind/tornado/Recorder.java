@@ -11,6 +11,7 @@ import dev.whirlwind.model.Philox;
 import dev.whirlwind.model.Tensor;
 import dev.whirlwind.tornado.kernels.Activations;
 import dev.whirlwind.tornado.kernels.Attention;
+import dev.whirlwind.tornado.kernels.ColumnLoops;
 import dev.whirlwind.tornado.kernels.Directions;
 import dev.whirlwind.tornado.kernels.Elementwise;
 import dev.whirlwind.tornado.kernels.Embedding;
@@ -804,6 +805,110 @@ class Recorder implements Ops {
                 dropout.threshold(),
                 dropout.keptScale());
         over(size(rows, width) / 4 + 1);
+    }
+
+    @Override
+    public void addColumns(Columns out, Columns x, int rows, int width, float factor) {
+        stage.call(
+                "addColumns",
+                ColumnLoops::wAddColumns,
+                at(place(x), place(out)),
+                array(x.matrix()),
+                array(out.matrix()),
+                rows,
+                width,
+                x.rowWidth(),
+                out.rowWidth(),
+                factor);
+        over(rows, width);
+    }
+
+    @Override
+    public void copyColumns(Columns out, Columns x, int rows, int width, float factor) {
+        stage.call(
+                "copyColumns",
+                ColumnLoops::wCopyColumns,
+                at(place(x), place(out)),
+                array(x.matrix()),
+                array(out.matrix()),
+                rows,
+                width,
+                x.rowWidth(),
+                out.rowWidth(),
+                factor);
+        over(rows, width);
+    }
+
+    private static Tensor place(Columns columns) {
+        return columns.matrix().skip(columns.first());
+    }
+
+    @Override
+    public void rowScales(
+            Tensor out,
+            Tensor magnitudes,
+            Tensor weight,
+            Tensor b,
+            Tensor wa,
+            Tensor baa,
+            int rows,
+            int in,
+            int rank,
+            float scale) {
+        Tensor squares = engine.scratch("row squares", rows);
+        rowSquares(squares, weight, rows, in);
+        stage.call(
+                "rowScales",
+                ColumnLoops::wRowScales,
+                at(magnitudes, squares, b, wa, baa, out),
+                array(magnitudes),
+                array(squares),
+                array(b),
+                array(wa),
+                array(baa),
+                array(out),
+                rows,
+                rank,
+                scale);
+        over(rows);
+    }
+
+    @Override
+    public void scaleColumns(Columns out, Tensor scales, Tensor bias, int rows, int width) {
+        Tensor about = bias == null ? scales : bias;
+        stage.call(
+                "scaleColumns",
+                ColumnLoops::wScaleColumns,
+                at(scales, about, place(out)),
+                array(scales),
+                array(about),
+                array(out.matrix()),
+                rows,
+                width,
+                out.rowWidth(),
+                bias == null ? 0 : 1);
+        over(rows, width);
+    }
+
+    @Override
+    public void addColumnProducts(
+            Tensor sums, Columns a, Columns b, Tensor scales, Tensor magnitudes, int rows, int width) {
+        Tensor products = engine.scratch("column products", size(rows, width));
+        stage.call(
+                "addColumnProducts",
+                ColumnLoops::wColumnProducts,
+                at(place(a), place(b), scales, magnitudes, products),
+                array(a.matrix()),
+                array(b.matrix()),
+                array(scales),
+                array(magnitudes),
+                array(products),
+                rows,
+                width,
+                a.rowWidth(),
+                b.rowWidth());
+        over(rows, width);
+        biasBackward(sums, products, rows, width);
     }
 
     @Override

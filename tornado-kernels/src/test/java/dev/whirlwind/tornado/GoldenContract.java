@@ -13,12 +13,17 @@ import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
+import dev.whirlwind.model.adapters.AdapterConfig;
+import dev.whirlwind.model.adapters.AdapterFiles;
 import dev.whirlwind.model.safetensors.SafetensorsFile;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -88,6 +93,52 @@ abstract class GoldenContract {
                                     row.path("values").path(v).doubleValue(),
                                     within(tolerance().logits()));
                 }
+            }
+        }
+    }
+
+    List<String> adapters() {
+        return List.of("lora-gpt2", "dora-qwen2", "lora-llama-embeddings", "lora-qwen3-patterns");
+    }
+
+    @ParameterizedTest
+    @MethodSource("adapters")
+    void agreesWithPeft(String name) {
+        Path folder = GoldenCases.folder(name);
+        JsonNode expected = json(folder, "expected.json").path("float64");
+        JsonNode tokens = json(folder, "tokens.json").path("tokens");
+        try (Engine engine = engine();
+                SafetensorsFile grads = SafetensorsFile.open(folder.resolve("grads.safetensors"))) {
+            ModelConfig config = ModelConfig.read(folder);
+            AdapterConfig adapter = AdapterConfig.read(folder.resolve("adapter"));
+            Parameters weights = new Parameters(engine, new ParameterLayout(config, adapter.of(config)), "weights");
+            HuggingFace.load(folder, weights);
+            AdapterFiles.load(folder.resolve("adapter"), adapter, weights);
+            Set<String> trained = AdapterFiles.tensors(weights, adapter).stream()
+                    .map(CheckpointTensor::name)
+                    .collect(Collectors.toSet());
+            Transformer model = Transformer.forTraining(
+                    engine, weights, tokens.size(), tokens.path(0).size(), false, trained::contains);
+            int predicted = fill(model.inputs(), tokens);
+            model.inputs().lossScale = 1f / predicted;
+
+            assertThat(model.forwardBackward() / predicted)
+                    .isCloseTo(
+                            expected.path("loss").doubleValue(),
+                            withinPercentage(100 * tolerance().loss()));
+            model.gradients().download();
+            Map<String, String> names =
+                    grads.names().stream().collect(Collectors.toMap(AdapterFiles::inLayout, peft -> peft));
+            List<CheckpointTensor> tensors = model.gradients().layout().checkpointTensors();
+            assertThat(tensors).hasSize(names.size());
+            for (CheckpointTensor tensor : tensors) {
+                MemorySegment ours =
+                        model.gradients().buffer().segment().asSlice(4 * tensor.offset(), 4 * tensor.size());
+                CheckpointTensor stored = new CheckpointTensor(
+                        names.get(tensor.name()), tensor.shape(), tensor.offset(), tensor.transposed());
+                assertThat(relativeError(ours, grads, stored))
+                        .as(tensor.name())
+                        .isLessThan(tolerance().gradients());
             }
         }
     }

@@ -18,6 +18,8 @@ import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.Sampler;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.adapters.AdapterConfig;
+import dev.whirlwind.model.adapters.AdapterFiles;
 import dev.whirlwind.model.files.WholeFile;
 import dev.whirlwind.model.safetensors.SafetensorsFile;
 import dev.whirlwind.training.evaluation.Evaluation;
@@ -32,8 +34,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.function.Predicate;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.JsonNode;
@@ -67,6 +72,9 @@ public final class Parity {
     private final ModelConfig config;
     private final JsonNode expected;
 
+    /** What the case is about, in its folder {@code adapter}; null where it is about a whole model. */
+    private final AdapterConfig adapter;
+
     /** The loss on {@code tokens.json}, in nats per predicted token. */
     public record Loss(double expected, double actual, double relativeError) {
         static Loss of(double expected, double actual) {
@@ -97,7 +105,12 @@ public final class Parity {
     /** The likeliest continuation of a prompt: its length, and how many of its first tokens are PyTorch's. */
     public record Greedy(int tokens, int agreeing, boolean pass) {}
 
-    /** What all of it came to; {@code finalReloaded} is the loss of the case's {@code final/}, or null without one. */
+    /**
+     * What all of it came to.
+     *
+     * @param perplexity null for an adapter's case, and so is {@code greedy}
+     * @param finalReloaded the loss of the case's {@code final/}, or null without a model there
+     */
     public record Report(
             @JsonProperty("case") String caseName,
             String engine,
@@ -116,6 +129,8 @@ public final class Parity {
         this.folder = folder;
         config = ModelConfig.read(folder);
         expected = json("expected.json");
+        Path ofCase = folder.resolve("adapter");
+        adapter = Files.isDirectory(ofCase) ? AdapterConfig.read(ofCase) : null;
     }
 
     /**
@@ -138,19 +153,19 @@ public final class Parity {
         try (Engine engine = engines.get()) {
             engineName = engine.name();
             bounds = Bounds.of(engine.precision());
-            Parameters weights = load(engine, folder);
+            Parameters weights = load(engine);
             Transformer model = batchOfTokens(engine, weights);
             double actual = model.forwardBackward() * model.inputs().lossScale;
             loss = Loss.of(float64().path("loss").doubleValue(), actual);
             gradients = gradients(model.gradients());
             logits = logits(model);
-            perplexity = perplexity(engine, weights);
-            greedy = greedy(engine, weights, bounds.sure());
+            perplexity = adapter == null ? perplexity(engine, weights) : null;
+            greedy = adapter == null ? greedy(engine, weights, bounds.sure()) : null;
         }
         Trajectory trajectory;
         FinalParameters finalParameters;
         try (Engine engine = engines.get()) {
-            Parameters weights = load(engine, folder);
+            Parameters weights = load(engine);
             trajectory = trajectory(engine, weights);
             finalParameters = finalParameters(weights);
         }
@@ -159,7 +174,7 @@ public final class Parity {
                 && logits.maxAbsError() <= bounds.logits()
                 && gradients.maxRelativeError() <= bounds.gradients()
                 && trajectory.maxLossError() <= bounds.trajectory()
-                && greedy.pass()
+                && (greedy == null || greedy.pass())
                 && (finalReloaded == null || finalReloaded.relativeError() <= bounds.loss());
         return new Report(
                 expected.path("case").asString(folder.getFileName().toString()),
@@ -179,6 +194,28 @@ public final class Parity {
         return expected.path("float64");
     }
 
+    private Parameters load(Engine engine) {
+        if (adapter == null) {
+            return load(engine, folder);
+        }
+        ParameterLayout layout = new ParameterLayout(config, adapter.of(config));
+        Parameters weights = new Parameters(engine, layout, "weights");
+        HuggingFace.load(folder, weights);
+        AdapterFiles.load(folder.resolve("adapter"), adapter, weights);
+        return weights;
+    }
+
+    /** What the case trains. */
+    private Predicate<String> trained(Parameters weights) {
+        if (adapter == null) {
+            return _ -> true;
+        }
+        Set<String> names = AdapterFiles.tensors(weights, adapter).stream()
+                .map(CheckpointTensor::name)
+                .collect(Collectors.toSet());
+        return names::contains;
+    }
+
     private static Parameters load(Engine engine, Path folder) {
         Parameters weights = new Parameters(engine, new ParameterLayout(ModelConfig.read(folder)), "weights");
         HuggingFace.load(folder, weights);
@@ -190,7 +227,7 @@ public final class Parity {
     private Transformer batchOfTokens(Engine engine, Parameters weights) {
         JsonNode tokens = json("tokens.json").path("tokens");
         Transformer model = Transformer.forTraining(
-                engine, weights, tokens.size(), tokens.path(0).size(), false);
+                engine, weights, tokens.size(), tokens.path(0).size(), false, trained(weights));
         fill(model.inputs(), tokens);
         return model;
     }
@@ -214,12 +251,22 @@ public final class Parity {
         for (JsonNode row : float64().path("logits")) {
             long place =
                     row.path("b").longValue() * model.sequence() + row.path("t").longValue();
-            for (int v = 0; v < config.vocabularySize(); v++) {
-                double actual = logits.getAtIndex(ValueLayout.JAVA_FLOAT, place * config.vocabularySize() + v);
-                worst = worse(worst, actual - row.path("values").path(v).doubleValue());
-            }
+            worst = worse(worst, logits, place, row.path("values"));
+        }
+        JsonNode last = float64().path("logits_last");
+        for (int b = 0; b < last.size(); b++) {
+            worst = worse(worst, logits, (b + 1L) * model.sequence() - 1, last.path(b));
         }
         return new Logits(worst);
+    }
+
+    private double worse(double worst, MemorySegment logits, long place, JsonNode right) {
+        double worse = worst;
+        for (int v = 0; v < config.vocabularySize(); v++) {
+            double actual = logits.getAtIndex(ValueLayout.JAVA_FLOAT, place * config.vocabularySize() + v);
+            worse = worse(worse, actual - right.path(v).doubleValue());
+        }
+        return worse;
     }
 
     private Gradients gradients(Parameters gradients) {
@@ -229,11 +276,16 @@ public final class Parity {
         double worst = 0;
         String worstName = "";
         try (SafetensorsFile all = Files.exists(file) ? SafetensorsFile.open(file) : null) {
+            Map<String, String> names = adapter == null ? Map.of() : namesInLayout(all);
             for (CheckpointTensor tensor : gradients.layout().checkpointTensors()) {
-                JsonNode record = float64().path("grads").path(tensor.name());
-                double norm = record.path("l2").doubleValue();
+                String name = names.getOrDefault(tensor.name(), tensor.name());
+                JsonNode record = float64().path("grads").path(name);
+                JsonNode l2 = adapter == null
+                        ? record.path("l2")
+                        : float64().path("grad_l2").path(name);
+                double norm = l2.doubleValue();
                 float[] actual = onDisk(gradients, tensor);
-                double difference = all == null ? samples(record, actual) : distance(all, tensor, actual);
+                double difference = all == null ? samples(record, actual) : distance(all, name, actual);
                 // A gradient that is zero mathematically is rounding only: it is measured against all the others.
                 double error = difference / (norm > 1e-9 * whole ? norm : whole);
                 if (!(error <= worst)) {
@@ -245,6 +297,11 @@ public final class Parity {
         return new Gradients(worst, worstName);
     }
 
+    /** PEFT's names of tensors by ours. */
+    private static Map<String, String> namesInLayout(SafetensorsFile file) {
+        return file.names().stream().collect(Collectors.toMap(AdapterFiles::inLayout, name -> name));
+    }
+
     private static double samples(JsonNode record, float[] actual) {
         double worst = 0;
         for (int i = 0; i < record.path("idx").size(); i++) {
@@ -254,10 +311,10 @@ public final class Parity {
         return worst;
     }
 
-    private static double distance(SafetensorsFile file, CheckpointTensor tensor, float[] actual) {
+    private static double distance(SafetensorsFile file, String name, float[] actual) {
         try (Arena arena = Arena.ofConfined()) {
-            MemorySegment right = arena.allocate(Float.BYTES * tensor.size(), Float.BYTES);
-            file.readFloats(tensor.name(), right, 0);
+            MemorySegment right = arena.allocate(Float.BYTES * (long) actual.length, Float.BYTES);
+            file.readFloats(name, right, 0);
             double sum = 0;
             for (int i = 0; i < actual.length; i++) {
                 double difference = actual[i] - right.getAtIndex(ValueLayout.JAVA_FLOAT, i);
@@ -317,7 +374,7 @@ public final class Parity {
         JsonNode batches = json("trajectory_tokens.json").path("tokens");
         JsonNode first = batches.path(0);
         Transformer model = Transformer.forTraining(
-                engine, weights, first.size(), first.path(0).size(), false);
+                engine, weights, first.size(), first.path(0).size(), false, trained(weights));
         AdamW adamw = new AdamW(
                 settings.path("betas").path(0).floatValue(),
                 settings.path("betas").path(1).floatValue(),
@@ -348,6 +405,9 @@ public final class Parity {
 
     private FinalParameters finalParameters(Parameters weights) {
         weights.download();
+        if (adapter != null) {
+            return finalAdapter(weights);
+        }
         List<String> withoutGradient = IntStream.range(
                         0, expected.path("zero_grad_params_float64").size())
                 .mapToObj(i -> expected.path("zero_grad_params_float64").path(i).stringValue())
@@ -362,7 +422,33 @@ public final class Parity {
         return new FinalParameters(worst);
     }
 
+    private FinalParameters finalAdapter(Parameters weights) {
+        double worst = 0;
+        try (SafetensorsFile file = SafetensorsFile.open(folder.resolve("final").resolve(AdapterFiles.NAME))) {
+            Map<String, String> names = namesInLayout(file);
+            for (CheckpointTensor tensor : AdapterFiles.tensors(weights, adapter)) {
+                worst = worse(worst, largestDifference(file, names.get(tensor.name()), onDisk(weights, tensor)));
+            }
+        }
+        return new FinalParameters(worst);
+    }
+
+    private static double largestDifference(SafetensorsFile file, String name, float[] actual) {
+        double worst = 0;
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment right = arena.allocate(Float.BYTES * (long) actual.length, Float.BYTES);
+            file.readFloats(name, right, 0);
+            for (int i = 0; i < actual.length; i++) {
+                worst = worse(worst, actual[i] - right.getAtIndex(ValueLayout.JAVA_FLOAT, i));
+            }
+        }
+        return worst;
+    }
+
     private Loss finalReloaded() {
+        if (adapter != null) {
+            return null;
+        }
         Path reloaded = folder.resolve("final");
         if (!Files.isDirectory(reloaded)) {
             return null;

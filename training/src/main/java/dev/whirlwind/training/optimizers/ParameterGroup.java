@@ -10,12 +10,14 @@ import java.util.function.IntConsumer;
 /**
  * Parameters that are updated alike: a place in the arena of weights, and one in those of gradients and moments.
  *
+ * @param kind of the layout's parameters
  * @param rows of a matrix; 1 for a vector
  * @param decayed whether weight decay acts on them
  * @param firstLayer the layer of the first factor
  * @param factors what the learning rate is multiplied by in each layer; 0 where they are frozen
  */
 record ParameterGroup(
+        String kind,
         Tensor weights,
         Tensor gradients,
         int rows,
@@ -70,9 +72,12 @@ record ParameterGroup(
         return joined;
     }
 
+    /** Parts of a slice side by side, or ranges that are no slices; padding may lie between these. */
     private boolean adjoins(ParameterGroup next) {
+        boolean inSlice = weights.stride() == 0 || kind.equals(next.kind);
         long gap = next.weights.offset() - weights.offset() - length;
-        return gap >= 0
+        return inSlice
+                && gap >= 0
                 && gap < ALIGNMENT
                 && gap == next.gradients.offset() - gradients.offset() - length
                 && decayed == next.decayed
@@ -83,7 +88,7 @@ record ParameterGroup(
 
     private ParameterGroup with(ParameterGroup next) {
         long both = next.weights.offset() + next.length - weights.offset();
-        return new ParameterGroup(weights, gradients, 1, both, decayed, firstLayer, factors);
+        return new ParameterGroup(kind, weights, gradients, 1, both, decayed, firstLayer, factors);
     }
 
     /** As one range of all layers, where they are whole slices of one factor. */
@@ -94,6 +99,7 @@ record ParameterGroup(
             return this;
         }
         return new ParameterGroup(
+                kind,
                 weights.at(firstLayer),
                 gradients.at(firstLayer),
                 1,

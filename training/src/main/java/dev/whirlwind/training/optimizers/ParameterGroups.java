@@ -52,6 +52,7 @@ public final class ParameterGroups {
             long within = part.offset() - kinds.get(part.name()).offset();
             Tensor place = whole.get(part.name()).in(weights.buffer()).skip(within);
             groups.add(new ParameterGroup(
+                    part.name(),
                     place,
                     part.in(gradients.buffer()),
                     part.rows(),

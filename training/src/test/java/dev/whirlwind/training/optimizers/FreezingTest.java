@@ -23,7 +23,13 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** Training some parameters is training all and taking the others' changes back, with a norm of theirs alone. */
 class FreezingTest {
-    private static final Map<String, String> MODELS = Map.of("gpt2", """
+    /** One layer: slices of different kinds lie side by side, some with the same stride. */
+    private static final String ONE_LAYER = """
+            {"model_type": "llama", "vocab_size": 30, "hidden_size": 8, "intermediate_size": 12, "num_hidden_layers": 1,
+             "num_attention_heads": 2, "max_position_embeddings": 16, "initializer_range": 0.2,
+             "tie_word_embeddings": false}""";
+
+    private static final Map<String, String> MODELS = Map.of("one", ONE_LAYER, "gpt2", """
             {"model_type": "gpt2", "vocab_size": 30, "n_embd": 12, "n_layer": 4, "n_head": 3, "n_positions": 16,
              "initializer_range": 0.2, "embd_pdrop": 0.1, "attn_pdrop": 0.2, "resid_pdrop": 0.15}""", "qwen3", """
             {"model_type": "qwen3", "vocab_size": 30, "hidden_size": 16, "intermediate_size": 20, "num_hidden_layers": 4,
@@ -92,6 +98,7 @@ class FreezingTest {
 
     @ParameterizedTest
     @CsvSource({
+        "one, '{embed_tokens,k_proj}'",
         "gpt2, h.[01]",
         "gpt2, '{wte,wpe,h.0,h.1,h.2}'",
         "gpt2, '{wpe,h}'",
@@ -127,8 +134,11 @@ class FreezingTest {
     @CsvSource({"adamw", "lion", "muon", "adafactor"})
     void whatIsFrozenStaysAndTheRestMovesAsItWould(String optimizer) {
         for (String model : MODELS.keySet()) {
-            String freeze =
-                    model.equals("gpt2") ? "{wpe,h.0,h.2.attn}" : "{embed_tokens,layers.0,k_proj,lm_head,layers.2.mlp}";
+            String freeze = switch (model) {
+                case "gpt2" -> "{wpe,h.0,h.2.attn}";
+                case "one" -> "{embed_tokens,o_proj}";
+                default -> "{embed_tokens,layers.0,k_proj,lm_head,layers.2.mlp}";
+            };
             Run before = run(model, config(Map.of()), 0);
             Run all = run(model, config(Map.of("optimizer", optimizer)), 1);
             Run some = run(model, config(Map.of("optimizer", optimizer, "freeze", List.of(freeze))), 1);
@@ -146,9 +156,11 @@ class FreezingTest {
     void ratesAreByName(String optimizer) {
         for (String model : MODELS.keySet()) {
             Map<String, Object> options = Map.of("optimizer", optimizer, "weight_decay", 0.5);
-            List<String> rates = model.equals("gpt2")
-                    ? List.of("wte=0.5", "h.2=0.25", "h.1.mlp=2")
-                    : List.of("embed*=0.5", "layers.2=0.25", "q_proj=2", "norm=4");
+            List<String> rates = switch (model) {
+                case "gpt2" -> List.of("wte=0.5", "h.2=0.25", "h.1.mlp=2");
+                case "one" -> List.of("embed*=0.5", "layers.0.mlp=0.25");
+                default -> List.of("embed*=0.5", "layers.2=0.25", "q_proj=2", "norm=4");
+            };
             TrainConfig one = config(options);
             Run before = run(model, one, 0);
             Run same = run(model, one, 1);

@@ -1,0 +1,267 @@
+package dev.whirlwind.model.adapters;
+
+import dev.whirlwind.model.Adapter;
+import dev.whirlwind.model.Adapter.Lora;
+import dev.whirlwind.model.CheckpointTensor;
+import dev.whirlwind.model.ConfigFields;
+import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.ParameterLayout;
+import dev.whirlwind.model.Reason;
+import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.WholeFile;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Predicate;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.regex.PatternSyntaxException;
+import java.util.stream.Collectors;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * PEFT's {@code adapter_config.json}, of the type LORA. What it says of modules is decided as PEFT 0.21 does it, by their names
+ * in the model, such as {@code model.layers.0.self_attn.q_proj}.
+ */
+public final class AdapterConfig {
+    public static final String NAME = "adapter_config.json";
+
+    private static final String ALL_LINEAR = "all-linear";
+
+    /** What changes what is computed, and is not built; each is off where it is null, false or empty. */
+    private static final List<String> UNKNOWN = List.of(
+            "alora_invocation_tokens",
+            "layer_replication",
+            "lora_bias",
+            "target_parameters",
+            "trainable_token_indices",
+            "use_qalora",
+            "use_bdlora",
+            "arrow_config",
+            "kasa_config",
+            "monteclora_config",
+            "velora_config");
+
+    private static final Pattern ANY_LAYER = Pattern.compile(".*\\.[^.]*\\.(\\d+)\\.");
+
+    private final ConfigFields fields;
+
+    private AdapterConfig(ConfigFields fields) {
+        this.fields = fields;
+        String type = fields.text("peft_type", "LORA");
+        if (!type.equals("LORA")) {
+            throw fields.error("peft_type", "is " + Reason.cited(type) + "; only adapters of the type LORA are known");
+        }
+        String bias = fields.text("bias", "none");
+        if (!bias.equals("none")) {
+            throw fields.error("bias", "is " + Reason.cited(bias) + ", and only \"none\" is known");
+        }
+        for (String name : UNKNOWN) {
+            JsonNode value = fields.json().path(name);
+            boolean off = value.isNull() || value.isMissingNode() || value.isEmpty() && value.isContainer();
+            if (!off && !(value.isBoolean() && !value.booleanValue())) {
+                throw fields.error(name, "is " + Reason.cited(value) + ", which is not known here");
+            }
+        }
+    }
+
+    /** @throws UserException if the folder has none, or one that is not known */
+    public static AdapterConfig read(Path folder) {
+        Path file = folder.resolve(NAME);
+        try {
+            JsonNode json = JsonMapper.shared().readTree(WholeFile.read(file, WholeFile.SETTINGS));
+            if (!(json instanceof ObjectNode object)) {
+                throw new UserException(file + ": is not an object of JSON");
+            }
+            return new AdapterConfig(new ConfigFields(object, file.toString()));
+        } catch (IOException e) {
+            throw new UserException(
+                    file + ": cannot be read (" + Reason.of(e) + "); an adapter's folder holds it beside "
+                            + AdapterFiles.NAME,
+                    e);
+        } catch (JacksonException e) {
+            throw new UserException(file + ": is not valid JSON (" + Reason.of(e) + ")", e);
+        }
+    }
+
+    ObjectNode json() {
+        return fields.json();
+    }
+
+    /**
+     * The adapters of a model's modules.
+     *
+     * @throws UserException if there would be none, or some of modules that cannot have any
+     */
+    public Adapter of(ModelConfig model) {
+        List<CheckpointTensor> tensors = new ParameterLayout(model).checkpointTensors();
+        List<String> linear = tensors.stream()
+                .filter(tensor -> tensor.shape().size() == 2)
+                .map(tensor -> Adapter.module(tensor.name()))
+                .toList();
+        Predicate<String> targeted = targeted();
+        Predicate<String> excluded = matching("exclude_modules");
+        LinkedHashMap<String, Lora> modules = new LinkedHashMap<>();
+        for (String module : linear) {
+            if (targeted.test(module) && !excluded.test(module)) {
+                if (!ANY_LAYER.matcher(module).lookingAt()) {
+                    if (isAllLinear()) {
+                        continue;
+                    }
+                    throw fields.error(
+                            "target_modules",
+                            "has " + module + ", which cannot have an adapter here; give it in modules_to_save");
+                }
+                modules.put(module, lora(module));
+            }
+        }
+        if (modules.isEmpty()) {
+            throw fields.error(
+                    "target_modules",
+                    "is " + Reason.cited(fields.json().path("target_modules")) + ", which is none of the model's: "
+                            + linear.stream()
+                                    .map(name -> name.substring(name.lastIndexOf('.') + 1))
+                                    .distinct()
+                                    .collect(Collectors.joining(", ")));
+        }
+        return new Adapter(modules, fields.rate("lora_dropout", 0));
+    }
+
+    private boolean isAllLinear() {
+        JsonNode target = fields.json().path("target_modules");
+        return target.isString() && target.stringValue().equalsIgnoreCase(ALL_LINEAR);
+    }
+
+    private Lora lora(String module) {
+        int rank = ofPattern("rank_pattern", module, fields.size("r", 8)).intValue();
+        double alpha = ofPattern("alpha_pattern", module, fields.positive("lora_alpha", 8))
+                .doubleValue();
+        if (rank < 1 || !(alpha > 0)) {
+            throw fields.error("rank_pattern", "or alpha_pattern has a value that is not above 0 for " + module);
+        }
+        double scale = fields.flag("use_rslora", false) ? alpha / Math.sqrt(rank) : alpha / rank;
+        return new Lora(rank, (float) scale, fields.flag("use_dora", false));
+    }
+
+    private Number ofPattern(String key, String module, Number otherwise) {
+        ConfigFields patterns = fields.object(key);
+        if (patterns != null) {
+            for (String pattern : patterns.json().propertyNames()) {
+                JsonNode value = patterns.json().path(pattern);
+                if (compiled(key, "(.*\\.)?(" + pattern + ")$").matcher(module).lookingAt()) {
+                    if (!value.isNumber()) {
+                        throw fields.error(key, "has " + Reason.cited(value) + " for " + pattern + ", not a number");
+                    }
+                    return value.numberValue();
+                }
+            }
+        }
+        return otherwise;
+    }
+
+    private Predicate<String> targeted() {
+        if (isAllLinear()) {
+            return _ -> true;
+        }
+        if (!fields.has("target_modules")) {
+            throw fields.error("target_modules", "is missing; give names such as q_proj, or \"" + ALL_LINEAR + "\"");
+        }
+        Predicate<String> named = matching("target_modules");
+        return fields.json().path("target_modules").isString() ? named : named.and(inChosenLayers());
+    }
+
+    /** A text is a regular expression of whole names; a list has names or their last parts. */
+    private Predicate<String> matching(String key) {
+        JsonNode given = fields.json().path(key);
+        if (given.isString()) {
+            return compiled(key, given.stringValue()).asMatchPredicate();
+        }
+        Set<String> names = texts(key);
+        return module -> names.stream().anyMatch(name -> module.equals(name) || module.endsWith("." + name));
+    }
+
+    private Predicate<String> inChosenLayers() {
+        JsonNode given = fields.json().path("layers_to_transform");
+        List<Integer> layers = new ArrayList<>();
+        for (JsonNode layer : given.isNumber() ? List.of(given) : given) {
+            if (!layer.isIntegralNumber()) {
+                throw fields.error("layers_to_transform", "has " + Reason.cited(layer) + ", not a layer's number");
+            }
+            layers.add(layer.intValue());
+        }
+        if (layers.isEmpty()) {
+            return _ -> true;
+        }
+        JsonNode pattern = fields.json().path("layers_pattern");
+        Set<String> names = pattern.isString() ? Set.of(pattern.stringValue()) : texts("layers_pattern");
+        List<Pattern> patterns = names.isEmpty()
+                ? List.of(ANY_LAYER)
+                : names.stream()
+                        .map(name -> compiled("layers_pattern", ".*\\." + name + "\\.(\\d+)\\."))
+                        .toList();
+        return module -> patterns.stream()
+                .map(layer -> layer.matcher(module))
+                .filter(Matcher::lookingAt)
+                .findFirst()
+                .map(found -> layers.contains(Integer.valueOf(found.group(1))))
+                .orElse(false);
+    }
+
+    private Set<String> texts(String key) {
+        Set<String> texts = new LinkedHashSet<>();
+        for (JsonNode text : fields.json().path(key)) {
+            if (!text.isString()) {
+                throw fields.error(key, "has " + Reason.cited(text) + ", not a name");
+            }
+            texts.add(text.stringValue());
+        }
+        return texts;
+    }
+
+    private Pattern compiled(String key, String expression) {
+        try {
+            return Pattern.compile(expression);
+        } catch (PatternSyntaxException e) {
+            throw fields.error(
+                    key, "has " + Reason.cited(expression) + ", which is no pattern (" + e.getDescription() + ")");
+        }
+    }
+
+    /**
+     * The model's own tensors that are trained and saved with the adapter.
+     *
+     * @throws UserException if a name is none of the model's
+     */
+    public Set<String> saved(ModelConfig model) {
+        List<CheckpointTensor> tensors = new ParameterLayout(model).checkpointTensors();
+        Set<String> saved = new LinkedHashSet<>();
+        for (String name : texts("modules_to_save")) {
+            List<String> found = tensors.stream()
+                    .map(CheckpointTensor::name)
+                    .filter(tensor -> isOf(name, tensor))
+                    .toList();
+            if (found.isEmpty()) {
+                throw fields.error(
+                        "modules_to_save",
+                        "has " + Reason.cited(name) + ", which is none of the model's"
+                                + (model.tied() && name.equals("lm_head")
+                                        ? ": its head is the token embedding; give that"
+                                        : ""));
+            }
+            saved.addAll(found);
+        }
+        return saved;
+    }
+
+    private static boolean isOf(String module, String tensor) {
+        String owner = tensor.substring(0, tensor.lastIndexOf('.'));
+        return owner.equals(module) || owner.endsWith("." + module);
+    }
+}

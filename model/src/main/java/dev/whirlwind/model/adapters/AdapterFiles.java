@@ -1,0 +1,108 @@
+package dev.whirlwind.model.adapters;
+
+import dev.whirlwind.model.CheckpointTensor;
+import dev.whirlwind.model.HuggingFace;
+import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Reason;
+import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.files.Storage;
+import dev.whirlwind.model.safetensors.DType;
+import dev.whirlwind.model.safetensors.SafetensorsFile;
+import dev.whirlwind.model.safetensors.SafetensorsWriter;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import tools.jackson.databind.json.JsonMapper;
+
+/** PEFT's {@code adapter_model.safetensors}: an adapter's own tensors, and those of the model that are saved with it. */
+public final class AdapterFiles {
+    public static final String NAME = "adapter_model.safetensors";
+
+    private AdapterFiles() {}
+
+    /** The tensors that an adapter's file has, of a layout with that adapter. */
+    public static List<CheckpointTensor> tensors(Parameters weights, AdapterConfig config) {
+        ModelConfig model = weights.config();
+        Set<String> saved = config.saved(model);
+        return weights.layout().checkpointTensors().stream()
+                .filter(tensor -> tensor.isOfAdapter() || saved.contains(tensor.name()))
+                .toList();
+    }
+
+    private static String stored(CheckpointTensor tensor) {
+        return tensor.isOfAdapter() ? tensor.name() : CheckpointTensor.ADAPTER + tensor.name();
+    }
+
+    /** A tensor's name in the layout, by one of its names in PEFT's files. */
+    public static String inLayout(String name) {
+        String today = today(name);
+        return today.contains(".lora_") ? today : today.substring(CheckpointTensor.ADAPTER.length());
+    }
+
+    /** Names as PEFT writes them today: older ones name the adapter, "default", and magnitudes a weight. */
+    private static String today(String name) {
+        String prefixed = name.startsWith(CheckpointTensor.ADAPTER) ? name : CheckpointTensor.ADAPTER + name;
+        return prefixed.replace(".modules_to_save.default.", ".")
+                .replace(".default.", ".")
+                .replaceFirst("\\.lora_magnitude_vector(\\.weight|\\.default)+$", ".lora_magnitude_vector");
+    }
+
+    /**
+     * Reads an adapter into the place that a layout has for it.
+     *
+     * @throws UserException if a tensor is missing, of another shape, or none of this adapter
+     */
+    public static void load(Path folder, AdapterConfig config, Parameters weights) {
+        try (SafetensorsFile file = SafetensorsFile.open(folder.resolve(NAME))) {
+            Map<String, String> names = new HashMap<>();
+            file.names().forEach(name -> names.put(today(name), name));
+            Set<String> strangers = new HashSet<>(names.keySet());
+            List<CheckpointTensor> tensors = new ArrayList<>();
+            for (CheckpointTensor tensor : tensors(weights, config)) {
+                String name = stored(tensor);
+                strangers.remove(name);
+                tensors.add(new CheckpointTensor(
+                        names.getOrDefault(name, name), tensor.shape(), tensor.offset(), tensor.transposed()));
+            }
+            if (!strangers.isEmpty()) {
+                throw new UserException(file.path() + ": has "
+                        + Reason.cited(strangers.stream().sorted().findFirst().orElseThrow())
+                        + ", which an adapter of this model and " + AdapterConfig.NAME
+                        + " does not have; check that they belong together");
+            }
+            HuggingFace.read(file, tensors, "", weights.buffer().segment());
+        }
+        weights.upload();
+    }
+
+    /**
+     * Writes an adapter as PEFT reads it.
+     *
+     * @throws UserException if the weights do not fit the type, or a file cannot be written
+     */
+    public static void save(Path folder, AdapterConfig config, Parameters weights, DType dtype) {
+        weights.download();
+        List<CheckpointTensor> tensors = tensors(weights, config).stream()
+                .map(tensor ->
+                        new CheckpointTensor(stored(tensor), tensor.shape(), tensor.offset(), tensor.transposed()))
+                .sorted((a, b) -> a.name().compareTo(b.name()))
+                .toList();
+        SafetensorsWriter.write(
+                folder.resolve(NAME),
+                HuggingFace.entries(tensors, weights.buffer().segment(), "", dtype),
+                SafetensorsWriter.PYTORCH);
+        Path file = folder.resolve(AdapterConfig.NAME);
+        try {
+            Storage.write(
+                    file, JsonMapper.shared().writerWithDefaultPrettyPrinter().writeValueAsBytes(config.json()));
+        } catch (IOException e) {
+            throw new UserException(file + ": cannot be written (" + Reason.of(e) + ")", e);
+        }
+    }
+}
