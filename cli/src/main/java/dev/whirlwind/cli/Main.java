@@ -51,6 +51,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             ScoreCommand.class,
             MergeCommand.class,
             FisherCommand.class,
+            TeachCommand.class,
             GenerateCommand.class,
             ParityCommand.class,
             CompareCommand.class,

@@ -116,6 +116,16 @@ final class CpuOps implements Ops {
         }
     }
 
+    private void checkTaught(int rows, int top, int vocabulary) {
+        for (int i = 0; i < rows * top; i++) {
+            int token = inputs.taughtTokens[i];
+            if (token < 0 || token >= vocabulary) {
+                throw new IndexOutOfBoundsException("the teacher's token " + token + " is not one of the vocabulary's "
+                        + vocabulary);
+            }
+        }
+    }
+
     @Override
     public void embed(Tensor out, Tensor wte, Tensor wpe, int batch, int sequence, int width) {
         int rows = Math.multiplyExact(batch, sequence);
@@ -483,14 +493,22 @@ final class CpuOps implements Ops {
             int width,
             int vocabulary) {
         checkTargets(rows, vocabulary);
+        HeadLoss.Aim aim = switch (teacher) {
+            case null -> new HeadLoss.Aim(objective, 0, 0, 0, null);
+            case Objective.Live live ->
+                new HeadLoss.Aim(
+                        objective,
+                        at(live.x(), rows, live.width()),
+                        at(live.weight(), vocabulary, live.width()),
+                        live.width(),
+                        null);
+            case Objective.Kept kept -> {
+                checkTaught(rows, kept.top(), vocabulary);
+                yield new HeadLoss.Aim(objective, 0, 0, kept.top(), inputs);
+            }
+        };
         headLoss.objective(
-                teacher == null
-                        ? new HeadLoss.Aim(objective, 0, 0, 0)
-                        : new HeadLoss.Aim(
-                                objective,
-                                at(teacher.x(), rows, teacher.width()),
-                                at(teacher.weight(), vocabulary, teacher.width()),
-                                teacher.width()),
+                aim,
                 at(losses, 2, rows),
                 at(dx, rows, width),
                 atOrNone(dweight, (long) vocabulary * width),

@@ -6,6 +6,7 @@ import static dev.whirlwind.cpu.Memory.ORDER;
 import static dev.whirlwind.cpu.Memory.SPECIES;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
+import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Objective;
 import dev.whirlwind.model.Ops;
 import java.lang.foreign.Arena;
@@ -47,8 +48,19 @@ final class HeadLoss implements Workers.Task {
     private int vocabulary;
     private int step;
 
-    /** Another objective, with the addresses of the teacher's rows and head; 0 where there is none. */
-    record Aim(Objective objective, long teacherX, long teacherWeight, int teacherWidth) {}
+    /**
+     * Another objective.
+     *
+     * @param teacherX address of the teacher's rows; 0 where there are none
+     * @param teacherWeight address of its head; 0 where there is none
+     * @param teacherWidth the rows' width; of a kept teacher, tokens that are kept of it
+     * @param kept what holds those; null where there are none
+     */
+    record Aim(Objective objective, long teacherX, long teacherWeight, int teacherWidth, Inputs kept) {
+        boolean teaches() {
+            return teacherX != 0 || kept != null;
+        }
+    }
 
     /** Takes memory for logits from the arena when it is first used. */
     HeadLoss(Workers workers, Gemm gemm, Arena arena) {
@@ -128,12 +140,12 @@ final class HeadLoss implements Workers.Task {
                 continue;
             }
             gemm.abT(logits, step, in, width, weight, width, 0, count, vocabulary, width, false);
+            if (aim != null && aim.teaches() && teacherCapacity < (long) count * step) {
+                teacherCapacity = (long) count * step;
+                teacherLogits = Memory.allocate(arena, teacherCapacity).address();
+            }
             if (aim != null && aim.teacherX() != 0) {
                 int teacherWidth = aim.teacherWidth();
-                if (teacherCapacity < (long) count * step) {
-                    teacherCapacity = (long) count * step;
-                    teacherLogits = Memory.allocate(arena, teacherCapacity).address();
-                }
                 long seen = aim.teacherX() + 4L * firstRow * teacherWidth;
                 gemm.abT(
                         teacherLogits,
@@ -190,7 +202,17 @@ final class HeadLoss implements Workers.Task {
             return;
         }
         if (aim != null) {
-            long teacher = aim.teacherX() == 0 ? 0 : teacherLogits + 4L * task * step;
+            long teacher = aim.teaches() ? teacherLogits + 4L * task * step : 0;
+            if (aim.kept() != null) {
+                KeptTeacher.complete(
+                        aim.kept(),
+                        aim.teacherWidth(),
+                        firstRow + task,
+                        aim.objective().temperature(),
+                        row,
+                        teacher,
+                        vocabulary);
+            }
             ObjectiveRow result = new ObjectiveRow(aim.objective(), row, teacher, target, vocabulary);
             Memory.set(loss, (float) result.nll());
             Memory.set(loss + 4L * rows, (float) result.value());

@@ -119,6 +119,15 @@ final class ObjectiveRow {
     }
 
     private double sumOfExponentials(long row, float shift, float temperature) {
+        return sumOfExponentials(row, vocabulary, shift, temperature, part);
+    }
+
+    /** Of exp((row - shift) / temperature). */
+    static double sumOfExponentials(long row, int vocabulary, float shift, float temperature) {
+        return sumOfExponentials(row, vocabulary, shift, temperature, new float[PART + Memory.LANES]);
+    }
+
+    private static double sumOfExponentials(long row, int vocabulary, float shift, float temperature, float[] part) {
         double sum = 0;
         for (int from = 0; from < vocabulary; from += PART) {
             int count = Math.min(PART, vocabulary - from);

@@ -46,6 +46,14 @@ public final class MixedSequences implements TrainingSequences {
     }
 
     @Override
+    public Place place(long position) {
+        long replayed = replayedBefore(position);
+        return replayedBefore(position + 1) > replayed
+                ? new Place("replay", replay.place(replayed).sequence())
+                : data.place(position - replayed);
+    }
+
+    @Override
     public void read(long position, int[] tokens, int[] targets, int offset) {
         long replayed = replayedBefore(position);
         if (replayedBefore(position + 1) > replayed) {

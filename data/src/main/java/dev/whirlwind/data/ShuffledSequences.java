@@ -39,6 +39,11 @@ public final class ShuffledSequences implements TrainingSequences {
     }
 
     @Override
+    public Place place(long position) {
+        return new Place("data", order.at(position));
+    }
+
+    @Override
     public void read(long position, int[] tokens, int[] targets, int offset) {
         long first = order.at(position) * sequence;
         source.read(first, tokens, offset, sequence);

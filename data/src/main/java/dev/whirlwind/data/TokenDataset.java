@@ -13,6 +13,8 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -36,6 +38,12 @@ public final class TokenDataset implements TokenSource {
      * @param first place of its first token in the split
      */
     private record Shard(Path file, ShardHeader header, IntBuffer checksums, FileChannel channel, long first) {
+        ByteBuffer checksumBytes() {
+            ByteBuffer bytes = ByteBuffer.allocate(Integer.BYTES * checksums.limit());
+            bytes.asIntBuffer().put(checksums.duplicate().rewind());
+            return bytes;
+        }
+
         /** Reads one block of tokens. */
         ByteBuffer block(long block) {
             long from = block * ShardHeader.BLOCK;
@@ -175,6 +183,27 @@ public final class TokenDataset implements TokenSource {
                 || shard.header.vocabulary() != other.header.vocabulary()) {
             throw new UserException(
                     shard.file + " and " + other.file + " were made with different tokenizers: prepare the data again");
+        }
+    }
+
+    /**
+     * What tells these tokens from all others, wherever they lie: SHA-256 of the tokenizer's hash and the shards' checksums.
+     *
+     * @throws UserException if there are no checksums
+     */
+    public byte[] identity() {
+        if (!isChecked()) {
+            throw new UserException(name + ": was prepared before shards had checksums; prepare it again");
+        }
+        try {
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            for (Shard shard : shards) {
+                digest.update(shard.header.encode());
+                digest.update(shard.checksumBytes());
+            }
+            return digest.digest();
+        } catch (NoSuchAlgorithmException e) {
+            throw new AssertionError("every Java platform has SHA-256", e);
         }
     }
 

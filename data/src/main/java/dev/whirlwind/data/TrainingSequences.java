@@ -23,6 +23,19 @@ public interface TrainingSequences {
      */
     record Share(long sequences, double passes) {}
 
+    /**
+     * Where a sequence comes from.
+     *
+     * @param source the name that {@link #shares} has
+     * @param sequence its number there: it predicts tokens {@code sequence * length + 1} to {@code (sequence + 1) * length}
+     */
+    record Place(String source, long sequence) {}
+
+    /** What lies at a position; where they are not shuffled, the sequence of that number. */
+    default Place place(long position) {
+        return new Place("data", position);
+    }
+
     /** What each source gave to the sequences before a position, by the source's name. */
     default SequencedMap<String, Share> shares(long position) {
         SequencedMap<String, Share> shares = new LinkedHashMap<>();

@@ -32,10 +32,22 @@ public final class Inputs {
     /** What an optimizer multiplies gradients by first: the clipping coefficient. */
     public float gradientScale = 1;
 
+    /** Of a teacher, ids of the likeliest tokens at each place, ascending: {@code [places * top]}; null where none was kept. */
+    public int[] taughtTokens;
+
+    /** Their probabilities, and last that of all others together: {@code [places * (top + 1)]}. */
+    public float[] taughtProbabilities;
+
     /** Inputs for {@code places = batch * sequence} tokens. */
     public Inputs(int places) {
         tokens = new int[places];
         targets = new int[places];
+    }
+
+    /** Makes room for what was kept of a teacher. */
+    void keepTeacher(int top) {
+        taughtTokens = new int[tokens.length * top];
+        taughtProbabilities = new float[tokens.length * (top + 1)];
     }
 
     /**

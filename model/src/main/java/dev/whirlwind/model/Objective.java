@@ -13,13 +13,26 @@ public record Objective(float labelSmoothing, float zLoss, float distillation, f
     /** The likelihood of the targets alone. */
     public static final Objective PLAIN = new Objective(0, 0, 0, 1);
 
+    /** Whose probabilities a model is to learn. */
+    public sealed interface Teacher {}
+
     /**
-     * Whose probabilities a model is to learn.
+     * A model beside it.
      *
      * @param x what the teacher's head sees, [rows, width]
      * @param weight the teacher's head, [vocabulary, width]
      */
-    public record Teacher(Tensor x, Tensor weight, int width) {}
+    public record Live(Tensor x, Tensor weight, int width) implements Teacher {}
+
+    /**
+     * What was kept of one: {@link Inputs#taughtTokens}, the likeliest at each place, and their probabilities at the
+     * temperature. All other tokens are one bin, so the divergence is one of {@code top + 1} probabilities. It is that from a
+     * whole distribution, too, which the engines make: the one that gives the bin's probability to its tokens in proportion to
+     * what the model itself gives them.
+     *
+     * @param top how many tokens
+     */
+    public record Kept(int top) implements Teacher {}
 
     public boolean isPlain() {
         return labelSmoothing == 0 && zLoss == 0 && distillation == 0;

@@ -50,6 +50,9 @@ public final class Transformer {
     private final Program embedBackward = this::embedBackward;
     private final Program zeroGradients = this::zeroGradients;
     private final Program seen = this::finalNorm;
+    private final Program logitsPart = ops -> logitsPart(ops, false);
+    private final Program logitsRest = ops -> logitsPart(ops, true);
+    private Tensor partOfLogits;
 
     /** The backward pass of each layer from the lowest that anything is trained in or below; layers alike share one. */
     private final List<Program> blockBackward = new ArrayList<>();
@@ -64,6 +67,7 @@ public final class Transformer {
 
     private Objective objective = Objective.PLAIN;
     private Transformer teacher;
+    private Objective.Kept kept;
     private float noise;
 
     /** A block's forward pass, with the adapters of its linear layers by their kind. */
@@ -151,6 +155,13 @@ public final class Transformer {
     public void trainFor(Objective newObjective, Transformer newTeacher) {
         objective = newObjective;
         teacher = newTeacher;
+    }
+
+    /** The same with what was kept of a teacher, to be put into the inputs before each pass. */
+    public void trainFor(Objective newObjective, Objective.Kept newKept) {
+        objective = newObjective;
+        kept = newKept;
+        inputs.keepTeacher(kept.top());
     }
 
     /**
@@ -242,6 +253,39 @@ public final class Transformer {
         needLogits();
         engine.run(headLogits, inputs, 0);
         return engine.host(a.logits, (long) rows * config.vocabularySize());
+    }
+
+    /** Is shown the logits of some rows, [count, vocabulary] native floats, which are valid until it returns. */
+    @FunctionalInterface
+    public interface LogitsVisitor {
+        void visit(int firstRow, int count, MemorySegment logits);
+    }
+
+    /** Forward only: the logits of all rows in turn, of no more at once than {@link Ops#LOGITS_BYTES} have room for. */
+    public void visitLogits(LogitsVisitor visitor) {
+        int part = rowsOfPart();
+        if (partOfLogits == null) {
+            partOfLogits = new Tensor(engine.allocate("some logits", (long) part * config.vocabularySize()), 0, 0);
+        }
+        forward(embed, block);
+        engine.run(seen, inputs, 0);
+        for (int first = 0; first < rows; first += part) {
+            int count = Math.min(part, rows - first);
+            engine.run(count == part ? logitsPart : logitsRest, inputs, first / part);
+            visitor.visit(first, count, engine.host(partOfLogits, (long) count * config.vocabularySize()));
+        }
+    }
+
+    private int rowsOfPart() {
+        return (int) Math.clamp(Ops.LOGITS_BYTES / Float.BYTES / config.vocabularySize(), 1, rows);
+    }
+
+    /** Of as many rows, or of those that are left after them; a part's number is that of a layer. */
+    private void logitsPart(Ops ops, boolean rest) {
+        int part = rowsOfPart();
+        Tensor x = new Tensor(a.finalNormed.buffer(), a.finalNormed.offset(), (long) part * hidden);
+        int count = rest ? rows % part : part;
+        ops.linear(partOfLogits, x, weights.head, null, count, hidden, config.vocabularySize());
     }
 
     /** Takes the memory that {@link #logits} will need. */
@@ -434,8 +478,8 @@ public final class Transformer {
                     a.finalNormed,
                     weights.head,
                     teacher == null
-                            ? null
-                            : new Objective.Teacher(teacher.a.finalNormed, teacher.weights.head, teacher.hidden),
+                            ? kept
+                            : new Objective.Live(teacher.a.finalNormed, teacher.weights.head, teacher.hidden),
                     objective,
                     rows,
                     hidden,

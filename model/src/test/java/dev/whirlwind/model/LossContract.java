@@ -3,10 +3,15 @@ package dev.whirlwind.model;
 import static dev.whirlwind.model.Trial.dot;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.IOException;
+import java.io.InputStream;
 import java.util.Arrays;
+import java.util.stream.DoubleStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /** The head and the loss. */
 interface LossContract extends Trials {
@@ -91,7 +96,7 @@ interface LossContract extends Trials {
                     "teacherWeight",
                     s.vocabulary() * teacherWidth,
                     () -> headWeight(t, new Head(s.rows(), teacherWidth, s.vocabulary())));
-            Objective.Teacher teacher = taught ? new Objective.Teacher(teacherX, teacherWeight, teacherWidth) : null;
+            Objective.Teacher teacher = taught ? new Objective.Live(teacherX, teacherWeight, teacherWidth) : null;
             t.each(
                     ops -> ops.headObjectiveBackward(
                             losses, dx, dweight, x, weight, teacher, o, s.rows(), s.width(), s.vocabulary()),
@@ -108,6 +113,133 @@ interface LossContract extends Trials {
                         t.expectGradient(dx, xs, v -> dot(g, objective(t, v, w, q, o, s)));
                         t.expectAddedGradient(dweight, w, v -> dot(g, objective(t, xs, v, q, o, s)));
                     });
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("heads")
+    default void headObjectiveBackwardWithAKeptTeacher(Head s) {
+        kept(s, new Objective(0.05f, 1e-3f, 0.3f, 2), Math.min(3, s.vocabulary() - 1));
+        kept(s, new Objective(0, 0, 1, 0.7f), s.vocabulary() - 1);
+    }
+
+    /** The expected divergence is that of the bins, not what engines make of it. */
+    private void kept(Head s, Objective o, int top) {
+        try (Trial t = trial("headObjectiveBackward " + s + " " + o + " of " + top, s.rows())) {
+            t.inputs.keepTeacher(top);
+            Tensor losses = t.output("losses", 2 * s.rows());
+            Tensor dx = t.output("dx", s.rows() * s.width());
+            Tensor dweight = t.changed("dweight", s.vocabulary() * s.width());
+            Tensor x = t.input("x", s.rows() * s.width());
+            Tensor weight = t.input("weight", s.vocabulary() * s.width(), () -> {
+                drawTargets(t, s.vocabulary());
+                drawTaught(t, top, s);
+                return headWeight(t, s);
+            });
+            t.each(
+                    ops -> ops.headObjectiveBackward(
+                            losses, dx, dweight, x, weight, new Objective.Kept(top), o, s.rows(), s.width(),
+                            s.vocabulary()),
+                    () -> {
+                        double[] xs = t.before(x);
+                        double[] w = t.before(weight);
+                        double[] expected = Arrays.copyOf(nll(t, xs, w, s), 2 * s.rows());
+                        System.arraycopy(binned(t, xs, w, top, o, s), 0, expected, s.rows(), s.rows());
+                        t.expect(losses, expected);
+                        double[] g = new double[s.rows()];
+                        Arrays.fill(g, t.inputs.lossScale);
+                        t.expectGradient(dx, xs, v -> dot(g, binned(t, v, w, top, o, s)));
+                        t.expectAddedGradient(dweight, w, v -> dot(g, binned(t, xs, v, top, o, s)));
+                    });
+        }
+    }
+
+    /**
+     * Values and gradients are those of PyTorch 2.13 in double: cross-entropy, the logarithm's square and the divergence of top
+     * + 1 bins by its own functions. The head's weight is the identity, so that its rows are the logits.
+     */
+    @Test
+    default void aKeptTeacherAsInPyTorch() throws IOException {
+        try (InputStream json = LossContract.class.getResourceAsStream("/objective/kept-teacher.json")) {
+            for (JsonNode o : JsonMapper.shared().readTree(json)) {
+                keptAsInPyTorch(o);
+            }
+        }
+    }
+
+    private void keptAsInPyTorch(JsonNode o) {
+        Objective objective = new Objective(
+                o.path("label_smoothing").floatValue(),
+                o.path("z_loss").floatValue(),
+                o.path("distillation").floatValue(),
+                o.path("temperature").floatValue());
+        int top = o.path("top").intValue();
+        double[] logits = flat(o.path("logits"));
+        int rows = o.path("targets").size();
+        int n = logits.length / rows;
+        try (Trial t = trial("kept teacher", rows)) {
+            t.inputs.keepTeacher(top);
+            Tensor losses = t.output("losses", 2 * rows);
+            Tensor dx = t.output("dx", rows * n);
+            Tensor dweight = t.changed("dweight", n * n);
+            Tensor x = t.input("x", rows * n, () -> logits);
+            Tensor weight = t.input("weight", n * n, () -> {
+                t.inputs.lossScale = 1;
+                double[] targets = flat(o.path("targets"));
+                double[] tokens = flat(o.path("tokens"));
+                double[] probabilities = flat(o.path("probabilities"));
+                Arrays.setAll(t.inputs.targets, i -> (int) targets[i]);
+                Arrays.setAll(t.inputs.taughtTokens, i -> (int) tokens[i]);
+                for (int i = 0; i < probabilities.length; i++) {
+                    t.inputs.taughtProbabilities[i] = (float) probabilities[i];
+                }
+                double[] identity = new double[n * n];
+                for (int i = 0; i < n; i++) {
+                    identity[i * n + i] = 1;
+                }
+                return identity;
+            });
+            t.each(
+                    ops -> ops.headObjectiveBackward(
+                            losses, dx, dweight, x, weight, new Objective.Kept(top), objective, rows, n, n),
+                    () -> {
+                        double[] expected = Arrays.copyOf(t.after(losses), 2 * rows);
+                        System.arraycopy(flat(o.path("values")), 0, expected, rows, rows);
+                        t.expect(losses, expected);
+                        t.expect(dx, flat(o.path("gradient")));
+                    });
+        }
+    }
+
+    private static double[] flat(JsonNode values) {
+        return values.valueStream()
+                .flatMapToDouble(value -> value.isArray() ? Arrays.stream(flat(value)) : DoubleStream.of(value.doubleValue()))
+                .toArray();
+    }
+
+    private static double[] binned(Trial t, double[] x, double[] weight, int top, Objective o, Head s) {
+        double[] logits = logits(x, weight, s, s.width());
+        double[] values = Reference.objective(logits, null, t.inputs.targets, o, s.rows(), s.vocabulary());
+        double[] more = Reference.binned(logits, t.inputs, top, o, s.rows(), s.vocabulary());
+        return Reference.add(values, more);
+    }
+
+    /** Tokens that follow each other, and probabilities that leave something for the rest. */
+    private static void drawTaught(Trial t, int top, Head s) {
+        for (int r = 0; r < s.rows(); r++) {
+            int first = t.random.nextInt(s.vocabulary() - top + 1);
+            double sum = 0;
+            double[] q = new double[top + 1];
+            for (int j = 0; j <= top; j++) {
+                q[j] = 0.01 + t.random.nextDouble();
+                sum += q[j];
+            }
+            for (int j = 0; j <= top; j++) {
+                t.inputs.taughtProbabilities[r * (top + 1) + j] = (float) (q[j] / sum);
+                if (j < top) {
+                    t.inputs.taughtTokens[r * top + j] = first + j;
+                }
+            }
         }
     }
 

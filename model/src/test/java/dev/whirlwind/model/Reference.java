@@ -362,6 +362,63 @@ public final class Reference {
         return values;
     }
 
+    /** Logits of a teacher that gives the rest's probability to its tokens in proportion to the model's own. */
+    static double[] completed(double[] logits, Inputs inputs, int top, Objective o, int rows, int vocabulary) {
+        double[] teacher = new double[logits.length];
+        for (int r = 0; r < rows; r++) {
+            boolean[] kept = kept(inputs, top, r, vocabulary);
+            double sum = 0;
+            for (int i = 0; i < vocabulary; i++) {
+                sum += kept[i] ? 0 : Math.exp(logits[r * vocabulary + i] / o.temperature());
+            }
+            double rest = inputs.taughtProbabilities[r * (top + 1) + top];
+            for (int i = 0; i < vocabulary; i++) {
+                teacher[r * vocabulary + i] =
+                        logits[r * vocabulary + i] + o.temperature() * (Math.log(rest) - Math.log(sum));
+            }
+            for (int j = 0; j < top; j++) {
+                double q = inputs.taughtProbabilities[r * (top + 1) + j];
+                teacher[r * vocabulary + inputs.taughtTokens[r * top + j]] = o.temperature() * Math.log(q);
+            }
+        }
+        return teacher;
+    }
+
+    private static boolean[] kept(Inputs inputs, int top, int row, int vocabulary) {
+        boolean[] kept = new boolean[vocabulary];
+        for (int j = 0; j < top; j++) {
+            kept[inputs.taughtTokens[row * top + j]] = true;
+        }
+        return kept;
+    }
+
+    /** T^2 KL of top + 1 bins, times d, of each place; 0 where the target is negative. */
+    static double[] binned(double[] logits, Inputs inputs, int top, Objective o, int rows, int vocabulary) {
+        double[] values = new double[rows];
+        for (int r = 0; r < rows; r++) {
+            if (inputs.targets[r] >= 0) {
+                double[] soft = new double[vocabulary];
+                for (int i = 0; i < vocabulary; i++) {
+                    soft[i] = logits[r * vocabulary + i] / o.temperature();
+                }
+                double lse = logSumExp(soft);
+                boolean[] kept = kept(inputs, top, r, vocabulary);
+                double rest = 0;
+                for (int i = 0; i < vocabulary; i++) {
+                    rest += kept[i] ? 0 : Math.exp(soft[i] - lse);
+                }
+                double q = inputs.taughtProbabilities[r * (top + 1) + top];
+                double sum = q * Math.log(q / rest);
+                for (int j = 0; j < top; j++) {
+                    q = inputs.taughtProbabilities[r * (top + 1) + j];
+                    sum += q * (Math.log(q) - soft[inputs.taughtTokens[r * top + j]] + lse);
+                }
+                values[r] = o.distillation() * (double) o.temperature() * o.temperature() * sum;
+            }
+        }
+        return values;
+    }
+
     /** T^2 KL(softmax(a / T) || softmax(b / T)). */
     private static double divergence(double[] a, double[] b, double temperature) {
         double[] as = Arrays.stream(a).map(v -> v / temperature).toArray();

@@ -498,15 +498,18 @@ public final class ReferenceEngine implements Engine {
             double[] xs = get(x, rows * width);
             double[] w = get(weight, vocabulary * width);
             double[] logits = Reference.linear(xs, w, null, rows, width, vocabulary);
-            double[] taught = teacher == null
-                    ? null
-                    : Reference.linear(
-                            get(teacher.x(), rows * teacher.width()),
-                            get(teacher.weight(), vocabulary * teacher.width()),
+            double[] taught = switch (teacher) {
+                case null -> null;
+                case Objective.Live live ->
+                    Reference.linear(
+                            get(live.x(), rows * live.width()),
+                            get(live.weight(), vocabulary * live.width()),
                             null,
                             rows,
-                            teacher.width(),
+                            live.width(),
                             vocabulary);
+                case Objective.Kept kept -> Reference.completed(logits, inputs, kept.top(), o, rows, vocabulary);
+            };
             set(losses.skip(rows), Reference.objective(logits, taught, inputs.targets, o, rows, vocabulary));
             double[] d = new double[xs.length];
             double[] dw = new double[w.length];

@@ -907,6 +907,23 @@ final class GpuRecorder extends Recorder {
     }
 
     @Override
+    void keptTeacher(Tensor taught, Tensor logits, int top, float temperature, int count, int vocabulary) {
+        stage.call(
+                "keptTeacher",
+                Rows::wKeptTeacherRows,
+                at(logits, taught),
+                new KernelContext(),
+                stage.taughtTokens(count * top),
+                stage.taughtProbabilities(count * (top + 1)),
+                array(logits),
+                array(taught),
+                vocabulary,
+                top,
+                temperature);
+        rows(count);
+    }
+
+    @Override
     void objective(
             Tensor losses, Tensor taught, Tensor logits, Objective objective, int rows, int count, int vocabulary) {
         int at = moving(losses, count);

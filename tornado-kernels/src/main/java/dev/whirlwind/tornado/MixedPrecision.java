@@ -337,10 +337,9 @@ final class MixedPrecision implements Ops {
             int width,
             int vocabulary) {
         Tensor from = operand(x, size(rows, width));
-        Objective.Teacher taught = teacher == null
-                ? null
-                : new Objective.Teacher(
-                        operand(teacher.x(), size(rows, teacher.width())), weight(teacher.weight()), teacher.width());
+        Objective.Teacher taught = teacher instanceof Objective.Live live
+                ? new Objective.Live(operand(live.x(), size(rows, live.width())), weight(live.weight()), live.width())
+                : teacher;
         ops.headObjectiveBackward(
                 losses, dx, dweight, from, weight(weight), taught, objective, rows, width, vocabulary);
     }

@@ -990,20 +990,22 @@ class Recorder implements Ops {
             Tensor xs = x.skip((long) first * width);
             long perRepeat = (long) count * width;
             Tensor logits = logits(xs, weight, count, width, vocabulary);
-            Tensor taught = logits;
-            if (teacher != null) {
-                taught = engine.scratch("teacher logits", (long) count * vocabulary);
-                int teacherWidth = teacher.width();
-                Tensor seen = teacher.x().skip((long) first * teacherWidth);
+            Tensor taught =
+                    teacher == null ? logits : engine.scratch("teacher logits", (long) count * vocabulary);
+            if (teacher instanceof Objective.Live live) {
+                int teacherWidth = live.width();
+                Tensor seen = live.x().skip((long) first * teacherWidth);
                 linear(
                         taught,
                         seen,
                         (long) count * teacherWidth,
-                        teacher.weight(),
+                        live.weight(),
                         null,
                         count,
                         teacherWidth,
                         vocabulary);
+            } else if (teacher instanceof Objective.Kept kept) {
+                keptTeacher(taught, logits, kept.top(), objective.temperature(), count, vocabulary);
             }
             objective(losses.skip(first), taught, logits, objective, rows, count, vocabulary);
             linearBackwardInput(dx.skip((long) first * width), perRepeat, logits, weight, count, width, vocabulary);
@@ -1011,6 +1013,21 @@ class Recorder implements Ops {
                 linearBackwardWeight(dweight, logits, xs, perRepeat, count, width, vocabulary);
             }
         });
+    }
+
+    void keptTeacher(Tensor taught, Tensor logits, int top, float temperature, int count, int vocabulary) {
+        stage.call(
+                "keptTeacher",
+                Head::wKeptTeacher,
+                at(logits, taught),
+                stage.taughtTokens(count * top),
+                stage.taughtProbabilities(count * (top + 1)),
+                array(logits),
+                array(taught),
+                count,
+                vocabulary,
+                top,
+                temperature);
     }
 
     void objective(

@@ -49,6 +49,8 @@ final class Stage {
     private IntArray tokens;
     private IntArray targets;
     private IntArray tokenOrder;
+    private IntArray taughtTokens;
+    private FloatArray taughtProbabilities;
 
     Stage() {
         this(1, 0, 0);
@@ -85,6 +87,10 @@ final class Stage {
         if (tokenOrder != null) {
             inputs.add(tokenOrder);
         }
+        if (taughtTokens != null) {
+            inputs.add(taughtTokens);
+            inputs.add(taughtProbabilities);
+        }
         return inputs;
     }
 
@@ -99,6 +105,9 @@ final class Stage {
         copy(inputs.targets, targets);
         if (tokenOrder != null) {
             order(inputs.tokens);
+        }
+        if (taughtTokens != null) {
+            copyTaught(inputs, firstRow + repeat * rowsPerRepeat);
         }
     }
 
@@ -127,6 +136,19 @@ final class Stage {
         }
     }
 
+    /** Of a stage's own rows only. */
+    private void copyTaught(Inputs inputs, int row) {
+        int places = inputs.tokens.length;
+        int from = row * (inputs.taughtTokens.length / places);
+        for (int i = 0; i < taughtTokens.getSize(); i++) {
+            taughtTokens.set(i, inputs.taughtTokens[from + i]);
+        }
+        from = row * (inputs.taughtProbabilities.length / places);
+        for (int i = 0; i < taughtProbabilities.getSize(); i++) {
+            taughtProbabilities.set(i, inputs.taughtProbabilities[from + i]);
+        }
+    }
+
     IntArray cursor() {
         return cursor;
     }
@@ -146,6 +168,17 @@ final class Stage {
     IntArray tokenOrder(int rows) {
         tokenOrder = new IntArray(2 + 2 * rows);
         return tokenOrder;
+    }
+
+    /** What was kept of a teacher for the stage's rows. */
+    IntArray taughtTokens(int size) {
+        taughtTokens = new IntArray(size);
+        return taughtTokens;
+    }
+
+    FloatArray taughtProbabilities(int size) {
+        taughtProbabilities = new FloatArray(size);
+        return taughtProbabilities;
     }
 
     IntArray targets(int rows) {

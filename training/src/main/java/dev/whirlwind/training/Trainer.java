@@ -9,6 +9,7 @@ import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.Objective;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UserException;
@@ -26,6 +27,7 @@ import dev.whirlwind.training.config.RegularisationOptions;
 import dev.whirlwind.training.config.SavingOptions;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.config.WatchingOptions;
+import dev.whirlwind.training.distillation.TeacherCache;
 import dev.whirlwind.training.evaluation.Beginning;
 import dev.whirlwind.training.evaluation.Change;
 import dev.whirlwind.training.evaluation.Evaluation;
@@ -73,15 +75,17 @@ public final class Trainer implements AutoCloseable {
      * @param heldOut texts to evaluate on, by name; the best model is the one that predicts {@code best_by} best, or the first
      * @param tokenizer that all were made with; it is saved with the model
      * @param prompts that samples continue
+     * @param taught what was kept of a teacher, by {@link TrainingSequences.Place#source}; empty for none
      */
     public record Corpus(
             TrainingSequences training,
             SequencedMap<String, TokenSource> heldOut,
             Tokenizer tokenizer,
-            List<Prompt> prompts) {
-        /** Without samples. */
+            List<Prompt> prompts,
+            Map<String, TeacherCache> taught) {
+        /** Without samples and a kept teacher. */
         public Corpus(TrainingSequences training, SequencedMap<String, TokenSource> heldOut, Tokenizer tokenizer) {
-            this(training, heldOut, tokenizer, List.of());
+            this(training, heldOut, tokenizer, List.of(), Map.of());
         }
     }
 
@@ -173,12 +177,7 @@ public final class Trainer implements AutoCloseable {
             RateFactors factors = config.optimizer().factors(weights.layout());
             transformer = Transformer.forTraining(
                     engine, weights, length.batch(), sequence, config.memory().recompute(), factors::trains);
-            transformer.trainFor(
-                    config.regularisation().objective(),
-                    config.regularisation().teacher() == null
-                            ? null
-                            : Teachers.load(
-                                    engine, Path.of(config.regularisation().teacher()), transformer, listener));
+            learn(engine);
             transformer.addNoise(config.regularisation().neftune());
             optimizer = new Optimizer(
                     engine,
@@ -289,6 +288,19 @@ public final class Trainer implements AutoCloseable {
         state.options = now.options;
         state.companions = now.companions;
         return changes;
+    }
+
+    private void learn(Engine engine) {
+        RegularisationOptions options = config.regularisation();
+        if (options.teacherCache().isEmpty()) {
+            String teacher = options.teacher();
+            transformer.trainFor(
+                    options.objective(),
+                    teacher == null ? null : Teachers.load(engine, Path.of(teacher), transformer, listener));
+        } else {
+            int top = corpus.taught().values().iterator().next().top();
+            transformer.trainFor(options.objective(), new Objective.Kept(top));
+        }
     }
 
     /** What matters to one model's weights is near to what matters to those trained from them, so it may be meant. */
@@ -453,9 +465,20 @@ public final class Trainer implements AutoCloseable {
                 break;
             }
             corpus.training().fill(position, rows, length.batch(), inputs.tokens, inputs.targets);
+            if (!corpus.taught().isEmpty()) {
+                recall(position, rows);
+            }
             nll += transformer.forwardBackward();
         }
         return OptionalDouble.of(nll);
+    }
+
+    /** Puts what was kept of a teacher beside the sequences. */
+    private void recall(long position, int rows) {
+        for (int row = 0; row < rows; row++) {
+            TrainingSequences.Place place = corpus.training().place(position + row);
+            corpus.taught().get(place.source()).read(place.sequence(), row, transformer.inputs());
+        }
     }
 
     /** Whether to update with this gradient; an end of the run where the configuration says so. */

@@ -33,6 +33,7 @@ import dev.whirlwind.training.config.EngineOptions;
 import dev.whirlwind.training.config.LengthOptions;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.config.WatchingOptions;
+import dev.whirlwind.training.distillation.TeacherCache;
 import dev.whirlwind.training.evaluation.Prompt;
 import dev.whirlwind.training.evaluation.Samples;
 import dev.whirlwind.training.log.CsvLog;
@@ -112,6 +113,11 @@ public final class Run implements AutoCloseable {
                         .map(text -> text.name() + "=" + absolute(text.path().toString()))
                         .toList());
         places.put("out", absolute(texts.out()));
+        places.put(
+                "teacher_cache",
+                given.regularisation().teacherCache().stream()
+                        .map(Run::absolute)
+                        .toList());
         if (given.regularisation().ewc() != null) {
             places.put("ewc", absolute(given.regularisation().ewc()));
         }
@@ -275,6 +281,7 @@ public final class Run implements AutoCloseable {
         if (config.regularisation().ewc() != null) {
             Fisher.check(Path.of(config.regularisation().ewc()), stored);
         }
+        caches();
         checkJudging();
         checkSamples();
         checkMemory(stored, MemoryCheck::asOptions);
@@ -458,7 +465,39 @@ public final class Run implements AutoCloseable {
             String split = isPrepared(paths) ? TokenDataset.VALID : TokenDataset.TRAIN;
             heldOut.put(text.name(), open(paths, folder(text), split));
         }
-        return new Trainer.Corpus(sequences, heldOut, tokenizer, prompts(heldOut));
+        return new Trainer.Corpus(sequences, heldOut, tokenizer, prompts(heldOut), taught());
+    }
+
+    /** What was kept of a teacher for each source of training text. */
+    private Map<String, TeacherCache> taught() {
+        List<TeacherCache> caches = caches();
+        if (caches.isEmpty()) {
+            return Map.of();
+        }
+        Map<String, TeacherCache> taught = new LinkedHashMap<>();
+        taught.put("data", TeacherCache.of(open(data.data(), "new", TokenDataset.TRAIN), caches));
+        if (!data.replay().isEmpty()) {
+            taught.put("replay", TeacherCache.of(open(data.replay(), "replay", TokenDataset.TRAIN), caches));
+        }
+        caches.stream()
+                .filter(cache -> !taught.containsValue(cache))
+                .findFirst()
+                .ifPresent(cache -> {
+                    throw new UserException(cache + ": was made for other tokens than those that the run reads; leave it"
+                            + " out, or give the --data that it was made for");
+                });
+        return taught;
+    }
+
+    private List<TeacherCache> caches() {
+        int sequence = config.length().sequenceLength(model.maxPositions());
+        return config.regularisation().teacherCache().stream()
+                .map(folder -> TeacherCache.open(
+                        Path.of(folder),
+                        model.vocabularySize(),
+                        sequence,
+                        config.regularisation().temperature()))
+                .toList();
     }
 
     /** Tokens of a text's beginning that are a prompt, so that as many may follow. */

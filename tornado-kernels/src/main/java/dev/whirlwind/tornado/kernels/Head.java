@@ -151,6 +151,46 @@ public final class Head {
         }
     }
 
+    /**
+     * {@link dev.whirlwind.model.Objective.Kept}: the teacher's logits are T log q of the tokens that were kept; of all others
+     * those of the model, shifted such that their probabilities come to that of the rest, the last of each row.
+     */
+    public static void wKeptTeacher(
+            IntArray c,
+            int at,
+            IntArray tokens,
+            FloatArray probabilities,
+            FloatArray logits,
+            FloatArray teacher,
+            int rows,
+            int vocabulary,
+            int top,
+            float temperature) {
+        int logits0 = c.get(at);
+        int teacher0 = c.get(at + 1);
+        for (@Parallel int r = 0; r < rows; r++) {
+            int row = logits0 + r * vocabulary;
+            int taught = teacher0 + r * vocabulary;
+            for (int i = 0; i < vocabulary; i++) {
+                teacher.set(taught + i, logits.get(row + i));
+            }
+            for (int j = 0; j < top; j++) {
+                teacher.set(taught + tokens.get(r * top + j), -1e30f);
+            }
+            float max = wMax(teacher, taught, vocabulary);
+            float rest = TornadoMath.max(1e-37f, probabilities.get(r * (top + 1) + top));
+            float sum = wSoftSum(teacher, taught, vocabulary, max, temperature);
+            float shift = temperature * (TornadoMath.log(rest) - TornadoMath.log(sum)) - max;
+            for (int i = 0; i < vocabulary; i++) {
+                teacher.set(taught + i, teacher.get(taught + i) + shift);
+            }
+            for (int j = 0; j < top; j++) {
+                float q = TornadoMath.max(1e-37f, probabilities.get(r * (top + 1) + j));
+                teacher.set(taught + tokens.get(r * top + j), temperature * TornadoMath.log(q));
+            }
+        }
+    }
+
     private static float wSum(FloatArray x, int x0, int n) {
         float total = 0f;
         for (int block = 0; block < n; block += 512) {

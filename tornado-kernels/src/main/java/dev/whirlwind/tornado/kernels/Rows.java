@@ -297,6 +297,69 @@ public final class Rows {
         }
     }
 
+    /** {@link Head#wKeptTeacher}: a work item has every 256th token, and of those that were kept, too. */
+    public static void wKeptTeacherRows(
+            IntArray c,
+            int at,
+            KernelContext context,
+            IntArray tokens,
+            FloatArray probabilities,
+            FloatArray logits,
+            FloatArray teacher,
+            int vocabulary,
+            int top,
+            float temperature) {
+        float[] parts = context.allocateFloatLocalArray(256);
+        int item = context.localIdx;
+        int r = context.groupIdx;
+        int row = c.get(at) + r * vocabulary;
+        int taught = c.get(at + 1) + r * vocabulary;
+        for (int i = item; i < vocabulary; i += 256) {
+            teacher.set(taught + i, logits.get(row + i));
+        }
+        context.globalBarrier();
+        for (int j = item; j < top; j += 256) {
+            teacher.set(taught + tokens.get(r * top + j), -1e30f);
+        }
+        context.globalBarrier();
+        float most = -1e30f;
+        for (int i = item; i < vocabulary; i += 256) {
+            most = TornadoMath.max(most, teacher.get(taught + i));
+        }
+        parts[item] = most;
+        for (int half = 128; half > 0; half = half / 2) {
+            context.localBarrier();
+            if (item < half) {
+                parts[item] = TornadoMath.max(parts[item], parts[item + half]);
+            }
+        }
+        context.localBarrier();
+        float max = parts[0];
+        context.localBarrier();
+        float sum = 0f;
+        for (int i = item; i < vocabulary; i += 256) {
+            sum += TornadoMath.exp((teacher.get(taught + i) - max) / temperature);
+        }
+        parts[item] = sum;
+        for (int half = 128; half > 0; half = half / 2) {
+            context.localBarrier();
+            if (item < half) {
+                parts[item] += parts[item + half];
+            }
+        }
+        context.localBarrier();
+        float rest = TornadoMath.max(1e-37f, probabilities.get(r * (top + 1) + top));
+        float shift = temperature * (TornadoMath.log(rest) - TornadoMath.log(parts[0])) - max;
+        for (int i = item; i < vocabulary; i += 256) {
+            teacher.set(taught + i, teacher.get(taught + i) + shift);
+        }
+        context.globalBarrier();
+        for (int j = item; j < top; j += 256) {
+            float q = TornadoMath.max(1e-37f, probabilities.get(r * (top + 1) + j));
+            teacher.set(taught + tokens.get(r * top + j), temperature * TornadoMath.log(q));
+        }
+    }
+
     /** {@link Head#wObjective}: the largest logits first, then the sums of exponentials, then the gradient. */
     public static void wObjectiveRows(
             IntArray c,

@@ -4,6 +4,7 @@ import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.weights.WeightFiles;
 import dev.whirlwind.training.config.RegularisationOptions;
+import dev.whirlwind.training.distillation.TeacherCache;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -24,6 +25,11 @@ public final class Companions {
         SequencedMap<String, String> companions = new LinkedHashMap<>();
         if (options.teacher() != null) {
             companions.put("teacher", model(Path.of(options.teacher())));
+        }
+        if (!options.teacherCache().isEmpty()) {
+            StringBuilder identities = new StringBuilder();
+            options.teacherCache().forEach(folder -> identities.append(TeacherCache.identity(Path.of(folder))));
+            companions.put("teacher_cache", Manifest.hash(identities.toString().getBytes(StandardCharsets.US_ASCII)));
         }
         if (options.ewc() != null) {
             companions.put("ewc", file(Path.of(options.ewc())));

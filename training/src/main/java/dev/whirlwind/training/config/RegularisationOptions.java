@@ -1,6 +1,7 @@
 package dev.whirlwind.training.config;
 
 import dev.whirlwind.model.Objective;
+import java.util.List;
 
 /** What keeps a model from learning its texts by heart, and from forgetting what it knew. */
 public record RegularisationOptions(
@@ -56,6 +57,13 @@ public record RegularisationOptions(
         String teacher,
 
         @Option(
+                label = "DIR",
+                range = Range.PATH,
+                help = "Instead of a teacher, what whirlwind teach has kept of one for --data, and for --replay where there is"
+                        + " any, at the same --sequence and --temperature.")
+        List<String> teacherCache,
+
+        @Option(
                 range = Range.SHARE,
                 help = "Weight of the teacher's probabilities; the text has the rest. Default: 0.3 with a teacher.")
         Double distill,
@@ -71,7 +79,10 @@ public record RegularisationOptions(
 
     public RegularisationOptions {
         Range.require(ewc != null || ewcWeight == null, "ewc_weight", ewcWeight, "left out where there is no ewc");
-        Range.require(teacher != null || distill == null, "distill", distill, "left out where there is no teacher");
+        Range.require(
+                teacher == null || teacherCache.isEmpty(), "teacher_cache", teacherCache, "left out where there is a teacher");
+        boolean teaches = teacher != null || !teacherCache.isEmpty();
+        Range.require(teaches || distill == null, "distill", distill, "left out where there is no teacher");
     }
 
     /** Weight of the pull by importance. */
@@ -81,7 +92,7 @@ public record RegularisationOptions(
 
     /** What a step trains for. */
     public Objective objective() {
-        double taught = teacher == null ? 0 : distill == null ? DISTILL : distill;
+        double taught = teacher == null && teacherCache.isEmpty() ? 0 : distill == null ? DISTILL : distill;
         return new Objective((float) labelSmoothing, (float) zLoss, (float) taught, (float) temperature);
     }
 }
