@@ -25,7 +25,7 @@ import tools.jackson.databind.json.JsonMapper;
  * @param endOfTextFrom the file that names it
  * @param before ids that the tokenizer puts before each document
  * @param after ids that follow each document
- * @param heldOut the fraction of documents asked for as {@code valid}
+ * @param heldOut the fraction of the bytes asked for as {@code valid}
  * @param seed what, with a document's content, decides its split
  * @param heldOutBy {@code document}, or {@code position} where the corpus is a single document, whose end is held out
  * @param skippedFiles files and folders that were passed over

@@ -2,25 +2,35 @@ package dev.whirlwind.data;
 
 import dev.whirlwind.data.sources.Hash;
 import dev.whirlwind.model.UserException;
+import java.util.Arrays;
 import java.util.BitSet;
 
 /**
- * Which documents are held out: a pure function of a document's content and the seed. So documents that are the same (but
- * for white space) are on the same side wherever they lie, and adding others moves none across. Where two documents or
- * more differ, there is one on each side: what hashes lowest is always held out and what hashes highest never, which is
- * why all are shown to {@link #observe} first. Three bits are kept of each.
+ * Which documents are held out, such that they come to a fraction of the bytes. A document's place among all is a function of
+ * its content (but for white space) and the seed, so copies share one and are on one side, wherever they lie. In the order of
+ * their places, which are even from 0 to 1,
+ *
+ * <ul>
+ *   <li>those below the fraction are held out, so that adding others moves none across as long as all goes well;
+ *   <li>but none that would bring the held-out part above {@value #FAR} times the fraction of the bytes, as a long one may;
+ *   <li>and where less than the fraction / {@value #FAR} has come together, those that follow, until as much has.
+ * </ul>
+ *
+ * <p>Where two documents or more differ, there is one on each side: the last one is never held out, and where no document is
+ * short enough, the shortest one is. All are shown to {@link #observe} first; twelve bytes are kept of each.
  */
 final class HeldOut {
+    private static final double FAR = 1.5;
+
     private final double fraction;
     private final long seed;
-    private final BitSet within = new BitSet();
-    private final BitSet lowest = new BitSet();
-    private final BitSet highest = new BitSet();
-    private double low = Double.MAX_VALUE;
-    private double high = -1;
+    private long[] places = new long[16];
+    private float[] bytes = new float[16];
+    private double allBytes;
     private int documents;
+    private BitSet chosen;
 
-    /** @param fraction of documents to hold out, from 0 (none at all) to below 1 */
+    /** @param fraction of the bytes to hold out, from 0 (none at all) to below 1 */
     HeldOut(double fraction, long seed) {
         if (!(fraction >= 0 && fraction < 1)) {
             throw new IllegalArgumentException("held-out fraction " + fraction + " is not in [0, 1)");
@@ -29,29 +39,19 @@ final class HeldOut {
         this.seed = seed;
     }
 
-    /** The next document, by the {@link Hash} of its text. */
-    void observe(long hash) {
-        double place = (Hash.mix(hash ^ Hash.mix(seed)) >>> 11) * 0x1p-53;
-        if (place < low) {
-            low = place;
-            lowest.clear();
+    /** The next document, by the {@link Hash} of its text, and how long it is. */
+    void observe(long hash, long length) {
+        if (documents == Integer.MAX_VALUE - 8) {
+            throw new UserException("more than " + documents + " documents: prepare them in several parts");
         }
-        if (place > high) {
-            high = place;
-            highest.clear();
+        if (documents == places.length) {
+            int longer = (int) Math.min(2L * documents, Integer.MAX_VALUE - 8);
+            places = Arrays.copyOf(places, longer);
+            bytes = Arrays.copyOf(bytes, longer);
         }
-        if (place < fraction) {
-            within.set(documents);
-        }
-        if (place == low) {
-            lowest.set(documents);
-        }
-        if (place == high) {
-            highest.set(documents);
-        }
-        if (++documents == Integer.MAX_VALUE) {
-            throw new UserException("more than " + Integer.MAX_VALUE + " documents: prepare them in several parts");
-        }
+        places[documents] = Hash.mix(hash ^ Hash.mix(seed)) >>> 1;
+        bytes[documents++] = length;
+        allBytes += length;
     }
 
     /** Documents that were shown. */
@@ -61,11 +61,53 @@ final class HeldOut {
 
     /** Whether two of the documents differ. */
     boolean anyDiffer() {
-        return low < high;
+        return Arrays.stream(places, 0, documents).distinct().limit(2).count() == 2;
     }
 
     /** Whether the document that was shown as the number {@code document}, from 0, is held out. */
     boolean contains(int document) {
-        return fraction > 0 && !highest.get(document) && (within.get(document) || lowest.get(document));
+        if (chosen == null) {
+            chosen = choose();
+        }
+        return chosen.get(document);
+    }
+
+    private BitSet choose() {
+        BitSet heldOut = new BitSet();
+        long[] groups = Arrays.stream(places, 0, documents).sorted().distinct().toArray();
+        if (fraction == 0 || groups.length < 2) {
+            return heldOut;
+        }
+        double[] sizes = new double[groups.length];
+        for (int i = 0; i < documents; i++) {
+            sizes[Arrays.binarySearch(groups, places[i])] += bytes[i];
+        }
+        BitSet out = choose(groups, sizes);
+        for (int i = 0; i < documents; i++) {
+            heldOut.set(i, out.get(Arrays.binarySearch(groups, places[i])));
+        }
+        return heldOut;
+    }
+
+    /** Of documents that differ, in the order of their places. */
+    private BitSet choose(long[] groups, double[] sizes) {
+        BitSet out = new BitSet();
+        double sum = 0;
+        int shortest = 0;
+        for (int i = 0; i < groups.length - 1; i++) {
+            boolean within = (groups[i] >>> 10) * 0x1p-53 < fraction;
+            if (!within && sum >= fraction * allBytes / FAR) {
+                break;
+            }
+            if (sum + sizes[i] <= FAR * fraction * allBytes) {
+                out.set(i);
+                sum += sizes[i];
+            }
+            shortest = sizes[i] < sizes[shortest] ? i : shortest;
+        }
+        if (out.isEmpty()) {
+            out.set(shortest);
+        }
+        return out;
     }
 }

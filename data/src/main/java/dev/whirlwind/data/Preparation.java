@@ -42,7 +42,7 @@ public final class Preparation {
     /**
      * How to prepare.
      *
-     * @param heldOut fraction of the documents to hold out for evaluation, in [0, 1)
+     * @param heldOut fraction of the bytes to hold out for evaluation, in [0, 1)
      * @param seed decides, with a document's content, whether it is held out
      * @param shardTokens the most tokens in one file
      * @param threads that make tokens
@@ -180,6 +180,7 @@ public final class Preparation {
         long hash = Hash.EMPTY;
         long characters;
         long bytes;
+        long bytesBefore;
 
         @Override
         public void text(String document, String piece, boolean last) {
@@ -187,7 +188,8 @@ public final class Preparation {
             bytes += Text.utf8Length(piece);
             hash = Hash.add(hash, piece);
             if (last) {
-                heldOut.observe(hash);
+                heldOut.observe(hash, bytes - bytesBefore);
+                bytesBefore = bytes;
                 hash = Hash.EMPTY;
                 findings.document();
             }

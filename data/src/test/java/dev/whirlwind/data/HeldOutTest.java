@@ -18,7 +18,7 @@ class HeldOutTest {
     /** Which of the texts are held out. */
     private static List<Boolean> heldOut(double fraction, long seed, List<String> texts) {
         HeldOut heldOut = new HeldOut(fraction, seed);
-        texts.forEach(text -> heldOut.observe(Hash.add(Hash.EMPTY, text)));
+        texts.forEach(text -> heldOut.observe(Hash.add(Hash.EMPTY, text), text.length()));
         return IntStream.range(0, texts.size()).mapToObj(heldOut::contains).toList();
     }
 
@@ -101,5 +101,40 @@ class HeldOutTest {
                         .filter(i -> !one.get(i).equals(other.get(i)))
                         .count())
                 .isBetween(400L, 600L);
+    }
+
+    /** One text of 13 is a fifth of all, and is not held out whatever the seed, as others come nearer to the fraction. */
+    @Test
+    void aLongDocumentIsNotTakenForAShareOfTheBytes() {
+        List<String> texts = new ArrayList<>();
+        for (int i = 0; i < 400; i++) {
+            texts.add("A document " + i + " of some length. " + "x".repeat(i % 97));
+        }
+        texts.set(200, "long ".repeat(2000));
+        int all = texts.stream().mapToInt(String::length).sum();
+        for (double fraction : new double[] {0.02, 0.05, 0.1}) {
+            for (int s = 0; s < 100; s++) {
+                List<Boolean> heldOut = heldOut(fraction, seed + s, texts);
+                int bytes = IntStream.range(0, texts.size())
+                        .filter(heldOut::get)
+                        .map(i -> texts.get(i).length())
+                        .sum();
+                assertThat((double) bytes / all).as("seed %d", seed + s).isBetween(fraction / 1.5, 1.5 * fraction);
+            }
+        }
+    }
+
+    /** All are longer than what is asked for: the shortest is the nearest to it. */
+    @Test
+    void whereAllAreLongTheShortestIsHeldOut() {
+        List<String> texts = List.of("aaaa".repeat(100), "bb".repeat(100), "cccccc".repeat(100), "ddd".repeat(100));
+        int shortest = 0;
+        for (int s = 0; s < 100; s++) {
+            List<Boolean> heldOut = heldOut(0.01, seed + s, texts);
+            assertThat(count(heldOut)).isEqualTo(1);
+            shortest += heldOut.get(1) ? 1 : 0;
+        }
+        // Unless it is what comes last, which is trained on.
+        assertThat(shortest).isBetween(50, 99);
     }
 }

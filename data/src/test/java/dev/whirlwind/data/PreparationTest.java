@@ -85,7 +85,10 @@ class PreparationTest {
         Collected collected = Collected.of(Corpus.of(List.of(corpus)));
         HeldOut heldOut = new HeldOut(0.2, 5);
         List<String> order = collected.order;
-        order.forEach(document -> heldOut.observe(Hash.add(Hash.EMPTY, collected.documents.get(document))));
+        order.forEach(document -> {
+            String text = collected.documents.get(document);
+            heldOut.observe(Hash.add(Hash.EMPTY, text), text.getBytes(StandardCharsets.UTF_8).length);
+        });
         for (int document = 0; document < order.size(); document++) {
             if (!heldOut.contains(document)) {
                 String text = collected.documents.get(order.get(document));

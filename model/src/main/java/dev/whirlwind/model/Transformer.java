@@ -277,7 +277,7 @@ public final class Transformer {
     }
 
     private int rowsOfPart() {
-        return (int) Math.clamp(Ops.LOGITS_BYTES / Float.BYTES / config.vocabularySize(), 1, rows);
+        return Math.clamp(Ops.LOGITS_BYTES / Float.BYTES / config.vocabularySize(), 1, rows);
     }
 
     /** Of as many rows, or of those that are left after them; a part's number is that of a layer. */
