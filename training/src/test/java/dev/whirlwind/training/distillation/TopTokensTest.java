@@ -29,7 +29,7 @@ class TopTokensTest {
                 tokens.choose(logits.clone());
                 int[] expected = IntStream.range(0, n)
                         .boxed()
-                        .sorted(Comparator.comparing(i -> -logits[i]))
+                        .sorted(Comparator.comparingDouble(i -> -logits[i]))
                         .limit(top)
                         .mapToInt(i -> i)
                         .sorted()
