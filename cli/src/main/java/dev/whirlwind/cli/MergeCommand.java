@@ -4,6 +4,7 @@ import dev.whirlwind.cli.shared.EngineOptions;
 import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.Output;
+import dev.whirlwind.cli.shared.Pages;
 import dev.whirlwind.cli.shared.Texts;
 import dev.whirlwind.cli.terminal.Table;
 import dev.whirlwind.data.EvaluationWindows;
@@ -25,6 +26,8 @@ import dev.whirlwind.model.files.WholeFile;
 import dev.whirlwind.model.safetensors.DType;
 import dev.whirlwind.training.config.Range;
 import dev.whirlwind.training.evaluation.Evaluation;
+import dev.whirlwind.training.report.LiveReport;
+import dev.whirlwind.training.report.WeightsPage;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -36,6 +39,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.SequencedMap;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -119,6 +123,12 @@ final class MergeCommand implements Callable<Integer> {
             description = "Most windows of each text to read, spread evenly over it; 0, the default, for all.")
     private int maxWindows;
 
+    @Option(
+            names = "--report",
+            paramLabel = "FILE",
+            description = "The page to draw the trade-off in. Default: sweep.html in the working folder.")
+    private Path report;
+
     @Mixin
     private EngineOptions engines;
 
@@ -141,6 +151,9 @@ final class MergeCommand implements Callable<Integer> {
         }
         if (sweep.isEmpty() != data.isEmpty()) {
             throw new UsageException("--sweep and --data belong together; give both");
+        }
+        if (sweep.isEmpty() && report != null) {
+            throw new UsageException("--report is the page of a --sweep; give that, too");
         }
         if (dtype != null && !dtype.convertible()) {
             throw new UsageException("--dtype " + dtype + " cannot hold weights; choose F32, BF16, F16 or F64");
@@ -221,6 +234,8 @@ final class MergeCommand implements Callable<Integer> {
     // ---------------------------------------------------------------------------------------------- several
 
     private void sweep(Interpolation models, Tokenizer tokenizer) {
+        Path page = report == null ? Path.of("sweep.html") : report;
+        Pages.require(page, "--report");
         PrintWriter err = spec.commandLine().getErr();
         ModelConfig config = models.config();
         int length = sequence == 0 ? Math.min(config.maxPositions(), 1024) : sequence;
@@ -250,6 +265,7 @@ final class MergeCommand implements Callable<Integer> {
                 });
             }
         }
+        draw(page, points);
         if (output.isJson()) {
             spec.commandLine()
                     .getOut()
@@ -257,6 +273,19 @@ final class MergeCommand implements Callable<Integer> {
         } else {
             print(points, new ArrayList<>(texts.keySet()));
         }
+    }
+
+    private void draw(Path page, List<Point> points) {
+        SequencedMap<String, List<WeightsPage.Measured>> measured = new LinkedHashMap<>();
+        points.forEach(point -> measured.computeIfAbsent(point.data(), _ -> new ArrayList<>())
+                .add(new WeightsPage.Measured(point.weight(), point.perplexity(), point.bitsPerByte())));
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("base", base);
+        facts.put("tuned", tuned);
+        facts.put("method", method());
+        facts.put("texts", String.join(", ", data));
+        LiveReport.write(page, WeightsPage.of(measured, facts));
+        spec.commandLine().getErr().println("the trade-off is drawn in " + page);
     }
 
     private void print(List<Point> points, List<String> names) {

@@ -59,7 +59,9 @@ class CommandsTest {
     void lrFind() {
         Path model = Cli.model(temp.resolve("model"));
         Path texts = Cli.texts(temp.resolve("texts"));
-        Object[] command = {"lr-find", "--model", model, "--data", texts, "--steps", 40, "--batch", 2, "--engine", "cpu"
+        Path page = temp.resolve("pages/rates.html");
+        Object[] command = {
+            "lr-find", "--model", model, "--data", texts, "--steps", 40, "--batch", 2, "--engine", "cpu", "--report", page
         };
         Object[] json = Arrays.copyOf(command, command.length + 1);
         json[command.length] = "--json";
@@ -68,7 +70,15 @@ class CommandsTest {
         assertThat(result.path("points").path(0).path("lr").doubleValue()).isEqualTo(1e-7);
         assertThat(result.path("points").path(0).path("loss").doubleValue()).isBetween(5.0, 6.0);
         assertThat(result.path("suggested").doubleValue()).isBetween(1e-5, 0.1);
-        assertThat(Cli.run(command).succeeds().out()).contains("suggested: --lr ");
+        Cli.Result again = Cli.run(command).succeeds();
+        assertThat(again.out()).contains("suggested: --lr ");
+        assertThat(again.err()).contains("the curve is in " + page);
+        assertThat(page)
+                .content()
+                .contains("<title>Learning rates</title>", "data-logarithmic", "suggested ", "class=\"mark\"");
+        Cli.write(temp.resolve("notes.html"), "mine");
+        Cli.run("lr-find", "--model", model, "--data", texts, "--report", temp.resolve("notes.html"))
+                .fails("notes.html: is there, and no report; give --report another file");
         Cli.run("lr-find", "--model", model, "--data", texts, "--from", 1, "--to", 0.1)
                 .isWrongUsage("--from < --to");
     }

@@ -114,6 +114,8 @@ class MergeTest {
                         "--data",
                         "domain=" + folder.resolve("texts"),
                         "general=" + folder.resolve("texts/text-3.txt"),
+                        "--report",
+                        folder.resolve("sweep.html"),
                         "--json")
                 .json();
         assertThat(sweep.get("results")).hasSize(6);
@@ -124,6 +126,9 @@ class MergeTest {
         assertThat(last.get("weight").doubleValue()).isEqualTo(1);
         assertThat(last.get("mean_nll").doubleValue())
                 .isCloseTo(evaluated.get("results").get(0).get("mean_nll").doubleValue(), within(1e-6));
+        assertThat(folder.resolve("sweep.html"))
+                .content()
+                .contains("<title>Between two models</title>", "bits per byte of general (upright) over domain", ">0.5</span>");
         String table = Cli.run(
                         "merge",
                         "--base",
@@ -133,7 +138,9 @@ class MergeTest {
                         "--sweep",
                         "0,1",
                         "--data",
-                        "domain=" + folder.resolve("texts"))
+                        "domain=" + folder.resolve("texts"),
+                        "--report",
+                        folder.resolve("sweep.html"))
                 .succeeds()
                 .out();
         assertThat(table.lines()).hasSize(3);
@@ -160,6 +167,8 @@ class MergeTest {
                 .isWrongUsage("--weight 0.7");
         Cli.run("merge", "--base", base, "--tuned", tuned, "--sweep", "0,1").isWrongUsage("--data");
         Cli.run("merge", "--base", base, "--tuned", tuned).isWrongUsage("--sweep");
+        Cli.run("merge", "--base", base, "--tuned", tuned, "--weight", 1, "--out", "x", "--report", "y")
+                .isWrongUsage("--report is the page of a --sweep");
         Cli.run(
                         "merge",
                         "--base",

@@ -4,6 +4,7 @@ import dev.whirlwind.cli.shared.EngineOptions;
 import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.Output;
+import dev.whirlwind.cli.shared.Pages;
 import dev.whirlwind.cli.shared.Texts;
 import dev.whirlwind.cli.terminal.Interruption;
 import dev.whirlwind.cli.terminal.Table;
@@ -20,8 +21,12 @@ import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.optimizers.Optimizer;
 import dev.whirlwind.training.optimizers.RateFactors;
 import dev.whirlwind.training.optimizers.RateSweep;
+import dev.whirlwind.training.report.LiveReport;
+import dev.whirlwind.training.report.RatesPage;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -36,7 +41,7 @@ import picocli.CommandLine.Spec;
             "Looks for a learning rate: trains a copy of the model, in memory only, for a few steps while the rate rises"
                     + " exponentially, until the loss explodes (Smith, arXiv 1506.01186).",
             "The suggestion is a peak for a short run of batches of this size: of the rate where the loss falls fastest and a"
-                    + " tenth of that where it is lowest, the smaller one. Nothing is written."
+                    + " tenth of that where it is lowest, the smaller one. Nothing but a page with the curve is written."
         })
 public final class LrFindCommand implements Callable<Integer> {
     private static final int ROWS = 16;
@@ -81,6 +86,13 @@ public final class LrFindCommand implements Callable<Integer> {
             description = "Tokens of a sequence; 0 for the model's longest, 1024 at most. Default: ${DEFAULT-VALUE}.")
     private int sequence;
 
+    @Option(
+            names = "--report",
+            paramLabel = "FILE",
+            defaultValue = "lr-find.html",
+            description = "The page to write, with the curve. Default: ${DEFAULT-VALUE} in the working folder.")
+    private Path report;
+
     @Mixin
     private EngineOptions engines;
 
@@ -98,6 +110,7 @@ public final class LrFindCommand implements Callable<Integer> {
                     "lr-find needs rates 0 < --from < --to < 10, 10 --steps or more, --batch 1 or more and"
                             + " --sequence 2 or more (or 0)");
         }
+        Pages.require(report, "--report");
         PrintWriter err = spec.commandLine().getErr();
         ModelConfig config = ModelConfig.read(model);
         Tokenizer tokenizer = Models.tokenizer(model, config, err::println);
@@ -122,8 +135,22 @@ public final class LrFindCommand implements Callable<Integer> {
                     TrainConfig.DEFAULTS.optimizer().clip());
             train(transformer, optimizer, sequences, sweep);
         }
+        write(sweep, length);
         print(sweep);
         return 0;
+    }
+
+    private void write(RateSweep sweep, int length) {
+        Map<String, Object> facts = new LinkedHashMap<>();
+        facts.put("model", model);
+        facts.put("data", data);
+        facts.put("optimizer", TrainConfig.DEFAULTS.optimizer().optimizer());
+        facts.put("sequences a step", batch);
+        facts.put("tokens of a sequence", length);
+        facts.put("steps", sweep.result().points().size());
+        facts.put("rates", from + " to " + to);
+        LiveReport.write(report, RatesPage.of(sweep.result(), facts));
+        spec.commandLine().getErr().println("the curve is in " + report);
     }
 
     private void train(Transformer transformer, Optimizer optimizer, TrainingSequences sequences, RateSweep sweep) {

@@ -1,21 +1,16 @@
 package dev.whirlwind.cli.run;
 
 import dev.whirlwind.cli.shared.Output;
-import dev.whirlwind.model.Reason;
+import dev.whirlwind.cli.shared.Pages;
 import dev.whirlwind.model.UserException;
-import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.report.ComparisonPage;
 import dev.whirlwind.training.report.LiveReport;
 import dev.whirlwind.training.report.ReportPage;
 import dev.whirlwind.training.report.RunHistory;
-import java.io.IOException;
-import java.io.InputStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -63,7 +58,7 @@ public final class ReportCommand implements Callable<Integer> {
                             : common.relativize(run.toAbsolutePath().normalize())));
         }
         Path file = out != null ? out : one ? runs.getFirst().resolve("report.html") : Path.of("comparison.html");
-        requireReport(file);
+        Pages.require(file, "--out");
         LiveReport.write(file, one ? ReportPage.of(histories.getFirst(), false) : ComparisonPage.of(histories));
         if (output.isJson()) {
             Map<String, Object> result = new LinkedHashMap<>();
@@ -101,30 +96,5 @@ public final class ReportCommand implements Callable<Integer> {
         Map<String, Object> options =
                 TrainConfig.of(ConfigFile.read(config), config.toString()).toMap();
         return RunHistory.read(run, String.valueOf(name), options);
-    }
-
-    /** A page takes the place of a page, and of nothing else. */
-    private static void requireReport(Path file) {
-        byte[] signature = ReportPage.SIGNATURE.getBytes(StandardCharsets.UTF_8);
-        try {
-            Path folder = file.toAbsolutePath().getParent();
-            if (folder != null) {
-                Storage.createFolders(folder);
-            }
-            if (!Files.exists(file)) {
-                return;
-            }
-            boolean report = false;
-            if (Files.isRegularFile(file)) {
-                try (InputStream in = Files.newInputStream(file)) {
-                    report = Arrays.equals(in.readNBytes(signature.length), signature);
-                }
-            }
-            if (!report) {
-                throw new UserException(file + ": is there, and no report; give --out another file");
-            }
-        } catch (IOException e) {
-            throw new UserException(file + ": cannot be written (" + Reason.of(e) + "); give --out another file", e);
-        }
     }
 }

@@ -2,8 +2,10 @@ package dev.whirlwind.training.report;
 
 import dev.whirlwind.training.report.Curve.Point;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -40,6 +42,8 @@ final class Chart {
     private final List<Line> lines = new ArrayList<>();
     private final List<Double> breaks = new ArrayList<>();
     private final List<Double> joints = new ArrayList<>();
+    private final Map<String, Double> marks = new LinkedHashMap<>();
+    private final Map<String, Point> notes = new LinkedHashMap<>();
 
     /** @param mayBeLogarithmic whether the upright axis is to be so where values span much */
     Chart(String title, String unit, boolean mayBeLogarithmic) {
@@ -68,6 +72,23 @@ final class Chart {
         return this;
     }
 
+    /** A place of the level axis that has a name. */
+    Chart mark(String label, double place) {
+        marks.put(label, place);
+        return this;
+    }
+
+    /** Words at a point. */
+    Chart note(String label, Point point) {
+        notes.put(label, point);
+        return this;
+    }
+
+    /** Lines so far. */
+    int size() {
+        return lines.size();
+    }
+
     boolean isEmpty() {
         return lines.isEmpty() && breaks.isEmpty();
     }
@@ -88,10 +109,10 @@ final class Chart {
                 <figure class="chart">
                 <figcaption>%s <small>%s</small></figcaption>
                 <div class="legend">%s</div>
-                <div class="plot" data-x="%s,%s" data-unit="%s"><div class="ys">%s</div>
+                <div class="plot" data-x="%s,%s"%s data-unit="%s"><div class="ys">%s</div>
                 <svg viewBox="0 0 %d %d" preserveAspectRatio="none" role="img" aria-label="%s">
                 %s</svg>
-                <div class="xs">%s</div></div>
+                <div class="xs">%s</div>%s</div>
                 </figure>
                 """.formatted(
                         Html.text(title),
@@ -99,13 +120,41 @@ final class Chart {
                         lines.size() > 1 ? legend : "",
                         Html.digits(x.low(), 9),
                         Html.digits(x.high(), 9),
+                        x.logarithmic() ? " data-logarithmic" : "",
                         Html.text(xUnit),
                         labels(y, "bottom"),
                         SIZE,
                         SIZE,
                         Html.text(title + " over " + xUnit),
-                        grid(y) + marks("joint", joints, x) + marks("break", breaks, x) + paths(x, y),
-                        labels(x, "left"));
+                        grid(y)
+                                + marks("joint", joints, x)
+                                + marks("break", breaks, x)
+                                + marks("mark", List.copyOf(marks.values()), x)
+                                + paths(x, y),
+                        labels(x, "left"),
+                        words(x, y));
+    }
+
+    /** Names of places stand one below the other, on the side of their line that has more room. */
+    private String words(Scale x, Scale y) {
+        StringBuilder words = new StringBuilder();
+        int row = 0;
+        for (Map.Entry<String, Double> mark : marks.entrySet()) {
+            double place = x.place(mark.getValue());
+            words.append("<span class=\"word\" style=\"top:%s;%s:calc(%s%% + .3rem)\">%s %s</span>"
+                    .formatted(
+                            row++ * 1.1 + "rem",
+                            place < 0.5 ? "left" : "right",
+                            coordinate(100 * (place < 0.5 ? place : 1 - place)),
+                            Html.text(mark.getKey()),
+                            Html.figure(mark.getValue())));
+        }
+        notes.forEach((label, point) -> words.append("<span class=\"word\" style=\"left:%s%%;bottom:%s%%\">%s</span>"
+                .formatted(
+                        coordinate(100 * x.place(point.x()) + 0.8),
+                        coordinate(100 * y.place(point.y()) + 1.2),
+                        Html.text(label))));
+        return words.toString();
     }
 
     private Stream<Point> points() {

@@ -147,7 +147,7 @@ public final class ReportPage {
                 .reduce((_, later) -> later);
     }
 
-    private static String tile(String name, String value) {
+    static String tile(String name, String value) {
         return "<div><small>%s</small><b>%s</b></div>\n".formatted(text(name), value);
     }
 

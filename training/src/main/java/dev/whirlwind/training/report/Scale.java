@@ -30,6 +30,11 @@ record Scale(double low, double high, boolean logarithmic) {
         return new Scale(low, high, mayBeLogarithmic && low > NOTHING && high < 1 / NOTHING && high > WIDE * low);
     }
 
+    /** Of positive values that differ. */
+    static Scale logarithmic(double low, double high) {
+        return new Scale(low, high, true);
+    }
+
     /** With some room above and below. */
     Scale padded() {
         if (logarithmic) {

@@ -3,8 +3,10 @@ package dev.whirlwind.training.report;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.whirlwind.training.optimizers.RateSweep;
 import dev.whirlwind.training.metrics.Event;
 import dev.whirlwind.training.report.Curve.Point;
+import java.util.SequencedMap;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -257,5 +259,56 @@ class ReportTest {
                         .replaceFirst("<meta http-equiv=\"Content-Security-Policy\"[^>]*>", "")
                         .replace("</body>", moved));
         assertThat(Chromium.open(file, temp)).containsPattern("<title>step333each step77.125training, smoothed");
+    }
+
+    private static RateSweep.Result sweep() {
+        RateSweep sweep = new RateSweep(1e-6, 1, 61);
+        for (int i = 0; i < 61 && !sweep.hasExploded(); i++) {
+            sweep.add(i < 45 ? 4 - i / 20.0 : 2 + Math.exp(i - 45));
+        }
+        return sweep.result();
+    }
+
+    @Test
+    void ratesStandOnALogarithmicAxis() throws Exception {
+        String page = RatesPage.of(sweep(), Map.of("model", "<b>"));
+        assertThat(page)
+                .contains("<div class=\"plot\" data-x=\"0.000001,", " data-logarithmic", "&lt;b&gt;")
+                .contains(">1e-5</span>", ">1e-3</span>", "suggested: ", "class=\"mark\"");
+        assertThat(page.substring(page.indexOf("</head>"))).doesNotContain("NaN", "Infinity", "src=", "http");
+        Path file = temp.resolve("rates.html");
+        String moved = """
+                <script>
+                const plot = document.querySelector('.plot'), box = plot.getBoundingClientRect();
+                const [low, high] = plot.dataset.x.split(',').map(Number);
+                const place = Math.log(1e-3 / low) / Math.log(high / low);
+                plot.dispatchEvent(new PointerEvent('pointermove', {clientX: box.left + box.width * place, clientY: box.top}));
+                document.title = plot.querySelector('.tip').textContent;
+                </script></body>""";
+        Files.writeString(
+                file,
+                page.replaceFirst("<meta http-equiv=\"Content-Security-Policy\"[^>]*>", "")
+                        .replace("</body>", moved));
+        assertThat(Chromium.open(file, temp)).containsPattern("<title>learning rate0.001each step2.5smoothed");
+    }
+
+    @Test
+    void weightsAreNamedAtTheirPoints() {
+        SequencedMap<String, List<WeightsPage.Measured>> texts = new LinkedHashMap<>();
+        texts.put(
+                "code",
+                List.of(new WeightsPage.Measured(1, 4, 2), new WeightsPage.Measured(0, 9, 3), new WeightsPage.Measured(
+                        0.5, 5, 2.2)));
+        texts.put(
+                "general",
+                List.of(new WeightsPage.Measured(1, 8, 3), new WeightsPage.Measured(0, 7, 2.5), new WeightsPage.Measured(
+                        0.5, 7, 2.6)));
+        String page = WeightsPage.of(texts, Map.of());
+        assertThat(page)
+                .contains("bits per byte of general (upright) over code", "<td>9.000</td><td>3.0000</td><td>7.000</td>")
+                // In the order of the weights, whatever order they were measured in: 3 is the base.
+                .contains("data-x=\"3,2.2,2\" data-y=\"2.5,2.6,3\"")
+                .contains("data-x=\"0,0.5,1\" data-y=\"0,-26.667,-33.333\"")
+                .contains(">0.5</span>");
     }
 }
