@@ -56,7 +56,8 @@ public final class PrepareCommand implements Callable<Integer> {
             names = "--held-out",
             paramLabel = "X",
             defaultValue = "0.05",
-            description = "Fraction of the bytes kept for evaluation only, in whole documents. Default: ${DEFAULT-VALUE}.")
+            description =
+                    "Fraction of the bytes kept for evaluation only, in whole documents. Default: ${DEFAULT-VALUE}.")
     private double heldOut;
 
     @Option(

@@ -63,7 +63,8 @@ final class TeachCommand implements Callable<Integer> {
             names = "--temperature",
             paramLabel = "X",
             defaultValue = "2",
-            description = "What logits are divided by, as in train; the two must be the same. Default: ${DEFAULT-VALUE}.")
+            description =
+                    "What logits are divided by, as in train; the two must be the same. Default: ${DEFAULT-VALUE}.")
     private double temperature;
 
     @Option(
@@ -88,7 +89,14 @@ final class TeachCommand implements Callable<Integer> {
 
     /** What was kept. */
     private record Result(
-            String out, String model, String data, long sequences, int sequence, int topK, double temperature, long bytes) {}
+            String out,
+            String model,
+            String data,
+            long sequences,
+            int sequence,
+            int topK,
+            double temperature,
+            long bytes) {}
 
     @Override
     public Integer call() {
@@ -105,8 +113,9 @@ final class TeachCommand implements Callable<Integer> {
                     + " tokens, and some must be left for the rest");
         }
         if (!TokenDataset.isPrepared(data)) {
-            throw new UserException(data + ": is not a prepared folder, in which a sequence has its place; make one with"
-                    + " whirlwind prepare, and give it to train, too");
+            throw new UserException(
+                    data + ": is not a prepared folder, in which a sequence has its place; make one with"
+                            + " whirlwind prepare, and give it to train, too");
         }
         int length = sequence == 0 ? Math.min(config.maxPositions(), 1024) : sequence;
         config.requirePositions(length);
@@ -119,8 +128,7 @@ final class TeachCommand implements Callable<Integer> {
         Models.requireEmpty(out);
         MemoryCheck.now().requireEvaluation(config, batch, length);
         TeacherCacheWriter writer;
-        try (Interruption _ =
-                        Interruption.ending(err, "interrupted; " + out + " is of no use, and can be removed");
+        try (Interruption _ = Interruption.ending(err, "interrupted; " + out + " is of no use, and can be removed");
                 Engine engine = engines.open()) {
             engines.announce(engine, err);
             Transformer teacher =

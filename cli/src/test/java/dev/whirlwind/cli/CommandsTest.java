@@ -61,7 +61,19 @@ class CommandsTest {
         Path texts = Cli.texts(temp.resolve("texts"));
         Path page = temp.resolve("pages/rates.html");
         Object[] command = {
-            "lr-find", "--model", model, "--data", texts, "--steps", 40, "--batch", 2, "--engine", "cpu", "--report", page
+            "lr-find",
+            "--model",
+            model,
+            "--data",
+            texts,
+            "--steps",
+            40,
+            "--batch",
+            2,
+            "--engine",
+            "cpu",
+            "--report",
+            page
         };
         Object[] json = Arrays.copyOf(command, command.length + 1);
         json[command.length] = "--json";

@@ -86,7 +86,17 @@ class DefencesTest {
         Cli.run("prepare", "--model", model, "--data", texts, "--out", tokens).succeeds();
         Path cache = folder.resolve("cache");
         JsonNode result = Cli.run(
-                        "teach", "--model", model, "--data", tokens, "--out", cache, "--top-k", 7, "--sequence", 16,
+                        "teach",
+                        "--model",
+                        model,
+                        "--data",
+                        tokens,
+                        "--out",
+                        cache,
+                        "--top-k",
+                        7,
+                        "--sequence",
+                        16,
                         "--json")
                 .succeeds()
                 .json();

@@ -128,7 +128,10 @@ class MergeTest {
                 .isCloseTo(evaluated.get("results").get(0).get("mean_nll").doubleValue(), within(1e-6));
         assertThat(folder.resolve("sweep.html"))
                 .content()
-                .contains("<title>Between two models</title>", "bits per byte of general (upright) over domain", ">0.5</span>");
+                .contains(
+                        "<title>Between two models</title>",
+                        "bits per byte of general (upright) over domain",
+                        ">0.5</span>");
         String table = Cli.run(
                         "merge",
                         "--base",

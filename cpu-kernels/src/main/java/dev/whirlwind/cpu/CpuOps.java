@@ -120,8 +120,8 @@ final class CpuOps implements Ops {
         for (int i = 0; i < rows * top; i++) {
             int token = inputs.taughtTokens[i];
             if (token < 0 || token >= vocabulary) {
-                throw new IndexOutOfBoundsException("the teacher's token " + token + " is not one of the vocabulary's "
-                        + vocabulary);
+                throw new IndexOutOfBoundsException(
+                        "the teacher's token " + token + " is not one of the vocabulary's " + vocabulary);
             }
         }
     }

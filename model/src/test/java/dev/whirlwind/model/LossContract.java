@@ -138,7 +138,15 @@ interface LossContract extends Trials {
             });
             t.each(
                     ops -> ops.headObjectiveBackward(
-                            losses, dx, dweight, x, weight, new Objective.Kept(top), o, s.rows(), s.width(),
+                            losses,
+                            dx,
+                            dweight,
+                            x,
+                            weight,
+                            new Objective.Kept(top),
+                            o,
+                            s.rows(),
+                            s.width(),
                             s.vocabulary()),
                     () -> {
                         double[] xs = t.before(x);
@@ -213,7 +221,8 @@ interface LossContract extends Trials {
 
     private static double[] flat(JsonNode values) {
         return values.valueStream()
-                .flatMapToDouble(value -> value.isArray() ? Arrays.stream(flat(value)) : DoubleStream.of(value.doubleValue()))
+                .flatMapToDouble(
+                        value -> value.isArray() ? Arrays.stream(flat(value)) : DoubleStream.of(value.doubleValue()))
                 .toArray();
     }
 

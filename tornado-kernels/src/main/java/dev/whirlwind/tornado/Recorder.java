@@ -990,20 +990,11 @@ class Recorder implements Ops {
             Tensor xs = x.skip((long) first * width);
             long perRepeat = (long) count * width;
             Tensor logits = logits(xs, weight, count, width, vocabulary);
-            Tensor taught =
-                    teacher == null ? logits : engine.scratch("teacher logits", (long) count * vocabulary);
+            Tensor taught = teacher == null ? logits : engine.scratch("teacher logits", (long) count * vocabulary);
             if (teacher instanceof Objective.Live live) {
                 int teacherWidth = live.width();
                 Tensor seen = live.x().skip((long) first * teacherWidth);
-                linear(
-                        taught,
-                        seen,
-                        (long) count * teacherWidth,
-                        live.weight(),
-                        null,
-                        count,
-                        teacherWidth,
-                        vocabulary);
+                linear(taught, seen, (long) count * teacherWidth, live.weight(), null, count, teacherWidth, vocabulary);
             } else if (teacher instanceof Objective.Kept kept) {
                 keptTeacher(taught, logits, kept.top(), objective.temperature(), count, vocabulary);
             }

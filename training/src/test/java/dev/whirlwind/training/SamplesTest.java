@@ -56,7 +56,8 @@ class SamplesTest {
         Path prompts = folder.resolve("prompts.txt");
         Files.writeString(prompts, "ab\n\n c\u00e9\n");
         Trainer.Corpus corpus = TinyRun.corpus();
-        return new Trainer.Corpus(corpus.training(), corpus.heldOut(), TOKENIZER, Prompt.read(prompts, TOKENIZER), Map.of());
+        return new Trainer.Corpus(
+                corpus.training(), corpus.heldOut(), TOKENIZER, Prompt.read(prompts, TOKENIZER), Map.of());
     }
 
     /** @param until stops when so many steps are done */

@@ -8,12 +8,15 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
 
-/** What a run has come to, as its metrics tell: each held-out text before, at its best and after. */
+/**
+ * What a run has come to, as its metrics tell: each held-out text before, at its best and after, and what of that may be chance.
+ */
 final class Closing {
     /**
      * A held-out text.
@@ -21,8 +24,41 @@ final class Closing {
      * @param before the first step
      * @param best where the text that judges, or else the first, was predicted best
      * @param after the last step
+     * @param change from before to after, in nats per token; null where it was not measured
+     * @param low lower end of its 95 % interval, by a paired bootstrap; null where too little text is held out to tell
+     * @param parts documents, or blocks of windows, that were drawn from
      */
-    record Judged(String name, Event.Eval before, Event.Eval best, Event.Eval after) {}
+    record Judged(
+            String name,
+            Event.Eval before,
+            Event.Eval best,
+            Event.Eval after,
+            Double change,
+            Double low,
+            Double high,
+            Double pValue,
+            Integer parts,
+            String unit) {
+        static Judged of(Event.Eval before, Event.Eval best, Event.Eval after, Event.Compared change) {
+            return change == null || change.step() != after.step()
+                    ? new Judged(before.name(), before, best, after, null, null, null, null, null, null)
+                    : new Judged(
+                            before.name(),
+                            before,
+                            best,
+                            after,
+                            change.difference(),
+                            known(change.low()),
+                            known(change.high()),
+                            known(change.pValue()),
+                            change.parts(),
+                            change.unit());
+        }
+
+        private static Double known(double value) {
+            return Double.isNaN(value) ? null : value;
+        }
+    }
 
     private final List<Judged> texts = new ArrayList<>();
     private Event.Step last;
@@ -30,9 +66,12 @@ final class Closing {
     /** @param judging the text that the best is judged by; null for the first */
     Closing(Path metrics, String judging) {
         Map<String, List<Event.Eval>> evaluations = new LinkedHashMap<>();
+        Map<String, Event.Compared> changes = new HashMap<>();
         for (Event event : Metrics.story(metrics).events()) {
             if (event instanceof Event.Eval eval) {
                 evaluations.computeIfAbsent(eval.name(), _ -> new ArrayList<>()).add(eval);
+            } else if (event instanceof Event.Compared change) {
+                changes.put(change.name(), change);
             } else if (event instanceof Event.Step step) {
                 last = step;
             }
@@ -49,7 +88,7 @@ final class Closing {
         evaluations.forEach((name, evals) -> evals.stream()
                 .filter(eval -> eval.step() == bestStep)
                 .findFirst()
-                .ifPresent(best -> texts.add(new Judged(name, evals.getFirst(), best, evals.getLast()))));
+                .ifPresent(best -> texts.add(Judged.of(evals.getFirst(), best, evals.getLast(), changes.get(name)))));
     }
 
     List<Judged> texts() {
@@ -75,25 +114,28 @@ final class Closing {
         if (!texts.isEmpty()) {
             Table table = new Table(
                     "held out",
-                    "perplexity before",
+                    "before",
                     "best",
                     "after",
-                    "bits per byte before",
+                    "change",
+                    "95 % interval",
+                    "p",
+                    "over",
+                    "bits/byte before",
                     "best",
-                    "after",
-                    "change");
+                    "after");
             texts.forEach(text -> table.row(Stream.of(
                             Stream.of(text.name()),
                             Stream.of(text.before(), text.best(), text.after())
                                     .map(eval -> "%.3f".formatted(eval.perplexity())),
-                            Stream.of(text.before(), text.best(), text.after()).map(Closing::bits),
-                            Stream.of(change(text)))
+                            change(text),
+                            Stream.of(text.before(), text.best(), text.after()).map(Closing::bits))
                     .flatMap(cells -> cells)
                     .toArray(String[]::new)));
             StringWriter text = new StringWriter();
             table.print(new PrintWriter(text));
             lines.addAll(text.toString().lines().toList());
-            lines.add("best is step %,d, after step %,d"
+            lines.add("before, best, after: perplexity; change: of the perplexity; best is step %,d, after step %,d"
                     .formatted(
                             texts.getFirst().best().step(),
                             texts.getFirst().after().step()));
@@ -105,7 +147,17 @@ final class Closing {
         return eval.bitsPerByte() == null ? "" : "%.4f".formatted(eval.bitsPerByte());
     }
 
-    private static String change(Judged text) {
-        return "%+.1f %%".formatted(100 * (text.after().loss() / text.before().loss() - 1));
+    private static Stream<String> change(Judged text) {
+        double difference = text.after().loss() - text.before().loss();
+        return Stream.of(
+                percent(difference),
+                text.low() == null ? "unknown" : percent(text.low()) + " to " + percent(text.high()),
+                text.pValue() == null ? "-" : "%.2g".formatted(text.pValue()),
+                text.parts() == null ? "-" : text.parts() + " " + text.unit());
+    }
+
+    /** What a difference in nats does to the perplexity. */
+    private static String percent(double difference) {
+        return "%+.2f %%".formatted(100 * Math.expm1(difference));
     }
 }

@@ -483,8 +483,9 @@ public final class Run implements AutoCloseable {
                 .filter(cache -> !taught.containsValue(cache))
                 .findFirst()
                 .ifPresent(cache -> {
-                    throw new UserException(cache + ": was made for other tokens than those that the run reads; leave it"
-                            + " out, or give the --data that it was made for");
+                    throw new UserException(
+                            cache + ": was made for other tokens than those that the run reads; leave it"
+                                    + " out, or give the --data that it was made for");
                 });
         return taught;
     }

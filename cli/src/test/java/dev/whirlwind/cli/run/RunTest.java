@@ -315,19 +315,26 @@ class RunTest {
                         "train: 3 steps of 2 sequences of 16 tokens: 96 tokens, ",
                         "train: memory: about ",
                         "3 steps, 96 tokens in ",
-                        "best is step 3, after step 3",
+                        "change: of the perplexity; best is step 3, after step 3",
                         "next: whirlwind generate --model " + run.resolve("final"))
                 .containsPattern("step 3: valid perplexity [\\d.]+ \\(loss [\\d.]+, [\\d.]+ bits per byte\\)")
-                .containsPattern("\nvalid( +[\\d.]+){6} +-[\\d.]+ %\nreplay( +[\\d.]+){6} ");
+                .containsPattern("\nvalid( +[\\d.]+){3} +-[\\d.]+ %  -[\\d.]+ % to -[\\d.]+ %  0.0002\\d  6 blocks( +[\\d.]+){3}\n")
+                .containsPattern("\nreplay( +[\\d.]+){3} +-[\\d.]+ %  -");
         assertThat(log)
                 .content()
-                .contains("Z train: step 3 of 3  loss ", "Z best is step 3", "Z next: ")
+                .contains("Z train: step 3 of 3  loss ", "best is step 3", "Z next: ")
                 .doesNotContain("\u001B");
         JsonNode json =
                 Cli.run("resume", run, "--json", "--log", log).succeeds().json();
         assertThat(json.path("held_out").path(0).path("after").path("step").intValue())
                 .isEqualTo(3);
-        assertThat(json.path("held_out").path(0).path("name").stringValue()).isEqualTo("valid");
+        JsonNode valid = json.path("held_out").path(0);
+        assertThat(valid.path("name").stringValue()).isEqualTo("valid");
+        assertThat(valid.path("change").doubleValue())
+                .isBetween(valid.path("low").doubleValue(), valid.path("high").doubleValue());
+        assertThat(valid.path("high").doubleValue()).isNegative();
+        assertThat(valid.path("parts").intValue()).isEqualTo(6);
+        assertThat(valid.path("unit").stringValue()).isEqualTo("blocks");
         assertThat(log).content().contains("going on after step 3 of 3");
         Cli.run(more(train(model, texts, temp.resolve("other"), 3), "--log", temp.resolve("none/log")))
                 .fails("none/log: cannot be written", "--log");

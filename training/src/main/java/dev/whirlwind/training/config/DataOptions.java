@@ -23,7 +23,10 @@ public record DataOptions(
         @Option(range = Range.PATH, free = true, help = "Text to evaluate on, instead of a part of --data.")
         List<String> valid,
 
-        @Option(value = "0.05", range = Range.FRACTION, help = "Fraction of the bytes kept for evaluation only, in whole documents.")
+        @Option(
+                value = "0.05",
+                range = Range.FRACTION,
+                help = "Fraction of the bytes kept for evaluation only, in whole documents.")
         double heldOut,
 
         @Option(

@@ -59,8 +59,9 @@ public record RegularisationOptions(
         @Option(
                 label = "DIR",
                 range = Range.PATH,
-                help = "Instead of a teacher, what whirlwind teach has kept of one for --data, and for --replay where there is"
-                        + " any, at the same --sequence and --temperature.")
+                help =
+                        "Instead of a teacher, what whirlwind teach has kept of one for --data, and for --replay where there is"
+                                + " any, at the same --sequence and --temperature.")
         List<String> teacherCache,
 
         @Option(
@@ -80,7 +81,10 @@ public record RegularisationOptions(
     public RegularisationOptions {
         Range.require(ewc != null || ewcWeight == null, "ewc_weight", ewcWeight, "left out where there is no ewc");
         Range.require(
-                teacher == null || teacherCache.isEmpty(), "teacher_cache", teacherCache, "left out where there is a teacher");
+                teacher == null || teacherCache.isEmpty(),
+                "teacher_cache",
+                teacherCache,
+                "left out where there is a teacher");
         boolean teaches = teacher != null || !teacherCache.isEmpty();
         Range.require(teaches || distill == null, "distill", distill, "left out where there is no teacher");
     }

@@ -98,8 +98,8 @@ record CacheHeader(
         bytes.position(MAGIC.length);
         int version = bytes.getInt();
         if (version != VERSION) {
-            throw new UserException(file + ": is of version " + version + ", not " + VERSION
-                    + "; make it again with whirlwind teach");
+            throw new UserException(
+                    file + ": is of version " + version + ", not " + VERSION + "; make it again with whirlwind teach");
         }
         byte[] text = new byte[HASH];
         byte[] teacher = new byte[HASH];

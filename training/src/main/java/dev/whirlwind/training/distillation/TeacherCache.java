@@ -30,8 +30,8 @@ public final class TeacherCache {
     private TeacherCache(Path file) {
         this.file = file;
         if (!Files.isRegularFile(file)) {
-            throw new UserException(file.getParent() + ": holds no kept teacher (no " + FILE
-                    + "); make it with whirlwind teach");
+            throw new UserException(
+                    file.getParent() + ": holds no kept teacher (no " + FILE + "); make it with whirlwind teach");
         }
         try {
             channel = FileChannel.open(file, StandardOpenOption.READ);

@@ -90,8 +90,8 @@ public final class TeacherCacheWriter {
         for (int row = 0; row < count; row++) {
             text.read((first + row) * sequence, tokens, row * sequence, sequence);
         }
-        teacher.visitLogits((firstRow, rowCount, logits) ->
-                TopTokens.all(rows, firstRow, rowCount, logits, header.vocabulary()));
+        teacher.visitLogits(
+                (firstRow, rowCount, logits) -> TopTokens.all(rows, firstRow, rowCount, logits, header.vocabulary()));
     }
 
     private void encode(int row, ByteBuffer record) {

@@ -8,7 +8,11 @@ import java.util.Map;
 public final class RatesPage {
     private RatesPage() {}
 
-    /** @param facts what was swept on, by name */
+    /**
+     * The page.
+     *
+     * @param facts what was swept on, by name
+     */
     public static String of(RateSweep.Result sweep, Map<String, ?> facts) {
         // Single losses at the end may be so high that nothing else could be seen.
         double most = sweep.points().stream()

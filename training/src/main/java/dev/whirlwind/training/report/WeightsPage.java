@@ -46,7 +46,8 @@ public final class WeightsPage {
         }
         html.append("</div>\n");
         String body = "<h1>Between two models</h1>\n"
-                + "<p class=\"quiet\">Weight 0 is the base, 1 the tuned model. Lower is better on each text.</p>\n" + html + "<h2>Figures</h2>\n"
+                + "<p class=\"quiet\">Weight 0 is the base, 1 the tuned model. Lower is better on each text.</p>\n"
+                + html + "<h2>Figures</h2>\n"
                 + ReportPage.rows(headings(names), rows(texts)) + "<h2>Of what</h2>\n" + ReportPage.table(facts);
         return ReportPage.page("Between two models", body, false);
     }
@@ -82,8 +83,8 @@ public final class WeightsPage {
         List<List<String>> rows = new ArrayList<>();
         for (int i = 0; i < texts.firstEntry().getValue().size(); i++) {
             int at = i;
-            List<String> row = new ArrayList<>(List.of(
-                    Html.digits(texts.firstEntry().getValue().get(i).weight(), 6)));
+            List<String> row = new ArrayList<>(
+                    List.of(Html.digits(texts.firstEntry().getValue().get(i).weight(), 6)));
             texts.values().forEach(all -> {
                 row.add(String.format(Locale.ROOT, "%.3f", all.get(at).perplexity()));
                 row.add(String.format(Locale.ROOT, "%.4f", all.get(at).bitsPerByte()));

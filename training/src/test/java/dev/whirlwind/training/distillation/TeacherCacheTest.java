@@ -108,8 +108,10 @@ class TeacherCacheTest {
                 .hasMessage(cache + ": was made with a temperature of 2.0, the run has 1.0; give --temperature 2.0 (the"
                         + " rest's probability at another cannot be known), or teach again");
         assertThatThrownBy(() -> TeacherCache.open(cache, 256, 8, 2))
-                .hasMessage(cache + ": was made with a sequence of 9, the run has 8; give --sequence 9, or teach again");
-        assertThatThrownBy(() -> TeacherCache.open(cache, 300, SEQUENCE, 2)).hasMessageContaining("a vocabulary of 256");
+                .hasMessage(
+                        cache + ": was made with a sequence of 9, the run has 8; give --sequence 9, or teach again");
+        assertThatThrownBy(() -> TeacherCache.open(cache, 300, SEQUENCE, 2))
+                .hasMessageContaining("a vocabulary of 256");
         assertThatThrownBy(() -> TeacherCache.open(folder, 256, SEQUENCE, 2))
                 .hasMessage(folder + ": holds no kept teacher (no teacher.topk); make it with whirlwind teach");
 

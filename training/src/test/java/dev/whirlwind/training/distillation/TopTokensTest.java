@@ -35,7 +35,9 @@ class TopTokensTest {
                         .sorted()
                         .toArray();
                 assertThat(tokens.ids()).isEqualTo(expected);
-                double sum = IntStream.range(0, n).mapToDouble(i -> Math.exp(logits[i] / 1.5)).sum();
+                double sum = IntStream.range(0, n)
+                        .mapToDouble(i -> Math.exp(logits[i] / 1.5))
+                        .sum();
                 double kept = 0;
                 for (int j = 0; j < top; j++) {
                     double q = Math.exp(logits[expected[j]] / 1.5) / sum;

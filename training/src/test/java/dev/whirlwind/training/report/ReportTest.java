@@ -3,10 +3,9 @@ package dev.whirlwind.training.report;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import dev.whirlwind.training.optimizers.RateSweep;
 import dev.whirlwind.training.metrics.Event;
+import dev.whirlwind.training.optimizers.RateSweep;
 import dev.whirlwind.training.report.Curve.Point;
-import java.util.SequencedMap;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
+import java.util.SequencedMap;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.DoubleStream;
 import org.junit.jupiter.api.Test;
@@ -297,12 +297,16 @@ class ReportTest {
         SequencedMap<String, List<WeightsPage.Measured>> texts = new LinkedHashMap<>();
         texts.put(
                 "code",
-                List.of(new WeightsPage.Measured(1, 4, 2), new WeightsPage.Measured(0, 9, 3), new WeightsPage.Measured(
-                        0.5, 5, 2.2)));
+                List.of(
+                        new WeightsPage.Measured(1, 4, 2),
+                        new WeightsPage.Measured(0, 9, 3),
+                        new WeightsPage.Measured(0.5, 5, 2.2)));
         texts.put(
                 "general",
-                List.of(new WeightsPage.Measured(1, 8, 3), new WeightsPage.Measured(0, 7, 2.5), new WeightsPage.Measured(
-                        0.5, 7, 2.6)));
+                List.of(
+                        new WeightsPage.Measured(1, 8, 3),
+                        new WeightsPage.Measured(0, 7, 2.5),
+                        new WeightsPage.Measured(0.5, 7, 2.6)));
         String page = WeightsPage.of(texts, Map.of());
         assertThat(page)
                 .contains("bits per byte of general (upright) over code", "<td>9.000</td><td>3.0000</td><td>7.000</td>")
