@@ -6,6 +6,7 @@ import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.cli.shared.Texts;
 import dev.whirlwind.cli.terminal.Interruption;
+import dev.whirlwind.cli.terminal.Shell;
 import dev.whirlwind.cli.terminal.WorkProgress;
 import dev.whirlwind.data.ShuffledSequences;
 import dev.whirlwind.data.TokenDataset;
@@ -133,7 +134,7 @@ final class FisherCommand implements Callable<Integer> {
         } else {
             err.printf(
                     "%,d sequences of %d tokens, %.4f nats a token; next: whirlwind train --model %s --ewc %s ...%n",
-                    count, length, result.meanNll(), model, out);
+                    count, length, result.meanNll(), Shell.word(model), Shell.word(out));
             spec.commandLine().getOut().println(out);
         }
         return 0;

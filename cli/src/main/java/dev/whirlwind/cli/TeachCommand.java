@@ -5,6 +5,7 @@ import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.cli.terminal.Interruption;
+import dev.whirlwind.cli.terminal.Shell;
 import dev.whirlwind.cli.terminal.WorkProgress;
 import dev.whirlwind.data.TokenDataset;
 import dev.whirlwind.model.Engine;
@@ -149,7 +150,7 @@ final class TeachCommand implements Callable<Integer> {
         if (output.isJson()) {
             spec.commandLine().getOut().println(Output.json(result));
         } else {
-            err.println("next: whirlwind train --data " + data + " --teacher-cache " + out + " --temperature "
+            err.println("next: whirlwind train --data " + Shell.word(data) + " --teacher-cache " + Shell.word(out) + " --temperature "
                     + temperature + " --sequence " + length + " ...");
             spec.commandLine().getOut().println(out);
         }

@@ -318,7 +318,8 @@ class RunTest {
                         "change: of the perplexity; best is step 3, after step 3",
                         "next: whirlwind generate --model " + run.resolve("final"))
                 .containsPattern("step 3: valid perplexity [\\d.]+ \\(loss [\\d.]+, [\\d.]+ bits per byte\\)")
-                .containsPattern("\nvalid( +[\\d.]+){3} +-[\\d.]+ %  -[\\d.]+ % to -[\\d.]+ %  0.0002\\d  6 blocks( +[\\d.]+){3}\n")
+                .containsPattern(
+                        "\nvalid( +[\\d.]+){3} +-[\\d.]+ %  -[\\d.]+ % to -[\\d.]+ %  0.0002\\d  6 blocks( +[\\d.]+){3}\n")
                 .containsPattern("\nreplay( +[\\d.]+){3} +-[\\d.]+ %  -");
         assertThat(log)
                 .content()
