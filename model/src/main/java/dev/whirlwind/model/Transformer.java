@@ -267,7 +267,7 @@ public final class Transformer {
         if (partOfLogits == null) {
             partOfLogits = new Tensor(engine.allocate("some logits", (long) part * config.vocabularySize()), 0, 0);
         }
-        forward(embed, block);
+        forward(embed, false);
         engine.run(seen, inputs, 0);
         for (int first = 0; first < rows; first += part) {
             int count = Math.min(part, rows - first);
