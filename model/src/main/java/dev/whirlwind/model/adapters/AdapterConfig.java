@@ -65,14 +65,18 @@ public final class AdapterConfig {
         }
         for (String name : UNKNOWN) {
             JsonNode value = fields.json().path(name);
-            boolean off = value.isNull() || value.isMissingNode() || value.isEmpty() && value.isContainer();
+            boolean off = value.isNull() || value.isMissingNode() || (value.isContainer() && value.isEmpty());
             if (!off && !(value.isBoolean() && !value.booleanValue())) {
                 throw fields.error(name, "is " + Reason.cited(value) + ", which is not known here");
             }
         }
     }
 
-    /** @throws UserException if the folder has none, or one that is not known */
+    /**
+     * Reads that of an adapter's folder.
+     *
+     * @throws UserException if the folder has none, or one that is not known
+     */
     public static AdapterConfig read(Path folder) {
         Path file = folder.resolve(NAME);
         try {
