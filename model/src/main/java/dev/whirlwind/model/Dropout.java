@@ -12,8 +12,8 @@ public record Dropout(float p, int site) {
     public static final int ATTENTION_RESIDUAL = 2;
     public static final int MLP_RESIDUAL = 3;
 
-    /** The first of those of adapters, one for each linear layer of a block. */
-    public static final int ADAPTER = 8;
+    /** The first of those of adapters, one for each of the four linear layers of a block. All must be below 8. */
+    public static final int ADAPTER = 4;
 
     /** A site that does nothing. */
     public static final Dropout NONE = new Dropout(0, 0);

@@ -6,8 +6,8 @@ package dev.whirlwind.model;
  * layer << 3 | site)} and the seed as key, so every engine, and every resumed run, draws the same masks.
  */
 public final class Philox {
-    /** The site of {@link Ops#addNoise}, after those of {@link Dropout}. */
-    public static final int NOISE = 4;
+    /** The site of {@link Ops#addNoise}, of layer 0 alone: what embedding dropout would be in layer 1, where there is none. */
+    public static final int NOISE = 8;
 
     private static final int ROUNDS = 10;
     private static final long MULTIPLIER_0 = 0xD2511F53L;

@@ -2,6 +2,7 @@ package dev.whirlwind.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Random;
@@ -88,5 +89,29 @@ final class PhiloxTest {
         int[] words = new int[4];
         Philox.maskBlock(inputs, layer, site, index, words);
         return List.of(words[0], words[1], words[2], words[3]);
+    }
+
+    /** No two of a model's masks are the same. */
+    @Test
+    void eachSiteOfEachLayerDrawsItsOwn() {
+        Inputs inputs = new Inputs(1);
+        Set<List<Integer>> blocks = new HashSet<>();
+        blocks.add(block(inputs, 0, Dropout.EMBEDDING));
+        blocks.add(block(inputs, 0, Philox.NOISE));
+        for (int layer = 0; layer < 5; layer++) {
+            blocks.add(block(inputs, layer, Dropout.ATTENTION));
+            blocks.add(block(inputs, layer, Dropout.ATTENTION_RESIDUAL));
+            blocks.add(block(inputs, layer, Dropout.MLP_RESIDUAL));
+            for (int kind = 0; kind < 4; kind++) {
+                blocks.add(block(inputs, layer, Dropout.ADAPTER + kind));
+            }
+        }
+        assertThat(blocks).hasSize(2 + 5 * 7);
+    }
+
+    private static List<Integer> block(Inputs inputs, int layer, int site) {
+        int[] words = new int[4];
+        Philox.maskBlock(inputs, layer, site, 0, words);
+        return Arrays.stream(words).boxed().toList();
     }
 }
