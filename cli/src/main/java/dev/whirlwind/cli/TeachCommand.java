@@ -150,8 +150,8 @@ final class TeachCommand implements Callable<Integer> {
         if (output.isJson()) {
             spec.commandLine().getOut().println(Output.json(result));
         } else {
-            err.println("next: whirlwind train --data " + Shell.word(data) + " --teacher-cache " + Shell.word(out) + " --temperature "
-                    + temperature + " --sequence " + length + " ...");
+            err.println("next: whirlwind train --data " + Shell.word(data) + " --teacher-cache " + Shell.word(out)
+                    + " --temperature " + temperature + " --sequence " + length + " ...");
             spec.commandLine().getOut().println(out);
         }
         return 0;

@@ -355,12 +355,14 @@ public final class Run implements AutoCloseable {
     /** Bytes that a teacher takes besides. */
     private long forTeacher() {
         String teacher = config.regularisation().teacher();
-        return teacher == null
-                ? 0
-                : MemoryNeeds.evaluation(
-                        ModelConfig.read(Path.of(teacher)),
-                        config.length().batch(),
-                        config.length().sequenceLength(model.maxPositions()));
+        int batch = config.length().batch();
+        int sequence = config.length().sequenceLength(model.maxPositions());
+        return teacher != null
+                ? MemoryNeeds.evaluation(ModelConfig.read(Path.of(teacher)), batch, sequence)
+                : caches().stream()
+                        .limit(1)
+                        .mapToLong(cache -> MemoryNeeds.keptTeacher(model, batch, sequence, cache.top()))
+                        .sum();
     }
 
     private void checkMemory(ModelConfig stored, Function<Map<String, Object>, String> words) {

@@ -63,6 +63,11 @@ public final class MemoryNeeds {
         return loss(config, 1, sequence) + tensors(config, (engine, weights) -> new Fisher(engine, weights, sequence));
     }
 
+    /** What learning from so many tokens of a kept teacher takes besides: these, and as many logits as the model's. */
+    public static long keptTeacher(ModelConfig config, int batch, int sequence, int top) {
+        return loss(config, batch, sequence) - OVERHEAD + (long) batch * sequence * (2L * top + 1) * Float.BYTES;
+    }
+
     /** To compute losses of {@code batch} sequences at once. */
     public static long evaluation(ModelConfig config, int batch, int sequence) {
         return loss(config, batch, sequence)
