@@ -5,7 +5,7 @@
 #   run.sh check          all architectures at odd sizes train a step and generate; data races and accesses out of bounds
 #                         are reported, planted ones, too
 #   run.sh uninitialised  the same, and values that were never set; slower by far
-#   run.sh table          a table per GPU of devices.csv: what each kernel needs in a step of gpt2 with 8 x 1024 tokens
+#   run.sh table [bf16]   a table per GPU of devices.csv: what each kernel needs in a step of gpt2 with 8 x 1024 tokens
 #
 # Without an argument: check, then table. Where the simulator is missing it says so and ends, with an error where
 # WHIRLWIND_DEVICE_TESTS=required.
@@ -71,17 +71,17 @@ table() {
   ./mvnw -q -B -pl cli -am -Dspotless.check.skip -DskipTests package
   classpath=tornado-kernels/target/test-classes:$(printf '%s:' cli/target/lib/*.jar)
   echo "counting instructions, some minutes" >&2
-  LD_PRELOAD="$work/one_device_type.so" OCLGRIND_INST_COUNTS=1 java_simulated run >"$work/counts" 2>&1
+  LD_PRELOAD="$work/one_device_type.so" OCLGRIND_INST_COUNTS=1 java_simulated run "$1" >"$work/counts" 2>&1
   registers=
   if registers; then registers=$work/registers.csv; fi
-  java_simulated table "$work/counts" "$here/devices.csv" $registers
+  java_simulated table "$1" "$work/counts" "$here/devices.csv" $registers
 }
 
 case ${1:-all} in
   check) tests ;;
   # Compilers' simplifications of what is not set are beyond the simulator ("Unsupported instruction: freeze").
   uninitialised) compiler=-Dtornado.opencl.compiler.flags=-cl-opt-disable tests OCLGRIND_UNINITIALIZED=1 ;;
-  table) table ;;
-  all) tests && table ;;
+  table) table "${2:-fp32}" ;;
+  all) tests && table fp32 ;;
   *) sed -n '2,/^set/p' "$0" | sed '/^set/d; s/^# \{0,1\}//' >&2 && exit 2 ;;
 esac

@@ -46,9 +46,6 @@ final class GpuRecorder extends Recorder {
     /** Keys below which a part of a cache is not worth its result's way through memory. */
     private static final int LEAST_KEYS = 64;
 
-    /** Rows up to which a product's work is to read the weights. */
-    private static final int FEW_ROWS = 4;
-
     private static final long LOGITS_BYTES = 1L << 30;
 
     private final int groups;
@@ -949,18 +946,45 @@ final class GpuRecorder extends Recorder {
 
     // ---------------------------------------------------------------------------------------------- optimizer
 
+    /** Several groups for each partial sum, where there is enough to add up and units for them. */
     @Override
     public void sumOfSquares(Tensor partials, Tensor x, long length) {
+        int parts = Math.clamp(length / PARTIALS / GROUP, 1, ceil(2 * groups, PARTIALS));
+        Tensor to = parts == 1 ? partials : engine.scratch("sums", size(parts, PARTIALS));
         stage.call(
                 "sumOfSquares",
                 Sums::wSquares,
-                at(x, partials),
+                at(x, to),
                 new KernelContext(),
                 array(x),
-                array(partials),
+                array(to),
                 Math.toIntExact(length),
-                PARTIALS);
-        stage.grid(PARTIALS * GROUP, 1, GROUP, 1);
+                parts * PARTIALS);
+        stage.grid(parts * PARTIALS * GROUP, 1, GROUP, 1);
+        if (parts > 1) {
+            addParts("sumOfSquares", to, partials, 0, partials, PARTIALS, parts, PARTIALS, 0);
+        }
+    }
+
+    @Override
+    void mean(Tensor mean, Tensor x, int n) {
+        stage.call("mean", Sums::wMeanOfGroup, at(x, mean), new KernelContext(), array(x), array(mean), n);
+        stage.grid(GROUP, 1, GROUP, 1);
+    }
+
+    @Override
+    void factorOfNorm(Tensor factor, Tensor partials, float least, float scale) {
+        stage.call(
+                "factorOfNorm",
+                Sums::wFactorOfNormOfGroup,
+                at(partials, factor),
+                new KernelContext(),
+                array(partials),
+                array(factor),
+                PARTIALS,
+                least,
+                scale);
+        stage.grid(GROUP, 1, GROUP, 1);
     }
 
     @Override

@@ -19,18 +19,26 @@ import java.util.Set;
 
 /** Records each program once as kernel calls and replays them. */
 abstract class KernelEngine implements Engine {
-    private final IdentityHashMap<Program, List<Stage>> recordings = new IdentityHashMap<>();
+    private final IdentityHashMap<Program, Recording> recordings = new IdentityHashMap<>();
     private final Map<String, Memory> scratch = new HashMap<>();
     private final Map<String, HalfMemory> scratchHalves = new HashMap<>();
     private final HostMemory host = new HostMemory();
     private final Precision precision;
 
-    /** Floats by the buffers that follow them in 16 bits, and those of them that the host has changed. */
-    private final IdentityHashMap<Memory, HalfMemory> halves = new IdentityHashMap<>();
+    /** Copies in 16 bits by the floats that they follow. */
+    private final IdentityHashMap<Memory, Copy> copies = new IdentityHashMap<>();
 
+    /** Floats that have changed since they were copied. */
     private final Set<Memory> changed = Collections.newSetFromMap(new IdentityHashMap<>());
+
     private Tensor halfTable;
     private int kernels;
+
+    /** What a program is replayed as, of which floats it reads the copies, and which it changes. */
+    private record Recording(List<Stage> stages, Set<Memory> copied, Set<Memory> written) {}
+
+    /** And how it is made anew. */
+    private record Copy(HalfMemory memory, List<Stage> renew) {}
 
     KernelEngine(Precision precision) {
         this.precision = precision;
@@ -48,21 +56,29 @@ abstract class KernelEngine implements Engine {
 
     @Override
     public final void run(Program program, Inputs inputs, int layer) {
-        List<Stage> stages = recordings.get(program);
-        if (stages == null) {
-            Recorder recorder = recorder();
-            program.run(precision.isHalf() ? new MixedPrecision(this, recorder) : recorder);
-            stages = stagesOf(recorder);
-            recordings.put(program, stages);
+        Recording recording = recordings.get(program);
+        if (recording == null) {
+            recording = record(program);
+            recordings.put(program, recording);
         }
-        if (!changed.isEmpty()) {
-            Recorder recorder = recorder();
-            changed.forEach(floats -> recorder.narrow(
-                    new Tensor(floats, 0, 0), new Tensor(halves.get(floats), 0, 0), floats.length(), false));
-            changed.clear();
-            run(stagesOf(recorder), inputs, 0);
+        for (Memory floats : recording.copied()) {
+            if (changed.remove(floats)) {
+                run(copies.get(floats).renew(), inputs, 0);
+            }
         }
-        run(stages, inputs, layer);
+        run(recording.stages(), inputs, layer);
+        recording.written().forEach(this::changed);
+    }
+
+    private Recording record(Program program) {
+        Recorder recorder = recorder();
+        if (!precision.isHalf()) {
+            program.run(recorder);
+            return new Recording(stagesOf(recorder), Set.of(), Set.of());
+        }
+        MixedPrecision mixed = new MixedPrecision(this, recorder);
+        program.run(mixed);
+        return new Recording(stagesOf(recorder), mixed.copied(), mixed.written());
     }
 
     private List<Stage> stagesOf(Recorder recorder) {
@@ -117,20 +133,24 @@ abstract class KernelEngine implements Engine {
         return new HalfMemory(name, host.ints(name, (int) ((length + 1) / 2)), length);
     }
 
-    /** The copy of a tensor that takes 16 bits a number; it follows what {@link MixedPrecision} and the host write. */
+    /** The copy of a tensor that takes 16 bits a number, made anew when a program reads it after a change. */
     final Tensor halves(Tensor floats) {
-        Memory memory = (Memory) floats.buffer();
-        HalfMemory copy = halves.computeIfAbsent(memory, fresh -> {
-            changed.add(fresh);
-            return allocateHalves(fresh.name() + " in 16 bits", fresh.length());
-        });
-        return new Tensor(copy, floats.offset(), floats.stride());
+        Copy copy = copies.computeIfAbsent((Memory) floats.buffer(), this::copy);
+        return new Tensor(copy.memory(), floats.offset(), floats.stride());
     }
 
-    /** The host has changed floats that may have a copy. */
-    final void hostChanged(Buffer buffer) {
-        if (halves.containsKey(buffer)) {
-            changed.add((Memory) buffer);
+    private Copy copy(Memory floats) {
+        HalfMemory memory = allocateHalves(floats.name() + " in 16 bits", floats.length());
+        Recorder recorder = recorder();
+        recorder.narrow(new Tensor(floats, 0, 0), new Tensor(memory, 0, 0), floats.length(), false);
+        changed.add(floats);
+        return new Copy(memory, stagesOf(recorder));
+    }
+
+    /** The host or a program has changed floats that may have a copy. */
+    final void changed(Buffer floats) {
+        if (copies.containsKey(floats)) {
+            changed.add((Memory) floats);
         }
     }
 

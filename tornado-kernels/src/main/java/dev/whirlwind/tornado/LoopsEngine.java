@@ -40,7 +40,7 @@ public final class LoopsEngine extends KernelEngine {
 
     @Override
     public void upload(Buffer buffer, long offset, long length) {
-        hostChanged(buffer);
+        changed(buffer);
     }
 
     @Override

@@ -9,14 +9,18 @@ import dev.whirlwind.model.Lion;
 import dev.whirlwind.model.Objective;
 import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.Tensor;
+import java.util.Collections;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Mixed precision (arXiv 1710.03740): tensors that lie in memory with 16 bits, as kept activations do, are widened before an
  * operation that reads them and rounded after one that writes them; what is rounded stays widened, too, until the program
  * ends, so that most are read without. Where matrix products read 16 bits themselves, they also get a copy of the
- * weights in 16 bits, which follows the floats that AdamW works on. Gradients are floats throughout, and need no scaling.
+ * weights in 16 bits, made anew for the next program that reads it when optimizers have changed the floats. Gradients are
+ * floats throughout, and need no scaling.
  */
 final class MixedPrecision implements Ops {
     private final KernelEngine engine;
@@ -25,11 +29,24 @@ final class MixedPrecision implements Ops {
     /** What lies widened in scratch memory, one slice of each buffer. */
     private final Map<Buffer, Widened> widened = new HashMap<>();
 
+    /** Floats whose copies in 16 bits are read, and floats that are changed and may have such copies. */
+    private final Set<Memory> copied = Collections.newSetFromMap(new IdentityHashMap<>());
+
+    private final Set<Memory> written = Collections.newSetFromMap(new IdentityHashMap<>());
+
     private record Widened(Tensor half, Tensor wide) {}
 
     MixedPrecision(KernelEngine engine, Recorder ops) {
         this.engine = engine;
         this.ops = ops;
+    }
+
+    Set<Memory> copied() {
+        return copied;
+    }
+
+    Set<Memory> written() {
+        return written;
     }
 
     // ---------------------------------------------------------------------------------------------- conversions
@@ -74,7 +91,11 @@ final class MixedPrecision implements Ops {
     }
 
     private Tensor weight(Tensor tensor) {
-        return ops.multipliesHalves() ? engine.halves(tensor) : tensor;
+        if (!ops.multipliesHalves()) {
+            return tensor;
+        }
+        copied.add((Memory) tensor.buffer());
+        return engine.halves(tensor);
     }
 
     private static long size(int rows, int width) {
@@ -352,20 +373,17 @@ final class MixedPrecision implements Ops {
     @Override
     public void adamw(Tensor parameter, Tensor gradient, Tensor m, Tensor v, long length, AdamW settings) {
         ops.adamw(parameter, gradient, m, v, length, settings);
-        changed(parameter, length);
+        changed(parameter);
     }
 
-    /** What the weights' copies in 16 bits follow. */
-    private void changed(Tensor weights, long length) {
-        if (ops.multipliesHalves()) {
-            ops.narrow(weights, engine.halves(weights), length, false);
-        }
+    private void changed(Tensor weights) {
+        written.add((Memory) weights.buffer());
     }
 
     @Override
     public void lion(Tensor parameter, Tensor gradient, Tensor m, long length, Lion settings) {
         ops.lion(parameter, gradient, m, length, settings);
-        changed(parameter, length);
+        changed(parameter);
     }
 
     @Override
@@ -402,7 +420,7 @@ final class MixedPrecision implements Ops {
     @Override
     public void descend(Tensor parameter, Tensor direction, long length, float factor, float weightDecay) {
         ops.descend(parameter, direction, length, factor, weightDecay);
-        changed(parameter, length);
+        changed(parameter);
     }
 
     @Override
@@ -410,11 +428,10 @@ final class MixedPrecision implements Ops {
         ops.pull(gradient, importance, parameter, start, length, strength);
     }
 
-    /** A mean of weights is one to compute with. */
     @Override
     public void combine(Tensor out, Tensor x, Tensor y, long length, float a, float b) {
         ops.combine(out, x, y, length, a, b);
-        changed(out, length);
+        changed(out);
     }
 
     @Override

@@ -37,6 +37,9 @@ class Recorder implements Ops {
     /** Depth of a product at which a panel takes 256 KiB, so that it stays in an L2 cache beside the other operand. */
     private static final int DEPTH = 4096;
 
+    /** Rows up to which a product's work is to read the weights. */
+    static final int FEW_ROWS = 4;
+
     final KernelEngine engine;
     private final List<Stage> stages = new ArrayList<>();
     Stage stage = new Stage();
@@ -426,11 +429,27 @@ class Recorder implements Ops {
     /** Lanes are rows, whose elements are not neighbours: packed. */
     void linear(
             Tensor out, Tensor x, long xPerRepeat, Tensor weight, Tensor bias, int rows, int inWidth, int outWidth) {
-        Tensor panels = pack(x, xPerRepeat, rows, inWidth, inWidth, 1);
+        Tensor start = bias == null ? weight : bias;
+        int flags = bias == null ? 0 : Gemm.BIAS;
+        if (rows <= FEW_ROWS) {
+            int at = moving(x, xPerRepeat);
+            at(weight, start, out);
+            stage.call(
+                    "linear",
+                    Gemm::wGemv,
+                    new int[] {at, rows, inWidth, outWidth},
+                    array(x),
+                    array(weight),
+                    array(start),
+                    array(out),
+                    flags);
+            stage.grid(rows, upTo(outWidth, Gemm.BLOCKS), 1, Gemm.BLOCKS);
+            return;
+        }
+        Tensor panels = pack("panels", x, xPerRepeat, rows, inWidth, inWidth, 1);
         int lanes = padded(rows);
         Tensor y = lanes == rows ? out : engine.scratch("padded rows", (long) lanes * outWidth);
-        Tensor start = bias == null ? weight : bias;
-        gemm("linear", panels, weight, start, y, 0, lanes, outWidth, inWidth, inWidth, 1, bias == null ? 0 : Gemm.BIAS);
+        gemm("linear", panels, weight, start, y, 0, lanes, outWidth, inWidth, flags);
         copy(y, out, (long) rows * outWidth);
     }
 
@@ -451,8 +470,6 @@ class Recorder implements Ops {
                 inWidth,
                 rows,
                 outWidth,
-                outWidth,
-                1,
                 Gemm.LANES_ARE_COLUMNS);
     }
 
@@ -469,19 +486,19 @@ class Recorder implements Ops {
 
     void linearBackwardWeight(
             Tensor dweight, Tensor dout, Tensor x, long xPerRepeat, int rows, int inWidth, int outWidth) {
+        // Its rows lie on other pages, as x's do.
+        Tensor panels = pack("panels of rows", dout, 0, outWidth, rows, 1, outWidth);
         byColumns(
                 "linearBackwardWeight",
                 dweight,
                 0,
                 x,
                 xPerRepeat,
-                dout,
+                panels,
                 inWidth,
                 outWidth,
                 rows,
-                1,
-                outWidth,
-                Gemm.LANES_ARE_COLUMNS | Gemm.ACCUMULATE);
+                Gemm.LANES_ARE_COLUMNS | Gemm.ACCUMULATE | Gemm.B_PACKED);
     }
 
     /** y[js, columns] of a[k, columns] and b. Lanes are neighbours, but a panel's rows lie on other pages: packed, too. */
@@ -495,15 +512,13 @@ class Recorder implements Ops {
             int columns,
             int js,
             int k,
-            int bj,
-            int bk,
             int flags) {
         int lanes = padded(columns);
         boolean whole = lanes == columns;
-        Tensor panels = pack(a, aPerRepeat, columns, k, 1, columns);
+        Tensor panels = pack("panels", a, aPerRepeat, columns, k, 1, columns);
         Tensor to = whole ? y : engine.scratch("padded columns", (long) js * lanes);
-        int first = whole ? flags : Gemm.LANES_ARE_COLUMNS;
-        gemm(name, panels, b, b, to, whole ? yPerRepeat : 0, lanes, js, k, bj, bk, first);
+        int first = whole ? flags : flags & ~Gemm.ACCUMULATE;
+        gemm(name, panels, b, b, to, whole ? yPerRepeat : 0, lanes, js, k, first);
         if (!whole) {
             int trimAt = at(to);
             stage.moving(y, yPerRepeat);
@@ -522,42 +537,41 @@ class Recorder implements Ops {
             int lanes,
             int js,
             int k,
-            int bj,
-            int bk,
             int flags) {
         int parts = (k + DEPTH - 1) / DEPTH;
+        int bStep = (flags & Gemm.B_PACKED) != 0 ? Gemm.LANES : 1;
         for (int part = 0; part < parts; part++) {
             int from = (int) ((long) k * part / parts);
             int to = (int) ((long) k * (part + 1) / parts);
-            int at = at(panels.skip(16L * from), b.skip((long) bk * from), bias);
+            int at = at(panels.skip((long) Gemm.LANES * from), b.skip((long) bStep * from), bias);
             stage.moving(y, yPerRepeat);
             stage.call(
                     name,
                     Gemm::wGemm,
-                    at,
+                    new int[] {at, lanes, to - from, js, k},
                     array(panels),
                     array(b),
                     array(bias),
                     array(y),
-                    lanes,
-                    js,
-                    to - from,
-                    k,
-                    bj,
-                    bk,
-                    part == 0 ? flags : (flags & Gemm.LANES_ARE_COLUMNS) | Gemm.ACCUMULATE);
+                    part == 0 ? flags : (flags & ~Gemm.BIAS) | Gemm.ACCUMULATE);
+            stage.grid(lanes / Gemm.LANES, upTo(Math.ceilDiv(js, 8), Gemm.BLOCKS), 1, Gemm.BLOCKS);
         }
     }
 
-    private static int padded(int lanes) {
-        return (lanes + Gemm.LANES - 1) / Gemm.LANES * Gemm.LANES;
+    private static int upTo(int length, int multiple) {
+        return Math.ceilDiv(length, multiple) * multiple;
     }
 
-    private Tensor pack(Tensor a, long perRepeat, int lanes, int k, int laneStride, int kStride) {
-        Tensor panels = engine.scratch("panels", (long) padded(lanes) * k);
+    private static int padded(int lanes) {
+        return upTo(lanes, Gemm.LANES);
+    }
+
+    private Tensor pack(String name, Tensor a, long perRepeat, int lanes, int k, int laneStride, int kStride) {
+        Tensor panels = engine.scratch(name, (long) padded(lanes) * k);
         int at = moving(a, perRepeat);
         stage.at(panels);
-        stage.call("pack", Gemm::wPack, at, array(a), array(panels), lanes, k, laneStride, kStride);
+        stage.call("pack", Gemm::wPack, new int[] {at, lanes, k, laneStride, kStride}, array(a), array(panels));
+        stage.grid(padded(lanes) / Gemm.LANES, upTo(k, Gemm.PACKED_ROWS), 1, Gemm.PACKED_ROWS);
         return panels;
     }
 
@@ -1198,8 +1212,7 @@ class Recorder implements Ops {
         int least = Math.min(rows, columns);
         Tensor shorter = rows <= columns ? r : c;
         Tensor mean = engine.scratch("mean", 1);
-        stage.call("mean", Factored::wMean, at(shorter, mean), array(shorter), array(mean), least, least);
-        over(1);
+        mean(mean, shorter, least);
         stage.call(
                 "factoredDirection",
                 Factored::wFactoredDirection,
@@ -1213,6 +1226,11 @@ class Recorder implements Ops {
                 share(),
                 columns);
         over(shares(n));
+    }
+
+    void mean(Tensor mean, Tensor x, int n) {
+        stage.call("mean", Factored::wMean, at(x, mean), array(x), array(mean), n, n);
+        over(1);
     }
 
     @Override
@@ -1237,6 +1255,12 @@ class Recorder implements Ops {
     public void divideByNorm(Tensor x, Tensor partials, long length, float least, float scale) {
         int n = Math.toIntExact(length);
         Tensor factor = engine.scratch("factor", 1);
+        factorOfNorm(factor, partials, least, scale);
+        stage.call("divideByNorm", Directions::wScale, at(factor, x), array(factor), array(x), n, share());
+        over(shares(n));
+    }
+
+    void factorOfNorm(Tensor factor, Tensor partials, float least, float scale) {
         stage.call(
                 "factorOfNorm",
                 Directions::wFactorOfNorm,
@@ -1248,8 +1272,6 @@ class Recorder implements Ops {
                 least,
                 scale);
         over(1);
-        stage.call("divideByNorm", Directions::wScale, at(factor, x), array(factor), array(x), n, share());
-        over(shares(n));
     }
 
     @Override

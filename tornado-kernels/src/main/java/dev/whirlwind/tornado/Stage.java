@@ -46,6 +46,7 @@ final class Stage {
     private final int rowsPerRepeat;
     private final int firstRow;
     private final FloatArray floats = new FloatArray(Cursor.FLOATS);
+    private final List<Object> sizes = new ArrayList<>();
     private IntArray tokens;
     private IntArray targets;
     private IntArray tokenOrder;
@@ -73,6 +74,11 @@ final class Stage {
 
     boolean isFull() {
         return places.size() > CURSOR_SIZE * 3 / 4;
+    }
+
+    /** Sizes of calls whose kernels are compiled for all sizes: uploaded once. */
+    List<Object> sizes() {
+        return sizes;
     }
 
     /** The small arrays that must be uploaded before each run. */
@@ -225,6 +231,40 @@ final class Stage {
 
     private void add(String name, Runnable loops, Call.Task task) {
         calls.add(new Call(name, loops, task, null));
+    }
+
+    private IntArray sizes(int... values) {
+        IntArray array = new IntArray(values.length);
+        for (int i = 0; i < values.length; i++) {
+            array.set(i, values[i]);
+        }
+        sizes.add(array);
+        return array;
+    }
+
+    /** A kernel that is the same for all sizes, which come with {@code at} in an array of the call's own. */
+    <A3, A4> void call(String name, Task4<IntArray, IntArray, A3, A4> kernel, int[] atAndSizes, A3 a3, A4 a4) {
+        IntArray where = sizes(atAndSizes);
+        add(
+                name,
+                () -> kernel.apply(cursor, where, a3, a4),
+                (graph, id) -> graph.task(id, kernel, cursor, where, a3, a4));
+    }
+
+    <A3, A4, A5, A6, A7> void call(
+            String name,
+            Task7<IntArray, IntArray, A3, A4, A5, A6, A7> kernel,
+            int[] atAndSizes,
+            A3 a3,
+            A4 a4,
+            A5 a5,
+            A6 a6,
+            A7 a7) {
+        IntArray where = sizes(atAndSizes);
+        add(
+                name,
+                () -> kernel.apply(cursor, where, a3, a4, a5, a6, a7),
+                (graph, id) -> graph.task(id, kernel, cursor, where, a3, a4, a5, a6, a7));
     }
 
     <A3, A4> void call(String name, Task4<IntArray, Integer, A3, A4> kernel, int at, A3 a3, A4 a4) {

@@ -278,6 +278,10 @@ public final class TornadoEngine extends KernelEngine {
         GridScheduler grids = new GridScheduler();
         graph.consumeFromDevice(residency.resident());
         graph.transferToDevice(DataTransferMode.EVERY_EXECUTION, stage.inputs().toArray());
+        if (!stage.sizes().isEmpty()) {
+            graph.transferToDevice(
+                    DataTransferMode.FIRST_EXECUTION, stage.sizes().toArray());
+        }
         int id = 0;
         for (Call call : calls) {
             String task = call.name() + "_" + id++;
@@ -302,7 +306,7 @@ public final class TornadoEngine extends KernelEngine {
 
     @Override
     public void upload(Buffer buffer, long offset, long length) {
-        hostChanged(buffer);
+        changed(buffer);
         traffic = traffic.afterUpload(length);
         guardedTransfer(
                 "while sending " + ((Memory) buffer).name(),

@@ -24,7 +24,7 @@ record Counts(String kernel, double instructions, double globalBytes, double loc
             Pattern.compile("alloca|getelementptr|bitcast|phi|[sz]ext|trunc|inttoptr|ptrtoint|(load|store) private");
 
     /** Kernels that move what a program needs, and belong to none. */
-    private static final Set<String> NOT_RECORDED = Set.of("wTouch", "wUpload", "wCanary");
+    private static final Set<String> NOT_RECORDED = Set.of("wTouch", "wTouchInts", "wUpload", "wCanary");
 
     Counts plus(Counts other) {
         return new Counts(

@@ -5,7 +5,9 @@ import dev.whirlwind.model.Buffer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Generator;
 import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.Lion;
 import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.Objective;
 import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
@@ -59,6 +61,16 @@ final class Launches extends KernelEngine {
         return of(computeUnits, precision, tensorCores, engine -> step(engine, config, batch, sequence));
     }
 
+    /** Of a step of every optimizer but AdamW, for an objective with all that there is. */
+    static List<Launch> ofOtherStep(
+            ModelConfig config, int batch, int sequence, int computeUnits, Precision precision, boolean tensorCores) {
+        return of(computeUnits, precision, tensorCores, engine -> {
+            Parameters weights = new Parameters(engine, new ParameterLayout(config), "weights");
+            Transformer model = Transformer.forTraining(engine, weights, batch, sequence, false);
+            otherStep(engine, model, Transformer.forEvaluation(engine, weights, batch, sequence));
+        });
+    }
+
     /** Of whatever an engine is to do. */
     static List<Launch> of(int computeUnits, Precision precision, boolean tensorCores, Consumer<Engine> work) {
         try (Launches launches = new Launches(computeUnits, precision, tensorCores)) {
@@ -107,6 +119,57 @@ final class Launches extends KernelEngine {
                 new AdamW(0.9f, 0.95f, 1e-8f, 0.1f));
         engine.run(squares, inputs, 0);
         engine.run(update, inputs, 0);
+    }
+
+    /**
+     * A step towards another objective, with itself as the teacher, and what each other optimizer makes of the gradient,
+     * one after the other, as the training module has it; last an average of weights, and a pull to where they were.
+     */
+    static void otherStep(Engine engine, Transformer model, Transformer teacher) {
+        Inputs inputs = model.inputs();
+        Parameters weights = model.weights();
+        Parameters m = new Parameters(engine, weights.layout(), "m");
+        Parameters start = new Parameters(engine, weights.layout(), "start");
+        long length = weights.layout().length();
+        engine.run(ops -> ops.combine(start.all(), weights.all(), weights.all(), length, 1, 0), inputs, 0);
+        model.trainFor(new Objective(0.1f, 1e-4f, 0.5f, 2), teacher);
+        model.forwardBackward();
+        for (ParameterLayout.Parameter p : weights.layout().parts()) {
+            engine.run(ops -> otherUpdate(engine, ops, model, m, p), inputs, 0);
+        }
+        Tensor gradients = model.gradients().all();
+        engine.run(
+                ops -> {
+                    ops.lion(weights.all(), gradients, m.all(), length, new Lion(0.9f, 0.99f, 0.1f));
+                    ops.descend(weights.all(), start.all(), length, -0.1f, 0.1f);
+                    ops.combine(start.all(), start.all(), weights.all(), length, 0.9f, 0.1f);
+                },
+                inputs,
+                0);
+    }
+
+    /** Muon's and Adafactor's, of one layer. */
+    private static void otherUpdate(
+            Engine engine, Ops ops, Transformer model, Parameters m, ParameterLayout.Parameter p) {
+        Tensor direction = p.in(model.gradients().buffer());
+        Tensor moments = new Tensor(engine.allocate("moments", (long) p.rows() + p.columns()), 0, 0);
+        Tensor partials = new Tensor(engine.allocate("partials", Ops.PARTIALS), 0, 0);
+        if (p.decayed() && p.perLayer()) {
+            ops.momentum(direction, p.in(m.buffer()), p.size(), 0.95f);
+            ops.sumOfSquares(partials, direction, p.size());
+            ops.divideByNorm(direction, partials, p.size(), 1e-7f, 1);
+            Tensor scratch =
+                    new Tensor(engine.allocate("newton-schulz", Ops.newtonSchulzScratch(p.rows(), p.columns())), 0, 0);
+            ops.newtonSchulz(direction, scratch, p.rows(), p.columns());
+        }
+        if (p.decayed()) {
+            ops.factoredMoments(moments, moments.skip(p.rows()), direction, p.rows(), p.columns());
+            ops.factoredDirection(direction, moments, moments.skip(p.rows()), p.rows(), p.columns());
+        } else {
+            ops.unfactoredDirection(direction, moments, p.size());
+        }
+        ops.addNoise(direction, p.rows(), p.columns(), 1e-6f);
+        ops.descend(p.in(model.weights().buffer()), direction, p.size(), 1, 0.1f);
     }
 
     /** Tokens after a prompt. */

@@ -2,7 +2,6 @@ package dev.whirlwind.tornado;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.Precision;
 import java.util.List;
 import java.util.Map;
@@ -35,9 +34,7 @@ class LaunchesTest {
     private static final Map<String, Integer> FEWER = Map.of(
             "linear", ONE_WAVE,
             "linearBackwardInput", ONE_WAVE,
-            "linearBackwardWeight", ONE_WAVE,
-            // The host adds up what groups found.
-            "sumOfSquares", Ops.PARTIALS);
+            "linearBackwardWeight", ONE_WAVE);
 
     /** There a part's way through memory costs a product ten times as much of its time: sooner a wave less full. */
     private static final int ONE_WAVE_OF_TENSOR_CORES = 2 * COMPUTE_UNITS * 3 / 4;
@@ -45,8 +42,7 @@ class LaunchesTest {
     private static final Map<String, Integer> FEWER_ON_TENSOR_CORES = Map.of(
             "linear", ONE_WAVE_OF_TENSOR_CORES,
             "linearBackwardInput", ONE_WAVE_OF_TENSOR_CORES,
-            "linearBackwardWeight", ONE_WAVE_OF_TENSOR_CORES,
-            "sumOfSquares", Ops.PARTIALS);
+            "linearBackwardWeight", ONE_WAVE_OF_TENSOR_CORES);
 
     /** Generation: one row, whose weights are read by as many groups as there are columns by eight. */
     private static final Map<String, Integer> FEWER_WHEN_GENERATING = Map.of("linear", 112);
@@ -68,6 +64,21 @@ class LaunchesTest {
                         "gpt2 on tensor cores, 8 x 1024",
                         FEWER_ON_TENSOR_CORES,
                         Launches.ofStep(Launches.config(Launches.GPT2), 8, 1024, COMPUTE_UNITS, Precision.BF16, true)),
+                Arguments.of(
+                        "other optimizers of gpt2, 8 x 1024",
+                        FEWER,
+                        Launches.ofOtherStep(
+                                Launches.config(Launches.GPT2), 8, 1024, COMPUTE_UNITS, Precision.FP32, false)),
+                Arguments.of(
+                        "other optimizers of gpt2 in 16 bits, 8 x 1024",
+                        FEWER,
+                        Launches.ofOtherStep(
+                                Launches.config(Launches.GPT2), 8, 1024, COMPUTE_UNITS, Precision.BF16, false)),
+                Arguments.of(
+                        "other optimizers of gpt2 on tensor cores, 8 x 1024",
+                        FEWER_ON_TENSOR_CORES,
+                        Launches.ofOtherStep(
+                                Launches.config(Launches.GPT2), 8, 1024, COMPUTE_UNITS, Precision.BF16, true)),
                 Arguments.of("llama, 8 x 1024", FEWER, Launches.ofStep(Launches.config(LLAMA), 8, 1024, COMPUTE_UNITS)),
                 Arguments.of(
                         "llama generates",

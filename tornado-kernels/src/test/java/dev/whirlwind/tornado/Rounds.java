@@ -31,8 +31,10 @@ record Rounds(List<Double> all, List<Double> longest, double waits, double bytes
     static Rounds of(Launch l) {
         return switch (l.kernel()) {
             case "wEmbed", "wEmbedTokens" -> none(3);
-            case "wRope", "wStoreKeysAndValues", "wAdd", "wCopy", "wZero", "wDropout", "wNarrowBf16", "wWidenBf16" ->
-                none(2);
+            case "wRope", "wStoreKeysAndValues", "wAdd", "wCopy", "wZero", "wDropout", "wAddNoise" -> none(2);
+            case "wNarrow", "wWiden", "wNarrowBf16", "wWidenBf16" -> none(2);
+            case "wLion", "wMomentum", "wScale", "wDescend", "wCombine" -> none(2);
+            case "wMoments", "wFactoredDirection", "wUnfactoredDirection" -> none(2);
             case "wActivation", "wActivationBackward", "wGated", "wGatedBackward", "wAdamW" -> none(2);
             case "wEmbedPositionsBackward" -> one(l.items() * (double) l.size(0), l.size(0), 1 + l.size(0), 0);
             // Tokens are all different here, or as different as they can be.
@@ -45,13 +47,16 @@ record Rounds(List<Double> all, List<Double> longest, double waits, double bytes
             case "wHeadNormBackwardRows" -> rows(l.groups(), l.size(2), 64, 2, 3, 12);
             case "wNllRows" -> rows(l.groups(), l.size(0), 256, 1, 4, 4);
             case "wNllBackwardRows" -> rows(l.groups(), l.size(0), 256, 2, 5, 12);
+            case "wObjectiveRows" -> rows(l.groups(), l.size(1), 256, 3, 5, 20);
+            case "wRowSquaresOfGroup" -> rows(l.groups(), l.size(0), 256, 1, 2, 4);
+            case "wMeanOfGroup", "wFactorOfNormOfGroup" -> rows(l.groups(), l.size(0), 256, 1, 2, 4);
             case "wColumnSums" -> {
                 double longest = Math.ceilDiv(l.size(1), Sums.ROWS);
                 int reads = l.size(6) % 4 == Sums.PLAIN ? 1 : 2;
                 double elements = l.size(0) * (double) l.size(2);
-                yield one(elements, longest, 2 + longest, 4 * elements * reads);
+                yield one(elements, longest, 2 + Math.ceil(longest / 4), 4 * elements * reads);
             }
-            case "wAddParts" -> one(l.size(0) * (double) l.size(1), l.size(1), 1 + l.size(1), 0);
+            case "wAddParts" -> one(l.size(0) * (double) l.size(1), l.size(1), 1 + Math.ceil(l.size(1) / 4.0), 0);
             case "wSquares" -> {
                 double longest = Math.ceilDiv(l.size(0), l.size(1) * 256);
                 yield one(l.size(0), longest, 1 + longest / 4, 4.0 * l.size(0));
@@ -62,8 +67,14 @@ record Rounds(List<Double> all, List<Double> longest, double waits, double bytes
                 double longest = l.size(1) / 32.0;
                 yield one(elements, longest, 1 + longest / 4, 4.0 * l.size(0) * l.size(1));
             }
-            case "wGemmBlocked" -> product(l, GemmBlocked.TILE, GemmBlocked.DEPTH, 4);
-            case "wGemmTensorCores" -> product(l, GemmTensorCores.TILE, GemmTensorCores.DEPTH, 2);
+            case "wGemmBlocked" ->
+                product(
+                        l,
+                        GemmBlocked.TILE,
+                        GemmBlocked.DEPTH,
+                        operandBytes(l, GemmBlocked.A_HALF),
+                        operandBytes(l, GemmBlocked.B_HALF));
+            case "wGemmTensorCores" -> product(l, GemmTensorCores.TILE, GemmTensorCores.DEPTH, 2, 2);
             case "wAttentionDelta" ->
                 one(l.items() * (double) l.size(3), l.size(3), 1 + l.size(3) / 4.0, 8.0 * l.items() * l.size(3));
             case "wAttentionTiled", "wAttentionQueryBackwardTiled", "wAttentionKeyValueBackwardTiled" -> attention(l);
@@ -91,7 +102,11 @@ record Rounds(List<Double> all, List<Double> longest, double waits, double bytes
         return one((double) rows * width, longest, waits + times * longest, (double) bytes * rows * width);
     }
 
-    private static Rounds product(Launch l, int tile, int depth, int operandBytes) {
+    private static int operandBytes(Launch l, int half) {
+        return (l.size(4) & half) == 0 ? 4 : 2;
+    }
+
+    private static Rounds product(Launch l, int tile, int depth, int bytesA, int bytesB) {
         double rows = l.size(0);
         double columns = l.size(1);
         int k = l.size(2);
@@ -104,7 +119,7 @@ record Rounds(List<Double> all, List<Double> longest, double waits, double bytes
         }
         double longest = Math.ceilDiv(Math.min(part, k), depth);
         int accumulate = (l.size(4) & Gemm.ACCUMULATE) == 0 ? 1 : 2;
-        double bytes = operandBytes * (rows + columns) * k + 4 * rows * columns * parts * accumulate;
+        double bytes = (bytesA * rows + bytesB * columns) * k + 4 * rows * columns * parts * accumulate;
         // The next slice is on its way while one is computed.
         return one(tiles * slices * l.groupItems(), longest, 4, bytes);
     }

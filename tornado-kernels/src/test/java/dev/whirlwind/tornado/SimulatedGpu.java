@@ -11,15 +11,15 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * What kernels cost on GPUs, counted on a simulated one: {@code run} trains steps of small models on the device that there
- * is, {@code table LOG DEVICES [REGISTERS]} makes tables of what the simulator wrote meanwhile. See
+ * What kernels cost on GPUs, counted on a simulated one: {@code run PRECISION} trains steps of small models on the device that there
+ * is, {@code table PRECISION LOG DEVICES [REGISTERS]} makes tables of what the simulator wrote meanwhile. See
  * benchmarks/gpu-simulated.
  */
 final class SimulatedGpu {
     /** Of the simulated device; products are split among few groups, so that their parts are met. */
     private static final int COMPUTE_UNITS = 2;
 
-    /** A step of a model; sizes that no tile divides, and two of each. */
+    /** A step of a model; sizes that no tile divides, and two of each. The first has GPT-2's heads, whose registers count. */
     private record Step(String json, int batch, int sequence) {}
 
     private static final String GPT2 = """
@@ -35,7 +35,7 @@ final class SimulatedGpu {
             """;
 
     private static final List<Step> STEPS = List.of(
-            new Step(GPT2.formatted(36, 2, 100), 1, 23),
+            new Step(GPT2.formatted(64, 1, 100), 1, 130),
             new Step(GPT2.formatted(100, 5, 600), 1, 70),
             new Step(QWEN3.formatted(40, 70, 48, 100), 1, 23),
             new Step(QWEN3.formatted(100, 50, 120, 200), 1, 70));
@@ -65,14 +65,29 @@ final class SimulatedGpu {
             double waves = Math.ceil(launch.groups() / (units() * resident(launch, registers)));
             double item = rounds.waits() * figures.get(8) + longest.instructions() * figures.get(9);
             double busy = Math.min(1, launch.groups() / units());
+            double adders = launch.kernel().equals(TENSOR_CORES) ? units() * figures.get(10) : lanes;
             return List.of(
                     bytes / (figures.get(3) * 1e9),
-                    all.arithmetic() / (lanes * hertz * busy),
+                    all.arithmetic() / (adders * hertz * busy),
                     all.localBytes() / (units() * figures.get(7) * hertz * busy),
                     all.instructions() / (lanes * hertz * busy),
                     waves * item / hertz);
         }
     }
+
+    private static final String TENSOR_CORES = "wGemmTensorCores";
+
+    /**
+     * Kernels of CUDA alone, which the simulator cannot run, by hand: instructions of PTX that NVRTC makes of an item and of
+     * a slice, and a slice's 40 cycles of local memory for a warp.
+     */
+    private static final Map<String, CostPerRound> OF_CUDA = Map.of(
+            TENSOR_CORES,
+            new CostPerRound(List.of(new Counts("", 700, 0, 0, 0), new Counts("", 200, 16, 160, 1024)), 0),
+            "wNarrowBf16",
+            new CostPerRound(List.of(new Counts("", 30, 20, 0, 0)), 0),
+            "wWidenBf16",
+            new CostPerRound(List.of(new Counts("", 15, 6, 0, 0)), 0));
 
     /** What a compiler makes of a kernel; without one, what most get. */
     private record Registers(double registers, double stack, double localBytes) {
@@ -84,27 +99,28 @@ final class SimulatedGpu {
     /** See the class. */
     public static void main(String[] args) throws IOException {
         Locale.setDefault(Locale.ROOT);
+        Precision precision = Precision.valueOf(args[1].toUpperCase(Locale.ROOT));
         if (args[0].equals("run")) {
-            run();
+            run(precision);
         } else {
-            table(Path.of(args[1]), Path.of(args[2]), args.length > 3 ? Path.of(args[3]) : null);
+            table(precision, Path.of(args[2]), Path.of(args[3]), args.length > 4 ? Path.of(args[4]) : null);
         }
     }
 
-    private static void run() {
+    private static void run(Precision precision) {
         for (Step step : STEPS) {
             DeviceInfo info = Devices.find(null);
-            try (TornadoEngine engine = new TornadoEngine(info, Precision.FP32, info.memory(), true, COMPUTE_UNITS)) {
+            try (TornadoEngine engine = new TornadoEngine(info, precision, info.memory(), true, COMPUTE_UNITS)) {
                 Launches.step(engine, Launches.config(step.json()), step.batch(), step.sequence());
             }
         }
     }
 
-    private static void table(Path log, Path devices, Path registers) throws IOException {
+    private static void table(Precision precision, Path log, Path devices, Path registers) throws IOException {
         List<Launch> launches = new ArrayList<>();
         for (Step step : STEPS) {
-            launches.addAll(
-                    Launches.ofStep(Launches.config(step.json()), step.batch(), step.sequence(), COMPUTE_UNITS));
+            launches.addAll(Launches.ofStep(
+                    Launches.config(step.json()), step.batch(), step.sequence(), COMPUTE_UNITS, precision, false));
         }
         List<Counts> counted = Counts.read(log);
         if (launches.size() != counted.size()) {
@@ -113,7 +129,9 @@ final class SimulatedGpu {
         }
         Map<String, CostPerRound> costs = CostPerRound.fit(launches, counted);
         costs.forEach((key, cost) -> System.out.printf("%-36s worst %.3f %s%n", key, cost.worst(), cost.terms()));
+        costs.putAll(OF_CUDA);
         Map<String, Registers> compiled = new LinkedHashMap<>();
+        compiled.put(TENSOR_CORES, new Registers(127, 0, 20_992));
         if (registers != null) {
             for (String line : Files.readAllLines(registers)) {
                 String[] cells = line.split(",", -1);
@@ -132,20 +150,27 @@ final class SimulatedGpu {
                 for (int i = 1; i < cells.length; i++) {
                     figures.add(Double.valueOf(cells[i]));
                 }
-                table(new Gpu(cells[0], figures), costs, compiled);
+                table(precision, new Gpu(cells[0], figures), costs, compiled);
             }
         }
     }
 
-    private static void table(Gpu gpu, Map<String, CostPerRound> costs, Map<String, Registers> compiled) {
+    private static void table(
+            Precision precision, Gpu gpu, Map<String, CostPerRound> costs, Map<String, Registers> compiled) {
         String[] limits = {"memory", "arithmetic", "local memory", "instructions", "waiting"};
-        System.out.printf("%n%s: gpt2, 8 x 1024 tokens%n%n", gpu.name());
+        System.out.printf("%n%s: gpt2, 8 x 1024 tokens, %s%n%n", gpu.name(), precision);
         System.out.println(
                 "| operation | kernel | runs | groups, least | items | global MB | local MB | multiply-adds, millions "
                         + "| instructions of the longest item | registers | stack | groups of a unit | ms | bound by |");
         System.out.println("|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
         Map<String, List<Launch>> operations = new LinkedHashMap<>();
-        for (Launch launch : Launches.ofStep(Launches.config(Launches.GPT2), 8, 1024, (int) gpu.units())) {
+        for (Launch launch : Launches.ofStep(
+                Launches.config(Launches.GPT2),
+                8,
+                1024,
+                (int) gpu.units(),
+                precision,
+                gpu.figures().get(10) > 0)) {
             operations
                     .computeIfAbsent(launch.operation() + " | " + launch.kernel(), key -> new ArrayList<>())
                     .add(launch);
@@ -194,8 +219,8 @@ final class SimulatedGpu {
                     sum.localBytes() / 1e6,
                     sum.arithmetic() / 1e6,
                     longest,
-                    compiled.isEmpty() ? "" : Math.round(registers.registers()),
-                    compiled.isEmpty() ? "" : Math.round(registers.stack()),
+                    compiled.size() == 1 ? "" : Math.round(registers.registers()),
+                    compiled.size() == 1 ? "" : Math.round(registers.stack()),
                     resident,
                     seconds * 1e3,
                     limits[most]);

@@ -24,6 +24,7 @@ import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.KernelContext;
@@ -41,6 +42,38 @@ import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 class SimulatedGpuTest {
     private static final String LOG = "OCLGRIND_LOG";
 
+    /** Odd sizes, in some model beyond the edges of each tile (64 tokens, 128 rows or columns), and deep enough to be split. */
+    private static final String GPT2 = """
+            {"architectures":["GPT2LMHeadModel"],"model_type":"gpt2","n_embd":33,"n_layer":1,"n_head":3,
+            "vocab_size":131,"n_positions":80,"resid_pdrop":0.1,"embd_pdrop":0.1,"attn_pdrop":0.1}
+            """;
+
+    private static final String LLAMA = """
+            {"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_size":24,"intermediate_size":37,
+            "num_hidden_layers":1,"num_attention_heads":2,"num_key_value_heads":1,"vocab_size":67,
+            "max_position_embeddings":80,"rms_norm_eps":1e-5,"rope_theta":10000.0,"tie_word_embeddings":true}
+            """;
+
+    private static final String MISTRAL = """
+            {"architectures":["MistralForCausalLM"],"model_type":"mistral","hidden_size":20,"intermediate_size":29,
+            "num_hidden_layers":1,"num_attention_heads":2,"num_key_value_heads":1,"vocab_size":67,
+            "max_position_embeddings":80,"rms_norm_eps":1e-5,"rope_theta":10000.0,"tie_word_embeddings":false,
+            "sliding_window":19}
+            """;
+
+    private static final String QWEN2 = """
+            {"architectures":["Qwen2ForCausalLM"],"model_type":"qwen2","hidden_size":28,"intermediate_size":31,
+            "num_hidden_layers":1,"num_attention_heads":2,"num_key_value_heads":2,"vocab_size":530,
+            "max_position_embeddings":80,"rms_norm_eps":1e-6,"rope_theta":10000.0,"tie_word_embeddings":false}
+            """;
+
+    private static final String QWEN3 = """
+            {"architectures":["Qwen3ForCausalLM"],"model_type":"qwen3","hidden_size":20,"head_dim":70,
+            "intermediate_size":29,"num_hidden_layers":1,"num_attention_heads":2,"num_key_value_heads":1,
+            "vocab_size":67,"max_position_embeddings":80,"rms_norm_eps":1e-6,"rope_theta":10000.0,
+            "tie_word_embeddings":false}
+            """;
+
     @BeforeAll
     static void needsSimulator() {
         String log = System.getenv(LOG);
@@ -49,46 +82,43 @@ class SimulatedGpuTest {
         assertThat(Devices.find(null).name()).contains("Oclgrind");
     }
 
-    /** Odd sizes, in some model beyond the edges of each tile (64 tokens, 128 rows or columns), and deep enough to be split. */
     @ParameterizedTest
-    @ValueSource(strings = {"""
-                {"architectures":["GPT2LMHeadModel"],"model_type":"gpt2","n_embd":33,"n_layer":1,"n_head":3,
-                "vocab_size":131,"n_positions":80,"resid_pdrop":0.1,"embd_pdrop":0.1,"attn_pdrop":0.1}
-                """, """
-                {"architectures":["LlamaForCausalLM"],"model_type":"llama","hidden_size":24,"intermediate_size":37,
-                "num_hidden_layers":1,"num_attention_heads":2,"num_key_value_heads":1,"vocab_size":67,
-                "max_position_embeddings":80,"rms_norm_eps":1e-5,"rope_theta":10000.0,"tie_word_embeddings":true}
-                """, """
-                {"architectures":["MistralForCausalLM"],"model_type":"mistral","hidden_size":20,"intermediate_size":29,
-                "num_hidden_layers":1,"num_attention_heads":2,"num_key_value_heads":1,"vocab_size":67,
-                "max_position_embeddings":80,"rms_norm_eps":1e-5,"rope_theta":10000.0,"tie_word_embeddings":false,
-                "sliding_window":19}
-                """, """
-                {"architectures":["Qwen2ForCausalLM"],"model_type":"qwen2","hidden_size":28,"intermediate_size":31,
-                "num_hidden_layers":1,"num_attention_heads":2,"num_key_value_heads":2,"vocab_size":530,
-                "max_position_embeddings":80,"rms_norm_eps":1e-6,"rope_theta":10000.0,"tie_word_embeddings":false}
-                """, """
-                {"architectures":["Qwen3ForCausalLM"],"model_type":"qwen3","hidden_size":20,"head_dim":70,
-                "intermediate_size":29,"num_hidden_layers":1,"num_attention_heads":2,"num_key_value_heads":1,
-                "vocab_size":67,"max_position_embeddings":80,"rms_norm_eps":1e-6,"rope_theta":10000.0,
-                "tie_word_embeddings":false}
-                """})
+    @ValueSource(strings = {GPT2, LLAMA, MISTRAL, QWEN2, QWEN3})
     void trainsAndGeneratesWithoutAFinding(String json) throws Exception {
         ModelConfig config = Launches.config(json);
         int batch = json.contains("sliding_window") ? 1 : 2;
         int sequence = batch == 1 ? 66 : 11;
-        DeviceInfo info = Devices.find(null);
         long before = findings();
         try (Engine loops = new LoopsEngine();
-                Engine gpu = new TornadoEngine(info, Precision.FP32, info.memory(), true, 2)) {
-            double expected = gradientNorm(loops, config, batch, sequence);
-            assertThat(gradientNorm(gpu, config, batch, sequence)).isCloseTo(expected, within(1e-4 * expected));
+                Engine gpu = gpu(Precision.FP32)) {
+            double expected = gradientNorm(loops, config, batch, sequence, false);
+            assertThat(gradientNorm(gpu, config, batch, sequence, false)).isCloseTo(expected, within(1e-4 * expected));
             assertThat(generated(gpu, config)).isEqualTo(generated(loops, config));
         }
         assertThat(found(before)).isEmpty();
     }
 
-    private static double gradientNorm(Engine engine, ModelConfig config, int batch, int sequence) {
+    /** Sixteen bits; and what optimizers other than AdamW, other objectives, averages and anchors compute. */
+    @ParameterizedTest
+    @EnumSource(names = {"FP32", "BF16"})
+    void computesAllElseWithoutAFinding(Precision precision) throws Exception {
+        ModelConfig config = Launches.config(QWEN3);
+        long before = findings();
+        try (Engine loops = new LoopsEngine(precision);
+                Engine gpu = gpu(precision)) {
+            double expected = gradientNorm(loops, config, 2, 11, true);
+            assertThat(gradientNorm(gpu, config, 2, 11, true))
+                    .isCloseTo(expected, within((precision.isHalf() ? 1e-2 : 1e-4) * expected));
+        }
+        assertThat(found(before)).isEmpty();
+    }
+
+    private static Engine gpu(Precision precision) {
+        DeviceInfo info = Devices.find(null);
+        return new TornadoEngine(info, precision, info.memory(), true, 2);
+    }
+
+    private static double gradientNorm(Engine engine, ModelConfig config, int batch, int sequence, boolean others) {
         Parameters weights = weights(engine, config);
         Transformer model = Transformer.forTraining(engine, weights, batch, sequence, false);
         Inputs inputs = model.inputs();
@@ -106,6 +136,9 @@ class SimulatedGpuTest {
             sum += Math.pow(all.getAtIndex(ValueLayout.JAVA_FLOAT, i), 2);
         }
         Launches.update(engine, model);
+        if (others) {
+            Launches.otherStep(engine, model, Transformer.forEvaluation(engine, weights, batch, sequence));
+        }
         engine.download(weights.buffer(), 0, 1);
         return Math.sqrt(sum);
     }

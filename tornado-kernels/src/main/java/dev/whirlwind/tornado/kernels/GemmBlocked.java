@@ -182,9 +182,21 @@ public final class GemmBlocked {
         int i = context.globalIdx;
         if (i < n) {
             float sum = 0f;
-            for (int part = 0; part < parts; part++) {
+            float sum1 = 0f;
+            float sum2 = 0f;
+            float sum3 = 0f;
+            int part = 0;
+            // Four in turn, as an item waits for memory.
+            for (; part + 3 < parts; part += 4) {
+                sum += partial.get(c.get(at) + part * n + i);
+                sum1 += partial.get(c.get(at) + (part + 1) * n + i);
+                sum2 += partial.get(c.get(at) + (part + 2) * n + i);
+                sum3 += partial.get(c.get(at) + (part + 3) * n + i);
+            }
+            for (; part < parts; part++) {
                 sum += partial.get(c.get(at) + part * n + i);
             }
+            sum += sum1 + (sum2 + sum3);
             if ((flags & Gemm.BIAS) != 0) {
                 sum += bias.get(c.get(at + 1) + i % columns);
             }

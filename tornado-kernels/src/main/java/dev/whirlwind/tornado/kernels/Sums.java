@@ -1,6 +1,7 @@
 package dev.whirlwind.tornado.kernels;
 
 import uk.ac.manchester.tornado.api.KernelContext;
+import uk.ac.manchester.tornado.api.math.TornadoMath;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
@@ -51,25 +52,24 @@ public final class Sums {
         int form = headsAndForm % 4;
         int heads = headsAndForm / 4;
         int end = (part + 1) * rowsOfPart < rows ? (part + 1) * rowsOfPart : rows;
-        float sum = 0f;
+        float sum0 = 0f;
+        float sum1 = 0f;
+        float sum2 = 0f;
+        float sum3 = 0f;
         if (i < width) {
-            for (int r = part * rowsOfPart + line; r < end; r += 8) {
-                int place = r / count * stride + (first + r % count) * width + i;
-                float value = dout.get(c.get(at) + place);
-                if (form == SQUARED) {
-                    value *= value;
-                }
-                if (form == SCALED || form == CENTRED) {
-                    float n = x.get(c.get(at + 1) + place);
-                    if (form == CENTRED) {
-                        n -= mean.get(c.get(at + 2) + r);
-                    }
-                    value *= n * rstd.get(c.get(at + 3) + r / count * heads + first + r % count);
-                }
-                sum += value;
+            int r = part * rowsOfPart + line;
+            // Four in turn, as an item waits for memory.
+            for (; r + 24 < end; r += 32) {
+                sum0 += wTerm(c, at, dout, x, mean, rstd, r, i, width, stride, first, count, heads, form);
+                sum1 += wTerm(c, at, dout, x, mean, rstd, r + 8, i, width, stride, first, count, heads, form);
+                sum2 += wTerm(c, at, dout, x, mean, rstd, r + 16, i, width, stride, first, count, heads, form);
+                sum3 += wTerm(c, at, dout, x, mean, rstd, r + 24, i, width, stride, first, count, heads, form);
+            }
+            for (; r < end; r += 8) {
+                sum0 += wTerm(c, at, dout, x, mean, rstd, r, i, width, stride, first, count, heads, form);
             }
         }
-        sums[context.localIdx] = sum;
+        sums[context.localIdx] = sum0 + sum1 + (sum2 + sum3);
         for (int half = 4; half > 0; half = half / 2) {
             context.localBarrier();
             if (line < half) {
@@ -79,6 +79,36 @@ public final class Sums {
         if (line == 0 && i < width) {
             partial.set(c.get(at + 4) + part * width + i, sums[column]);
         }
+    }
+
+    private static float wTerm(
+            IntArray c,
+            int at,
+            FloatArray dout,
+            FloatArray x,
+            FloatArray mean,
+            FloatArray rstd,
+            int r,
+            int i,
+            int width,
+            int stride,
+            int first,
+            int count,
+            int heads,
+            int form) {
+        int place = r / count * stride + (first + r % count) * width + i;
+        float value = dout.get(c.get(at) + place);
+        if (form == SQUARED) {
+            value *= value;
+        }
+        if (form == SCALED || form == CENTRED) {
+            float n = x.get(c.get(at + 1) + place);
+            if (form == CENTRED) {
+                n -= mean.get(c.get(at + 2) + r);
+            }
+            value *= n * rstd.get(c.get(at + 3) + r / count * heads + first + r % count);
+        }
+        return value;
     }
 
     /** partials[p] = the sum of squares of group p's share of x, by neighbours reading neighbours. */
@@ -116,6 +146,54 @@ public final class Sums {
         }
         if (item == 0) {
             partials.set(c.get(at + 1) + context.groupIdx, sums[0]);
+        }
+    }
+
+    /** mean[0] = that of x, by one group. */
+    public static void wMeanOfGroup(IntArray c, int at, KernelContext context, FloatArray x, FloatArray mean, int n) {
+        float[] sums = context.allocateFloatLocalArray(256);
+        int item = context.localIdx;
+        float sum = 0f;
+        for (int i = item; i < n; i += 256) {
+            sum += x.get(c.get(at) + i);
+        }
+        sums[item] = sum;
+        for (int half = 128; half > 0; half = half / 2) {
+            context.localBarrier();
+            if (item < half) {
+                sums[item] += sums[item + half];
+            }
+        }
+        if (item == 0) {
+            mean.set(c.get(at + 1), sums[0] / n);
+        }
+    }
+
+    /** factor[0] = 1 / max(least, scale sqrt(sum of partials)), by one group. */
+    public static void wFactorOfNormOfGroup(
+            IntArray c,
+            int at,
+            KernelContext context,
+            FloatArray partials,
+            FloatArray factor,
+            int n,
+            float least,
+            float scale) {
+        float[] sums = context.allocateFloatLocalArray(256);
+        int item = context.localIdx;
+        float sum = 0f;
+        for (int i = item; i < n; i += 256) {
+            sum += partials.get(c.get(at) + i);
+        }
+        sums[item] = sum;
+        for (int half = 128; half > 0; half = half / 2) {
+            context.localBarrier();
+            if (item < half) {
+                sums[item] += sums[item + half];
+            }
+        }
+        if (item == 0) {
+            factor.set(c.get(at + 1), 1f / TornadoMath.max(least, scale * TornadoMath.sqrt(sums[0])));
         }
     }
 
