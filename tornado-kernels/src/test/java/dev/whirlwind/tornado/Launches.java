@@ -140,6 +140,7 @@ final class Launches extends KernelEngine {
         Tensor gradients = model.gradients().all();
         engine.run(
                 ops -> {
+                    ops.pull(gradients, m.all(), weights.all(), start.all(), length, 0.1f);
                     ops.lion(weights.all(), gradients, m.all(), length, new Lion(0.9f, 0.99f, 0.1f));
                     ops.descend(weights.all(), start.all(), length, -0.1f, 0.1f);
                     ops.combine(start.all(), start.all(), weights.all(), length, 0.9f, 0.1f);
