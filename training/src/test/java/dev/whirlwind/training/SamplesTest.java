@@ -135,6 +135,8 @@ class SamplesTest {
         assertThatThrownBy(() -> Prompt.read(file, TOKENIZER))
                 .isInstanceOf(UserException.class)
                 .hasMessageContaining("p.txt: cannot be read (no such file");
+        Files.writeString(file, "\ufeffa b\r\nc\n");
+        assertThat(Prompt.read(file, TOKENIZER)).extracting(Prompt::text).containsExactly("a b", "c");
         Files.writeString(file, "\n \n");
         assertThatThrownBy(() -> Prompt.read(file, TOKENIZER))
                 .hasMessageContaining("p.txt: has 0 prompts; give it 1 to 64");

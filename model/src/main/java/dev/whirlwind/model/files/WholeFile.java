@@ -3,6 +3,8 @@ package dev.whirlwind.model.files;
 import dev.whirlwind.model.UserException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -19,6 +21,7 @@ public final class WholeFile {
     /** Most bytes of a file with an entry per token, tensor or file, such as tokenizer.json. */
     public static final long TABLE = 512 << 20;
 
+    private static final char BYTE_ORDER_MARK = '\uFEFF';
     private static final byte[] LFS_POINTER = "version https://git-lfs".getBytes(StandardCharsets.US_ASCII);
 
     private WholeFile() {}
@@ -45,6 +48,17 @@ public final class WholeFile {
             refusePointer(file, bytes);
             return bytes;
         }
+    }
+
+    /**
+     * Reads a text, without the byte order mark that some editors put before it.
+     *
+     * @throws IOException if it cannot be read, which is a CharacterCodingException where it is not UTF-8
+     */
+    public static String text(Path file, long most) throws IOException {
+        CharBuffer text = StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(read(file, most)));
+        boolean marked = !text.isEmpty() && text.charAt(0) == BYTE_ORDER_MARK;
+        return text.subSequence(marked ? 1 : 0, text.length()).toString();
     }
 
     /** Throws if a file, of which this is the start at least, is what Git leaves in place of a large one. */

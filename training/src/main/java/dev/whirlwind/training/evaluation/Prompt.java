@@ -1,7 +1,5 @@
 package dev.whirlwind.training.evaluation;
 
-import static java.nio.charset.StandardCharsets.UTF_8;
-
 import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.data.tokenizers.BadText;
 import dev.whirlwind.data.tokenizers.Tokenizer;
@@ -9,7 +7,6 @@ import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.WholeFile;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -38,8 +35,7 @@ public record Prompt(String name, String text, List<Integer> tokens) {
     public static List<Prompt> read(Path file, Tokenizer tokenizer) {
         String text;
         try {
-            byte[] bytes = WholeFile.read(file, WholeFile.SETTINGS);
-            text = UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes)).toString();
+            text = WholeFile.text(file, WholeFile.SETTINGS);
         } catch (CharacterCodingException e) {
             throw new UserException(file + ": is not UTF-8 text; give sample_prompts a file with a prompt a line", e);
         } catch (IOException e) {

@@ -35,8 +35,11 @@ public enum Rouge implements TextMetric {
         double compare(String text, String reference) {
             List<String> words = words(text);
             List<String> others = words(reference);
-            int common = common(others, words)[others.size()][words.size()];
-            return fMeasure(common, words.size(), others.size());
+            int[] row = new int[words.size() + 1];
+            for (String word : others) {
+                row = row(row, word, words);
+            }
+            return fMeasure(row[words.size()], words.size(), others.size());
         }
     },
 
@@ -89,15 +92,21 @@ public enum Rouge implements TextMetric {
 
     /** {@code [i][j]}: length of the longest common subsequence of the first i words of one and the first j of the other. */
     private static int[][] common(List<String> reference, List<String> text) {
-        int[][] common = new int[reference.size() + 1][text.size() + 1];
-        for (int i = 1; i <= reference.size(); i++) {
-            for (int j = 1; j <= text.size(); j++) {
-                common[i][j] = reference.get(i - 1).equals(text.get(j - 1))
-                        ? common[i - 1][j - 1] + 1
-                        : Math.max(common[i - 1][j], common[i][j - 1]);
-            }
+        int[][] common = new int[reference.size() + 1][];
+        common[0] = new int[text.size() + 1];
+        for (int i = 0; i < reference.size(); i++) {
+            common[i + 1] = row(common[i], reference.get(i), text);
         }
         return common;
+    }
+
+    /** What follows a row of that table for another word. */
+    private static int[] row(int[] above, String word, List<String> text) {
+        int[] row = new int[above.length];
+        for (int j = 1; j < row.length; j++) {
+            row[j] = word.equals(text.get(j - 1)) ? above[j - 1] + 1 : Math.max(above[j], row[j - 1]);
+        }
+        return row;
     }
 
     /** Section 3.2 of the paper, a word counted no more often than it stands in the text. */
