@@ -263,8 +263,7 @@ public final class Trainer implements AutoCloseable {
     /** Whether the run goes on as it began; what an older version did not record is taken to be as it was. */
     private List<String> requireSameRun(Path checkpoint, TrainerState now) {
         state.requireSameData(checkpoint, now);
-        state.requireSameOptimizer(checkpoint, now);
-        state.requireSameFrozen(checkpoint, now);
+        state.requireSameMoments(checkpoint, config);
         if (state.options == null) {
             listener.note(checkpoint + ": records no options, as an older version made it; changed ones go unnoticed");
         }

@@ -1,6 +1,7 @@
 package dev.whirlwind.cli.evaluation;
 
 import com.fasterxml.jackson.annotation.JsonInclude;
+import dev.whirlwind.cli.terminal.Figures;
 import dev.whirlwind.cli.terminal.Table;
 import dev.whirlwind.training.evaluation.Bootstrap;
 import dev.whirlwind.training.evaluation.Change;
@@ -279,7 +280,7 @@ record EvalReport(
                     r.model(),
                     r.data(),
                     "%,d".formatted(r.predicted()),
-                    "%.3f".formatted(r.perplexity()),
+                    Figures.of(r.perplexity(), 3),
                     "%.4f".formatted(r.bitsPerByte()),
                     "%.4f".formatted(r.meanNll()));
         }
@@ -292,8 +293,8 @@ record EvalReport(
         for (Changed c : changes) {
             table.row(
                     c.data(),
-                    "%.3f".formatted(c.before().perplexity()),
-                    "%.3f".formatted(c.after().perplexity()),
+                    Figures.of(c.before().perplexity(), 3),
+                    Figures.of(c.after().perplexity(), 3),
                     percent(c.change()),
                     c.low() == null ? "unknown" : percent(c.low()) + " to " + percent(c.high()),
                     c.pValue() == null ? "-" : "%.2g".formatted(c.pValue()),
@@ -317,8 +318,8 @@ record EvalReport(
                     t.model(),
                     t.task(),
                     t.metric(),
-                    "%.4f".formatted(t.score()),
-                    "%.4f to %.4f".formatted(t.low(), t.high()),
+                    Figures.of(t.score(), 4),
+                    Figures.of(t.low(), 4) + " to " + Figures.of(t.high(), 4),
                     "%,d".formatted(t.count()));
         }
         table.print(out);

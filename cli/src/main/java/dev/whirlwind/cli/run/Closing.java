@@ -1,5 +1,6 @@
 package dev.whirlwind.cli.run;
 
+import dev.whirlwind.cli.terminal.Figures;
 import dev.whirlwind.cli.terminal.Table;
 import dev.whirlwind.training.memory.ProcessMemory;
 import dev.whirlwind.training.metrics.Event;
@@ -127,7 +128,7 @@ final class Closing {
             texts.forEach(text -> table.row(Stream.of(
                             Stream.of(text.name()),
                             Stream.of(text.before(), text.best(), text.after())
-                                    .map(eval -> "%.3f".formatted(eval.perplexity())),
+                                    .map(eval -> Figures.of(eval.perplexity(), 3)),
                             change(text),
                             Stream.of(text.before(), text.best(), text.after()).map(Closing::bits))
                     .flatMap(cells -> cells)

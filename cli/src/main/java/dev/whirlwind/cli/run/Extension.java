@@ -49,8 +49,10 @@ final class Extension {
         return other.with(changes, file.toString());
     }
 
-    /** An epoch would begin amid the other run's data. */
-    static void requireLength(TrainConfig config) {
+    /** What cannot go on from there: an epoch would begin amid the other run's data, and its moments are those of its optimizer. */
+    static void check(TrainConfig config) {
+        Path plateau = Path.of(config.data().extend()).resolve(Checkpoints.PLATEAU);
+        TrainerState.read(plateau).requireSameMoments(plateau, config);
         if (config.length().tokens() == null && config.length().steps() == null) {
             throw new UsageException("--extend needs --tokens or --steps: how much longer the run is to be");
         }

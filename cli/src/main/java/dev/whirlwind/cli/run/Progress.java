@@ -1,6 +1,7 @@
 package dev.whirlwind.cli.run;
 
 import dev.whirlwind.cli.terminal.Bar;
+import dev.whirlwind.cli.terminal.Figures;
 import dev.whirlwind.cli.terminal.Terminal;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.training.memory.ProcessMemory;
@@ -71,8 +72,8 @@ final class Progress implements Listener {
             case Event.Step step -> step(step);
             case Event.Eval eval -> {
                 String bits = eval.bitsPerByte() == null ? "" : ", %.4f bits per byte".formatted(eval.bitsPerByte());
-                line("step %,d: %s perplexity %.3f (loss %.4f%s)"
-                        .formatted(eval.step(), eval.name(), eval.perplexity(), eval.loss(), bits));
+                line("step %,d: %s perplexity %s (loss %.4f%s)"
+                        .formatted(eval.step(), eval.name(), Figures.of(eval.perplexity(), 3), eval.loss(), bits));
                 evaluated = evaluated != null && !evaluated.startsWith(eval.name() + " ")
                         ? evaluated
                         : "%s ppl %.4g".formatted(eval.name(), eval.perplexity());

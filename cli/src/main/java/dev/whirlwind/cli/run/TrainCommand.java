@@ -79,7 +79,7 @@ public final class TrainCommand implements Callable<Integer> {
                 options = Extension.of(Path.of(options.data().extend()))
                         .with(file, String.valueOf(config))
                         .with(given, "command line");
-                Extension.requireLength(options);
+                Extension.check(options);
             }
         } catch (UsageException e) {
             throw e;

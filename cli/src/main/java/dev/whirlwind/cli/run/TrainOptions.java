@@ -58,27 +58,35 @@ public final class TrainOptions {
         OptionSpec.Builder builder = OptionSpec.builder(names.toArray(String[]::new))
                 .hidden(true)
                 .description("See --" + alias.option().replace('_', '-') + ".");
-        return (option.type() == List.class
-                        ? builder.type(List.class).auxiliaryTypes(String.class).arity("1..*")
-                        : option.type() == boolean.class || option.name().equals("precision")
-                                ? builder.type(String.class).arity("0..1").fallbackValue("true")
-                                : builder.type(String.class))
-                .build();
+        if (option.type() == boolean.class || option.name().equals("precision")) {
+            builder.type(String.class).arity("0..1").fallbackValue("true");
+        } else {
+            takesValue(builder, option);
+        }
+        return builder.build();
     }
 
     private static OptionSpec of(Options.Entry option, boolean defaults) {
         boolean flag = option.type() == boolean.class;
         boolean isDefaultTold = defaults && !flag && !option.defaultText().isEmpty();
         OptionSpec.Builder builder = OptionSpec.builder("--" + option.name().replace('_', '-'))
-                .type(option.type())
                 .paramLabel(option.label())
                 .description(option.help() + (isDefaultTold ? " Default: " + option.defaultText() + "." : ""));
-        if (option.type() == List.class) {
-            builder.auxiliaryTypes(String.class).arity("1..*");
-        } else if (flag) {
-            builder.arity("0");
+        if (flag) {
+            builder.type(boolean.class).arity("0");
+        } else {
+            takesValue(builder, option);
         }
         return builder.build();
+    }
+
+    /** Texts, as in YAML: what they may be is for the option to say. */
+    private static void takesValue(OptionSpec.Builder builder, Options.Entry option) {
+        if (option.type() == List.class) {
+            builder.type(List.class).auxiliaryTypes(String.class).arity("1..*");
+        } else {
+            builder.type(String.class);
+        }
     }
 
     /** Those that were given, by the names of {@link TrainConfig}. */

@@ -5,10 +5,12 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whirlwind.cli.Cli;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.training.config.Options;
 import dev.whirlwind.training.config.TrainConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -129,5 +131,31 @@ class ConfigFileTest {
         assertThat(template).contains("# Highest learning rate.\nlr: 3.0E-5\n", "# ---- schedule\n", "\n# min_lr:\n");
         assertThat(read(template))
                 .isEqualTo(TrainConfig.of(Map.of("lr", 3e-5, "data", List.of("a: b", "c"), "recompute", true), "test"));
+    }
+
+    /** What help and docs say that an option may be can be given, on the command line as in YAML. */
+    @Test
+    void whatHelpSaysCanBeGiven() {
+        for (Options.Entry option : Options.all().values()) {
+            List<String> values = option.type().isEnum()
+                    ? Arrays.stream(option.choices().split(", | or ", -1))
+                            .filter(choice -> option.help().contains(choice))
+                            .toList()
+                    : List.of(option.defaultText());
+            for (String value : values) {
+                if (value.isEmpty() || option.type() == boolean.class) {
+                    continue;
+                }
+                String name = "--" + option.name().replace('_', '-');
+                Cli.run("train", "--print-config", name, value).succeeds();
+            }
+        }
+        for (String value : List.of("inverseSqrt", "inverse_sqrt", "INVERSE-SQRT")) {
+            assertThat(Cli.run("train", "--print-config", "--schedule", value).out())
+                    .contains("\nschedule: \"inverseSqrt\"\n");
+        }
+        Cli.run("train", "--steps", "1e9").isWrongUsage("command line: steps is \"1e9\"; it must be a whole number");
+        Cli.run("train", "--schedule", "sine").isWrongUsage("schedule is \"sine\"; it must be cosine, linear");
+        Cli.run("train", "--lr", "").isWrongUsage("lr is");
     }
 }

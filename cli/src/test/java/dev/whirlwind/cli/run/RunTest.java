@@ -284,6 +284,8 @@ class RunTest {
         assertThat(Cli.run("resume", longer).succeeds().err()).contains("going on after step 4 of 4");
         Cli.run("train", "--extend", run, "--out", temp.resolve("x"))
                 .isWrongUsage("--extend needs --tokens or --steps");
+        Cli.run("train", "--extend", run, "--steps", 6, "--optimizer", "lion", "--out", temp.resolve("x"))
+                .isWrongUsage("the run so far had optimizer adamw, and is now given lion");
         Cli.run("train", "--extend", model, "--steps", 3, "--out", temp.resolve("x"))
                 .isWrongUsage(model + ": is not the folder of a run");
         Cli.run(more(train(model, texts, temp.resolve("x"), 6), "--warmup", 7))

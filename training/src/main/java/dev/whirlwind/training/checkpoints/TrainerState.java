@@ -194,32 +194,16 @@ public final class TrainerState {
     }
 
     /**
-     * Moments of one optimizer mean nothing to another.
+     * Moments of one optimizer mean nothing to another, and what was frozen has none.
      *
-     * @throws UserException if this run had another
+     * @throws UserException if the run so far had other ones
      */
-    public void requireSameOptimizer(Path checkpoint, TrainerState now) {
-        if (!optimizer.equals(now.optimizer)) {
-            throw new UserException(checkpoint.resolve(NAME) + ": the run so far was made with the optimizer "
-                    + optimizer
-                    + ", and is now given " + now.optimizer + ", which cannot go on with the other's moments; put"
-                    + " optimizer back, or start a new run with --model " + checkpoint);
-        }
-    }
-
-    /**
-     * What was frozen has no moments.
-     *
-     * @throws UserException if this run had other parameters frozen
-     */
-    public void requireSameFrozen(Path checkpoint, TrainerState now) {
-        JsonNode then = options == null ? null : options.get("freeze");
-        JsonNode frozen = now.options.get("freeze");
-        if (then != null && !then.equals(frozen)) {
-            throw new UserException(checkpoint.resolve(NAME) + ": the run so far had freeze " + then
-                    + ", and is now given " + frozen + ", for which it has no moments; put freeze back, or start a new"
-                    + " run with --model " + checkpoint);
-        }
+    public void requireSameMoments(Path checkpoint, TrainConfig config) {
+        Path file = checkpoint.resolve(NAME);
+        Map<String, JsonNode> now = lasting(config);
+        JsonNode frozen = options == null ? null : options.get("freeze");
+        same(file, "optimizer", optimizer, config.optimizer().optimizer().toString());
+        same(file, "freeze", frozen == null ? now.get("freeze") : frozen, now.get("freeze"));
     }
 
     /** The options that are no longer as they are recorded, in words. */
@@ -300,8 +284,8 @@ public final class TrainerState {
         Storage.write(folder.resolve(NAME), Json.pretty(this));
     }
 
-    private static void same(Path file, String what, long then, long now) {
-        if (then != now) {
+    private static void same(Path file, String what, Object then, Object now) {
+        if (!then.equals(now)) {
             throw new UserException(file + ": the run so far had " + what + " " + then + ", and is now given " + now
                     + "; give it what it had, or start a new run with --model " + file.getParent());
         }

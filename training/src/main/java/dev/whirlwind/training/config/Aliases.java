@@ -43,13 +43,12 @@ public final class Aliases {
         alias(
                 "lr_scheduler_type",
                 "schedule",
-                "`warmup_stable_decay` is wsd, `constant_with_warmup` constant, `cosine_with_min_lr` cosine, `inverse_sqrt` inverseSqrt; ours fall to"
+                "`warmup_stable_decay` is wsd, `constant_with_warmup` constant, `cosine_with_min_lr` cosine; ours fall to"
                         + " `min_lr`, a tenth of `lr` unless it is given, where transformers' fall to 0",
                 value -> switch (text(value)) {
                     case "warmup_stable_decay" -> "wsd";
                     case "constant_with_warmup" -> "constant";
                     case "cosine_with_min_lr" -> "cosine";
-                    case "inverse_sqrt" -> "inverseSqrt";
                     default -> value;
                 });
         alias("warmup_steps", "warmup");

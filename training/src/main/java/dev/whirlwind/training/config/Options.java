@@ -16,7 +16,7 @@ import java.util.stream.Stream;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.EnumNamingStrategies;
-import tools.jackson.databind.MapperFeature;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.cfg.EnumFeature;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -24,7 +24,6 @@ import tools.jackson.databind.json.JsonMapper;
 public final class Options {
     private static final JsonMapper MAPPER = JsonMapper.builder()
             .enumNamingStrategy(EnumNamingStrategies.LOWER_CAMEL_CASE)
-            .enable(MapperFeature.ACCEPT_CASE_INSENSITIVE_ENUMS)
             .disable(DeserializationFeature.ACCEPT_FLOAT_AS_INT)
             .disable(EnumFeature.READ_ENUMS_USING_TO_STRING)
             .build();
@@ -110,14 +109,26 @@ public final class Options {
         }
 
         private Object convert(Object given) {
+            JsonNode json = MAPPER.valueToTree(given);
+            if (type().isEnum() && json.isString()) {
+                return Arrays.stream(type().getEnumConstants())
+                        .filter(value -> plainName(value).equals(plainName(json.stringValue())))
+                        .findFirst()
+                        .orElseThrow(() -> wrong(given, null));
+            }
             try {
-                boolean one = type() == List.class && MAPPER.valueToTree(given).isString();
+                boolean one = type() == List.class && json.isString();
                 return MAPPER.convertValue(
                         one ? List.of(given) : given,
                         MAPPER.getTypeFactory().constructType(component.getGenericType()));
             } catch (JacksonException e) {
                 throw wrong(given, e);
             }
+        }
+
+        /** Whatever its words are parted by: inverseSqrt, inverse_sqrt, INVERSE-SQRT. */
+        private static String plainName(Object value) {
+            return value.toString().replaceAll("[_-]", "").toLowerCase(Locale.ROOT);
         }
 
         private UserException wrong(Object given, Exception e) {

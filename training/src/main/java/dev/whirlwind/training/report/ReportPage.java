@@ -177,7 +177,8 @@ public final class ReportPage {
                 ? "<td class=\"n\">–</td>"
                 : "<td class=\"n\">%s<br><small>%s%s%s</small></td>"
                         .formatted(
-                                String.format(Locale.ROOT, "%,.3f", eval.perplexity()),
+                                String.format(
+                                        Locale.ROOT, eval.perplexity() < 1e6 ? "%,.3f" : "%.3e", eval.perplexity()),
                                 loss(eval.loss()),
                                 eval.bitsPerByte() == null
                                         ? ""
