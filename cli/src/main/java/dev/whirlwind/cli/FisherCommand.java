@@ -14,9 +14,9 @@ import dev.whirlwind.data.TrainingSequences;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.ModelConfig;
-import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.training.checkpoints.Companions;
+import dev.whirlwind.training.config.Range;
 import dev.whirlwind.training.memory.MemoryNeeds;
 import dev.whirlwind.training.optimizers.Fisher;
 import java.io.PrintWriter;
@@ -94,9 +94,8 @@ final class FisherCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (sequences < 1 || sequence < 0 || sequence == 1) {
-            throw new UsageException("--sequences must be 1 or more, --sequence 0 or at least 2");
-        }
+        Range.ONE_OR_MORE.check("--sequences", sequences);
+        Range.SEQUENCE.check("--sequence", sequence);
         Path parent = out.toAbsolutePath().getParent();
         if (Files.exists(out) || !Files.isDirectory(parent)) {
             throw new UserException(
@@ -105,8 +104,7 @@ final class FisherCommand implements Callable<Integer> {
         PrintWriter err = spec.commandLine().getErr();
         ModelConfig config = ModelConfig.read(model).withDropout(0);
         Tokenizer tokenizer = Models.tokenizer(model, config, err::println);
-        int length = sequence == 0 ? Math.min(config.maxPositions(), 1024) : sequence;
-        config.requirePositions(length);
+        int length = Models.sequence(config, sequence);
         MemoryCheck.now().requireTask("fisher", MemoryNeeds.fisher(config, length));
         TrainingSequences texts = new ShuffledSequences(
                 Texts.open(data, TokenDataset.TRAIN, tokenizer, config.vocabularySize(), err::println), length, seed);

@@ -3,6 +3,7 @@ package dev.whirlwind.cli;
 import dev.whirlwind.cli.shared.EngineOptions;
 import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
+import dev.whirlwind.cli.shared.NamedText;
 import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.cli.shared.Pages;
 import dev.whirlwind.cli.shared.Texts;
@@ -238,18 +239,13 @@ final class MergeCommand implements Callable<Integer> {
         Pages.require(page, "--report");
         PrintWriter err = spec.commandLine().getErr();
         ModelConfig config = models.config();
-        int length = sequence == 0 ? Math.min(config.maxPositions(), 1024) : sequence;
-        config.requirePositions(length);
+        int length = Models.sequence(config, sequence);
         MemoryCheck.now().requireEvaluation(config, batch, length);
         Map<String, EvaluationWindows> texts = new LinkedHashMap<>();
-        for (String named : data) {
-            int equals = named.indexOf('=');
-            String name = equals < 0 ? named : named.substring(0, equals);
-            Path path = Path.of(named.substring(equals + 1));
-            TokenSource text = Texts.open(path, TokenDataset.VALID, tokenizer, config.vocabularySize(), err::println);
-            if (texts.put(name, new EvaluationWindows(text, length, Convention.OVERLAPPING, maxWindows)) != null) {
-                throw new UsageException("--data names " + name + " twice; give each text a name of its own");
-            }
+        for (NamedText named : NamedText.of("--data", data)) {
+            TokenSource text =
+                    Texts.open(named.path(), TokenDataset.VALID, tokenizer, config.vocabularySize(), err::println);
+            texts.put(named.name(), new EvaluationWindows(text, length, Convention.OVERLAPPING, maxWindows));
         }
         List<Point> points = new ArrayList<>();
         try (Engine engine = engines.open()) {

@@ -16,6 +16,7 @@ import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.training.checkpoints.Companions;
+import dev.whirlwind.training.config.Range;
 import dev.whirlwind.training.distillation.TeacherCacheWriter;
 import java.io.IOException;
 import java.io.PrintWriter;
@@ -101,9 +102,9 @@ final class TeachCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (top < 1 || batch < 1 || sequence < 0 || sequence == 1) {
-            throw new UsageException("--top-k and --batch must be 1 or more, --sequence 0 or at least 2");
-        }
+        Range.ONE_OR_MORE.check("--top-k", top);
+        Range.ONE_OR_MORE.check("--batch", batch);
+        Range.SEQUENCE.check("--sequence", sequence);
         if (!(temperature >= 0.01 && temperature <= 100)) {
             throw new UsageException("--temperature is " + temperature + "; it must be from 0.01 to 100");
         }
@@ -118,8 +119,7 @@ final class TeachCommand implements Callable<Integer> {
                     data + ": is not a prepared folder, in which a sequence has its place; make one with"
                             + " whirlwind prepare, and give it to train, too");
         }
-        int length = sequence == 0 ? Math.min(config.maxPositions(), 1024) : sequence;
-        config.requirePositions(length);
+        int length = Models.sequence(config, sequence);
         TokenDataset text = TokenDataset.open(data, TokenDataset.TRAIN, config.vocabularySize());
         text.requireTokenizer(Models.tokenizer(model, config, err::println));
         if (text.tokens() <= length) {

@@ -259,8 +259,7 @@ public final class EvalCommand implements Callable<Integer> {
         ModelConfig config = ModelConfig.read(model);
         Tokenizer tokenizer = Models.tokenizer(model, config, note -> {});
         ModelConfig stored = HuggingFace.check(model, config);
-        int length = sequence == 0 ? Math.min(config.maxPositions(), 1024) : sequence;
-        config.requirePositions(length);
+        int length = Models.sequence(config, sequence);
         if (stride != null && stride > length) {
             throw new UsageException("--stride " + stride + " is more than the " + length
                     + " tokens of a window, so that tokens between windows would not be read; make it smaller");

@@ -16,7 +16,7 @@ import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
-import dev.whirlwind.model.UsageException;
+import dev.whirlwind.training.config.Range;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.optimizers.Optimizer;
 import dev.whirlwind.training.optimizers.RateFactors;
@@ -45,6 +45,9 @@ import picocli.CommandLine.Spec;
         })
 public final class LrFindCommand implements Callable<Integer> {
     private static final int ROWS = 16;
+
+    /** Fewer points are no curve. */
+    private static final int LEAST_STEPS = 10;
 
     @Spec
     private CommandSpec spec;
@@ -101,21 +104,17 @@ public final class LrFindCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (!(from >= Float.MIN_NORMAL && to > from && to < 10)
-                || steps < 10
-                || batch < 1
-                || sequence < 0
-                || sequence == 1) {
-            throw new UsageException(
-                    "lr-find needs rates 0 < --from < --to < 10, 10 --steps or more, --batch 1 or more and"
-                            + " --sequence 2 or more (or 0)");
-        }
+        Range.LEARNING_RATE.check("--from", from);
+        Range.LEARNING_RATE.check("--to", to);
+        Range.require(to > from, "--to", to, "above --from");
+        Range.require(steps >= LEAST_STEPS, "--steps", steps, LEAST_STEPS + " or more");
+        Range.ONE_OR_MORE.check("--batch", batch);
+        Range.SEQUENCE.check("--sequence", sequence);
         Pages.require(report, "--report");
         PrintWriter err = spec.commandLine().getErr();
         ModelConfig config = ModelConfig.read(model);
         Tokenizer tokenizer = Models.tokenizer(model, config, err::println);
-        int length = sequence == 0 ? Math.min(config.maxPositions(), 1024) : sequence;
-        config.requirePositions(length);
+        int length = Models.sequence(config, sequence);
         MemoryCheck.now().require(new MemoryCheck.Training(config, batch, length, 0, null, 0), MemoryCheck::asOptions);
         TrainingSequences sequences = new ShuffledSequences(
                 Texts.open(data, TokenDataset.TRAIN, tokenizer, config.vocabularySize(), err::println),

@@ -282,16 +282,16 @@ public final class Run implements AutoCloseable {
             Fisher.check(Path.of(config.regularisation().ewc()), stored);
         }
         caches();
+        if (config.evaluation().patience() > 0 && evaluated().isEmpty()) {
+            throw new UsageException("patience is " + config.evaluation().patience()
+                    + ", but no text is held out that could get no better; give some by --eval NAME=PATH");
+        }
         checkJudging();
         checkSamples();
         checkMemory(stored, MemoryCheck::asOptions);
     }
 
     private void checkJudging() {
-        if (config.evaluation().patience() > 0 && evaluated().isEmpty()) {
-            throw new UsageException("patience is " + config.evaluation().patience()
-                    + ", but no text is held out that could get no better; give some by --eval NAME=PATH");
-        }
         String judging = config.evaluation().bestBy();
         if (judging != null && !evaluated().contains(judging)) {
             throw new UsageException("best_by is " + judging + ", but "

@@ -11,6 +11,7 @@ import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.FolderLock;
 import dev.whirlwind.model.files.Storage;
+import dev.whirlwind.training.config.LengthOptions;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -35,6 +36,13 @@ public final class Models {
     public static Tokenizer tokenizer(Path folder, ModelConfig config, Consumer<String> notes) {
         boolean bytes = config.vocabularySize() == 256 && !Tokenizer.isIn(folder);
         return bytes ? new ByteTokenizer() : Tokenizer.load(folder, config.vocabularySize(), notes);
+    }
+
+    /** Tokens of a window or sequence, by what {@code --sequence} says, which the model must be able to read. */
+    public static int sequence(ModelConfig config, int sequence) {
+        int length = LengthOptions.sequenceLength(sequence, config.maxPositions());
+        config.requirePositions(length);
+        return length;
     }
 
     /**

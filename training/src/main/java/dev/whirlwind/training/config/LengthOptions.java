@@ -66,6 +66,11 @@ public record LengthOptions(
 
     /** Tokens of a sequence, for a model of so many positions. */
     public int sequenceLength(int maxPositions) {
+        return sequenceLength(sequence, maxPositions);
+    }
+
+    /** What 0 means: the model's longest, as far as that is usual. */
+    public static int sequenceLength(int sequence, int maxPositions) {
         return sequence == 0 ? Math.min(maxPositions, 1024) : sequence;
     }
 }
