@@ -32,9 +32,7 @@ public record RegularisationOptions(
         @Option(
                 label = "X",
                 range = Range.POSITIVE_FLOAT,
-                help =
-                        "Weight of that pull: with 1, the loss of the general text counts as much as that of the new, as far as"
-                                + " its curvature tells. Default: 1 with --ewc.")
+                help = "Weight of that pull: the higher, the less is forgotten, and learnt. Default: 1000 with --ewc.")
         Double ewcWeight,
 
         @Option(
@@ -76,7 +74,7 @@ public record RegularisationOptions(
         double temperature) {
 
     private static final double DISTILL = 0.3;
-    private static final double EWC_WEIGHT = 1;
+    private static final double EWC_WEIGHT = 1000;
 
     public RegularisationOptions {
         Range.require(ewc != null || ewcWeight == null, "ewc_weight", ewcWeight, "left out where there is no ewc");

@@ -141,7 +141,7 @@ final class Chart {
         int row = 0;
         for (Map.Entry<String, Double> mark : marks.entrySet()) {
             double place = x.place(mark.getValue());
-            words.append("<span class=\"word\" style=\"top:%s;%s:calc(%s%% + .3rem)\">%s %s</span>"
+            words.append("<span class=\"word name\" style=\"top:%s;%s:calc(%s%% + .3rem)\">%s %s</span>"
                     .formatted(
                             row++ * 1.1 + "rem",
                             place < 0.5 ? "left" : "right",

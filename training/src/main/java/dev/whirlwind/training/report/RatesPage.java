@@ -2,7 +2,9 @@ package dev.whirlwind.training.report;
 
 import dev.whirlwind.training.optimizers.RateSweep;
 import dev.whirlwind.training.report.Chart.Style;
+import java.util.List;
 import java.util.Map;
+import java.util.function.ToDoubleFunction;
 
 /** The page of a sweep of learning rates: the loss over the rate, and what it suggests. */
 public final class RatesPage {
@@ -14,27 +16,16 @@ public final class RatesPage {
      * @param facts what was swept on, by name
      */
     public static String of(RateSweep.Result sweep, Map<String, ?> facts) {
-        // Single losses at the end may be so high that nothing else could be seen.
-        double most = sweep.points().stream()
-                .mapToDouble(RateSweep.Point::smoothed)
-                .max()
-                .orElseThrow();
-        Chart chart = new Chart("Loss", "nats per token", true)
-                .add(
-                        "each step",
-                        0,
-                        Style.FAINT,
-                        sweep.points().stream()
-                                .map(point ->
-                                        point.loss() > 1.2 * most ? null : new Curve.Point(point.lr(), point.loss()))
-                                .toList())
-                .add(
-                        "smoothed",
-                        0,
-                        Style.PLAIN,
-                        sweep.points().stream()
-                                .map(point -> new Curve.Point(point.lr(), point.smoothed()))
-                                .toList())
+        // Where it explodes, all else would be too flat to be seen.
+        double most = 1.25
+                * sweep.points().stream()
+                        .filter(point -> point.lr() <= sweep.lowest())
+                        .mapToDouble(RateSweep.Point::smoothed)
+                        .max()
+                        .orElseThrow();
+        Chart chart = new Chart("Loss", "nats per token; what rises by a quarter is cut off", true)
+                .add("each step", 0, Style.FAINT, below(most, sweep, RateSweep.Point::loss))
+                .add("smoothed", 0, Style.PLAIN, below(most, sweep, RateSweep.Point::smoothed))
                 .mark("suggested:", sweep.suggested())
                 .mark("lowest at", sweep.lowest());
         Scale rates = Scale.logarithmic(
@@ -52,5 +43,14 @@ public final class RatesPage {
                 + " begin with a peak of 1e-5 to 5e-5.</p>\n"
                 + "<h2>Of what</h2>\n" + ReportPage.table(facts);
         return ReportPage.page("Learning rates", body, false);
+    }
+
+    private static List<Curve.Point> below(
+            double most, RateSweep.Result sweep, ToDoubleFunction<RateSweep.Point> loss) {
+        return sweep.points().stream()
+                .map(point -> loss.applyAsDouble(point) > most
+                        ? null
+                        : new Curve.Point(point.lr(), loss.applyAsDouble(point)))
+                .toList();
     }
 }

@@ -25,7 +25,7 @@ public final class WeightsPage {
      * @param facts which models, by name
      */
     public static String of(SequencedMap<String, List<Measured>> texts, Map<String, ?> facts) {
-        Chart change = new Chart("Bits per byte over the weight", "% more than at the lowest weight", false);
+        Chart change = new Chart("Bits per byte over the weight", "% against the first point", false);
         texts.forEach((name, all) -> {
             List<Measured> sorted = sorted(all);
             double first = sorted.getFirst().bitsPerByte();
