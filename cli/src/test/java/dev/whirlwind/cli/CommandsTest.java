@@ -35,6 +35,8 @@ class CommandsTest {
                     "train",
                     "resume",
                     "lr-find",
+                    "fisher",
+                    "teach",
                     "eval",
                     "generate",
                     "parity",

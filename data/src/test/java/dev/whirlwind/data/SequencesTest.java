@@ -62,6 +62,23 @@ class SequencesTest {
         }
     }
 
+    /** Whatever the order, through the epochs: tokens are their own places, those of the replayed text from 1000 on. */
+    @Test
+    void aPlaceIsWhereASequenceLies() {
+        int[] later = IntStream.range(1000, 1030).toArray();
+        MixedSequences mixed = new MixedSequences(
+                new ShuffledSequences(counting(41), 5, seed),
+                new ShuffledSequences(TokenSource.of("later", later, 60, 2000), 5, seed + 1),
+                0.3);
+        int[] tokens = new int[5];
+        for (int position = 0; position < 40; position++) {
+            mixed.read(position, tokens, new int[5], 0);
+            TrainingSequences.Place place = mixed.place(position);
+            assertThat(place.source()).isEqualTo(tokens[0] < 1000 ? "data" : "replay");
+            assertThat(5 * place.sequence() + (tokens[0] < 1000 ? 0 : 1000)).isEqualTo(tokens[0]);
+        }
+    }
+
     @Test
     void aSourceShorterThanASequenceIsRefused() {
         assertThatCode(() -> new ShuffledSequences(counting(65), 64, 1)).doesNotThrowAnyException();
