@@ -2,6 +2,7 @@ package dev.whirlwind.cli.run;
 
 import dev.whirlwind.cli.terminal.Figures;
 import dev.whirlwind.cli.terminal.Table;
+import dev.whirlwind.training.checkpoints.Checkpoints;
 import dev.whirlwind.training.memory.ProcessMemory;
 import dev.whirlwind.training.metrics.Event;
 import dev.whirlwind.training.metrics.Metrics;
@@ -19,11 +20,13 @@ import java.util.stream.Stream;
  * What a run has come to, as its metrics tell: each held-out text before, at its best and after, and what of that may be chance.
  */
 final class Closing {
+    private static final long NONE = -1;
+
     /**
      * A held-out text.
      *
-     * @param before the first step
-     * @param best where the text that judges, or else the first, was predicted best
+     * @param before the first step; null for a text that came later
+     * @param best at the step of the best model; null where it was not measured then
      * @param after the last step
      * @param change from before to after, in nats per token; null where it was not measured
      * @param low lower end of its 95 % interval, by a paired bootstrap; null where too little text is held out to tell
@@ -40,11 +43,11 @@ final class Closing {
             Double pValue,
             Integer parts,
             String unit) {
-        static Judged of(Event.Eval before, Event.Eval best, Event.Eval after, Event.Compared change) {
+        static Judged of(String name, Event.Eval before, Event.Eval best, Event.Eval after, Event.Compared change) {
             return change == null || change.step() != after.step()
-                    ? new Judged(before.name(), before, best, after, null, null, null, null, null, null)
+                    ? new Judged(name, before, best, after, null, null, null, null, null, null)
                     : new Judged(
-                            before.name(),
+                            name,
                             before,
                             best,
                             after,
@@ -64,32 +67,36 @@ final class Closing {
     private final List<Judged> texts = new ArrayList<>();
     private Event.Step last;
 
-    /** @param judging the text that the best is judged by; null for the first */
-    Closing(Path metrics, String judging) {
+    /** The step that the best model is of, which an evaluation that was asked for is not. */
+    private long best = NONE;
+
+    Closing(Path metrics) {
         Map<String, List<Event.Eval>> evaluations = new LinkedHashMap<>();
         Map<String, Event.Compared> changes = new HashMap<>();
         for (Event event : Metrics.story(metrics).events()) {
-            if (event instanceof Event.Eval eval) {
-                evaluations.computeIfAbsent(eval.name(), _ -> new ArrayList<>()).add(eval);
-            } else if (event instanceof Event.Compared change) {
-                changes.put(change.name(), change);
-            } else if (event instanceof Event.Step step) {
-                last = step;
+            switch (event) {
+                case Event.Eval eval ->
+                    evaluations
+                            .computeIfAbsent(eval.name(), _ -> new ArrayList<>())
+                            .add(eval);
+                case Event.Compared change -> changes.put(change.name(), change);
+                case Event.Step step -> last = step;
+                case Event.Saved saved -> best = saved.path().equals(Checkpoints.BEST) ? saved.step() : best;
+                default -> {}
             }
         }
-        long bestStep = evaluations.entrySet().stream()
-                .filter(text -> judging == null || judging.equals(text.getKey()))
-                .limit(1)
-                .map(Map.Entry::getValue)
-                .flatMap(List::stream)
-                .filter(eval -> eval.step() > 0)
-                .min((a, b) -> Double.compare(a.loss(), b.loss()))
-                .map(Event.Eval::step)
-                .orElse(-1L);
-        evaluations.forEach((name, evals) -> evals.stream()
-                .filter(eval -> eval.step() == bestStep)
+        evaluations.forEach((name, evals) -> {
+            if (evals.getLast().step() > 0) {
+                texts.add(Judged.of(name, at(0, evals), at(best, evals), evals.getLast(), changes.get(name)));
+            }
+        });
+    }
+
+    private static Event.Eval at(long step, List<Event.Eval> evaluations) {
+        return evaluations.stream()
+                .filter(eval -> eval.step() == step)
                 .findFirst()
-                .ifPresent(best -> texts.add(Judged.of(evals.getFirst(), best, evals.getLast(), changes.get(name)))));
+                .orElse(null);
     }
 
     List<Judged> texts() {
@@ -128,7 +135,7 @@ final class Closing {
             texts.forEach(text -> table.row(Stream.of(
                             Stream.of(text.name()),
                             Stream.of(text.before(), text.best(), text.after())
-                                    .map(eval -> Figures.of(eval.perplexity(), 3)),
+                                    .map(eval -> eval == null ? "-" : Figures.of(eval.perplexity(), 3)),
                             change(text),
                             Stream.of(text.before(), text.best(), text.after()).map(Closing::bits))
                     .flatMap(cells -> cells)
@@ -136,22 +143,23 @@ final class Closing {
             StringWriter text = new StringWriter();
             table.print(new PrintWriter(text));
             lines.addAll(text.toString().lines().toList());
-            lines.add("before, best, after: perplexity; change: of the perplexity; best is step %,d, after step %,d"
+            lines.add("before, best, after: perplexity; change: of the perplexity; best is %s, after step %,d"
                     .formatted(
-                            texts.getFirst().best().step(),
+                            best == NONE ? "none" : "step %,d".formatted(best),
                             texts.getFirst().after().step()));
         }
         return lines;
     }
 
     private static String bits(Event.Eval eval) {
-        return eval.bitsPerByte() == null ? "" : "%.4f".formatted(eval.bitsPerByte());
+        return eval == null || eval.bitsPerByte() == null ? "-" : "%.4f".formatted(eval.bitsPerByte());
     }
 
     private static Stream<String> change(Judged text) {
-        double difference = text.after().loss() - text.before().loss();
         return Stream.of(
-                percent(difference),
+                text.before() == null
+                        ? "-"
+                        : percent(text.after().loss() - text.before().loss()),
                 text.low() == null ? "unknown" : percent(text.low()) + " to " + percent(text.high()),
                 text.pValue() == null ? "-" : "%.2g".formatted(text.pValue()),
                 text.parts() == null ? "-" : text.parts() + " " + text.unit());

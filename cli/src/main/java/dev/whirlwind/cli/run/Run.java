@@ -535,7 +535,7 @@ public final class Run implements AutoCloseable {
             result.put("run", folder.toString());
             result.put("step", outcome.step());
             result.put("interrupted", outcome.interrupted());
-            result.put("held_out", new Closing(metrics(), config.evaluation().bestBy()).texts());
+            result.put("held_out", new Closing(metrics()).texts());
             command.getOut().println(Output.json(result));
         } else if (!outcome.interrupted()) {
             command.getOut().println(folder.resolve("final"));
@@ -601,7 +601,7 @@ public final class Run implements AutoCloseable {
                                 : "interrupted after step " + outcome.step() + "; everything is saved; go on with: "
                                         + goOn());
             } else {
-                new Closing(metrics(), config.evaluation().bestBy()).lines().forEach(progress::say);
+                new Closing(metrics()).lines().forEach(progress::say);
                 String last = Shell.word(folder.resolve("final"));
                 progress.say("next: whirlwind generate --model " + last + " --prompt \"...\"");
                 progress.say("next: whirlwind eval --before " + Shell.word(data.model()) + " --after " + last
