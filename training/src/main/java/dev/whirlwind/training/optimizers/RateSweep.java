@@ -75,14 +75,18 @@ public final class RateSweep {
         for (int i = 0; i < points.size(); i++) {
             low = points.get(i).smoothed() < points.get(low).smoothed() ? i : low;
         }
+        // Over a tenth of the steps, as what falls from one step to the next is another batch more than another rate;
+        // and after
+        // so many, before which the mean is one of few batches.
+        int span = Math.max(1, points.size() / 10);
         int steep = low;
         double fastest = 0;
-        for (int i = 1; i <= low; i++) {
+        for (int i = 2 * span; i <= low; i++) {
             // Rates are a constant factor apart, so that differences are slopes over the rate's logarithm.
-            double fall = points.get(i - 1).smoothed() - points.get(i).smoothed();
+            double fall = points.get(i - span).smoothed() - points.get(i).smoothed();
             if (fall > fastest) {
                 fastest = fall;
-                steep = i;
+                steep = i - span / 2;
             }
         }
         double steepest = points.get(steep).lr();

@@ -3,6 +3,7 @@ package dev.whirlwind.training.optimizers;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.Random;
 import org.junit.jupiter.api.Test;
 
 class RateSweepTest {
@@ -29,6 +30,20 @@ class RateSweepTest {
         assertThat(result.steepest()).isBetween(1e-4, 1e-2);
         assertThat(result.lowest()).isBetween(5e-3, 3e-2);
         assertThat(result.suggested()).isEqualTo(Math.min(result.steepest(), result.lowest() / 10));
+    }
+
+    /** Batches that differ by more than a step changes make no slope. */
+    @Test
+    void theFirstBatchesAreNotTakenForAFall() {
+        Random random = new Random(7);
+        for (int i = 0; i < 50; i++) {
+            RateSweep sweep = new RateSweep(1e-7, 1, 100);
+            for (int step = 0; step < 70; step++) {
+                double fall = Math.max(0, Math.log10(sweep.rate(step)) + 4);
+                sweep.add(4 - fall / 2 + 0.3 * random.nextGaussian());
+            }
+            assertThat(sweep.result().steepest()).isGreaterThan(5e-5);
+        }
     }
 
     @Test
