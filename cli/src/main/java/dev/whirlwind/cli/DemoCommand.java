@@ -51,7 +51,7 @@ final class DemoCommand implements Callable<Integer> {
 
     private static final int SEQUENCE = 256;
     private static final int TOKENS_PER_STEP = BATCH * SEQUENCE;
-    private static final double REPLAY_FRACTION = 0.25;
+    private static final double REPLAY_FRACTION = 0.5;
     private static final int SAMPLE_TOKENS = 240;
     private static final String PROMPT = "    public static int ";
     private static final long SEED = 1234;
@@ -73,6 +73,10 @@ final class DemoCommand implements Callable<Integer> {
 
     @Option(names = "--quick", description = "Train less, for about a minute.")
     private boolean quick;
+
+    /** What would take minutes can be tried in seconds, by tests. */
+    @Option(names = "--fraction", hidden = true, defaultValue = "1", description = "Do this part of all only.")
+    private double fraction;
 
     @Option(
             names = "--out",
@@ -151,6 +155,10 @@ final class DemoCommand implements Callable<Integer> {
         return folder;
     }
 
+    private long part(long whole) {
+        return Math.max(1, Math.round(whole * fraction));
+    }
+
     private TrainConfig options(Path model, Path data, Path run, double lr, long tokens) {
         Map<String, Object> options = new LinkedHashMap<>();
         options.put("model", model.toString());
@@ -158,11 +166,11 @@ final class DemoCommand implements Callable<Integer> {
         options.put("out", run.toString());
         options.put("batch", BATCH);
         options.put("sequence", SEQUENCE);
-        options.put("steps", tokens / TOKENS_PER_STEP);
+        options.put("steps", part(tokens / TOKENS_PER_STEP));
         options.put("lr", lr);
         options.put("warmup", 0.05);
         options.put("eval_every", 0);
-        options.put("eval_windows", 40);
+        options.put("eval_windows", part(40));
         options.put("seed", SEED);
         options.put("engine", engines.name());
         options.put("device", engines.device());
@@ -179,7 +187,13 @@ final class DemoCommand implements Callable<Integer> {
             Transformer model = Transformer.forEvaluation(engine, weights, BATCH, SEQUENCE);
             StringBuilder sample = new StringBuilder(PROMPT);
             GenerateCommand.generate(
-                    engine, weights, tokenizer, PROMPT, SAMPLE_TOKENS, new Sampler(0.7, 0, 0.95, SEED), sample::append);
+                    engine,
+                    weights,
+                    tokenizer,
+                    PROMPT,
+                    (int) part(SAMPLE_TOKENS),
+                    new Sampler(0.7, 0, 0.95, SEED),
+                    sample::append);
             return new Measured(
                     folder,
                     evaluate(folder, model, tokenizer, prose, "prose"),
@@ -188,10 +202,11 @@ final class DemoCommand implements Callable<Integer> {
         }
     }
 
-    private static Result evaluate(Path folder, Transformer model, Tokenizer tokenizer, Path text, String name) {
+    private Result evaluate(Path folder, Transformer model, Tokenizer tokenizer, Path text, String name) {
         TokenDataset heldOut = TokenDataset.open(
                 text, TokenDataset.VALID, model.weights().config().vocabularySize());
-        EvaluationWindows windows = new EvaluationWindows(heldOut, SEQUENCE, Convention.OVERLAPPING, MEASURED_WINDOWS);
+        EvaluationWindows windows =
+                new EvaluationWindows(heldOut, SEQUENCE, Convention.OVERLAPPING, (int) part(MEASURED_WINDOWS));
         return Result.of(folder.toString(), name, Evaluation.of(model, windows), windows.bytes(tokenizer));
     }
 
