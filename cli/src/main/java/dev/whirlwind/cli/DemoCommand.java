@@ -19,6 +19,7 @@ import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Sampler;
 import dev.whirlwind.model.Transformer;
+import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.model.safetensors.DType;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.evaluation.Evaluation;
@@ -179,7 +180,7 @@ final class DemoCommand implements Callable<Integer> {
     }
 
     private Measured measure(Path folder, Path prose, Path code) {
-        ModelConfig config = ModelConfig.read(folder);
+        ModelConfig config = ModelFolder.config(folder);
         Tokenizer tokenizer = Models.tokenizer(folder, config, note -> {});
         try (Engine engine = engines.open()) {
             Parameters weights =

@@ -9,12 +9,12 @@ import dev.whirlwind.data.tokenizers.TextStream;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Generator;
-import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.Sampler;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.training.config.Range;
 import dev.whirlwind.training.memory.MemoryNeeds;
 import java.io.IOException;
@@ -94,11 +94,11 @@ final class GenerateCommand implements Callable<Integer> {
         Range.ONE_OR_MORE.check("--max-tokens", maxTokens);
         PrintWriter out = spec.commandLine().getOut();
         Sampler sampler = new Sampler(temperature, topK, topP, seed);
-        ModelConfig config = ModelConfig.read(model);
+        ModelConfig config = ModelFolder.config(model);
         Tokenizer tokenizer = Models.tokenizer(model, config, spec.commandLine().getErr()::println);
         String text = prompt == null ? standardInput() : prompt;
         int length = prompt(tokenizer, config, text).length;
-        ModelConfig stored = HuggingFace.check(model, config);
+        ModelConfig stored = ModelFolder.check(model, config);
         MemoryCheck.now().requireGeneration("max_tokens", maxTokens, tokens -> {
             int capacity = capacity(config, length, tokens);
             return MemoryNeeds.generation(stored, capacity, chunk(capacity));

@@ -50,6 +50,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             EvalCommand.class,
             ScoreCommand.class,
             MergeCommand.class,
+            ExportCommand.class,
             FisherCommand.class,
             TeachCommand.class,
             GenerateCommand.class,

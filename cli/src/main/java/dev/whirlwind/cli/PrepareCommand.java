@@ -9,7 +9,7 @@ import dev.whirlwind.data.Preparation;
 import dev.whirlwind.data.Preparation.OnBadText;
 import dev.whirlwind.data.sources.Corpus;
 import dev.whirlwind.data.tokenizers.Tokenizer;
-import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.training.config.Range;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -84,7 +84,7 @@ public final class PrepareCommand implements Callable<Integer> {
         // A folder with a tokenizer only will do; where there is a model as well, both must fit.
         Tokenizer tokenizer = Files.exists(model.resolve("config.json"))
                 ? Models.tokenizer(
-                        model, ModelConfig.read(model), spec.commandLine().getErr()::println)
+                        model, ModelFolder.config(model), spec.commandLine().getErr()::println)
                 : Tokenizer.load(model);
         PrintWriter err = spec.commandLine().getErr();
         DatasetSummary summary;

@@ -14,6 +14,7 @@ import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.training.checkpoints.Companions;
 import dev.whirlwind.training.config.Range;
@@ -109,7 +110,7 @@ final class TeachCommand implements Callable<Integer> {
             throw new UsageException("--temperature is " + temperature + "; it must be from 0.01 to 100");
         }
         PrintWriter err = spec.commandLine().getErr();
-        ModelConfig config = ModelConfig.read(model).withDropout(0);
+        ModelConfig config = ModelFolder.config(model).withDropout(0);
         if (top >= config.vocabularySize()) {
             throw new UsageException("--top-k is " + top + "; the model has " + config.vocabularySize()
                     + " tokens, and some must be left for the rest");

@@ -3,16 +3,18 @@ package dev.whirlwind.model;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.SequencedMap;
+import java.util.Set;
 
 /**
  * What low-rank adapters add to a model's linear layers.
  *
  * @param modules by the layers' names in the checkpoint, such as {@code model.layers.0.self_attn.q_proj}
  * @param dropout probability of dropping an element of what the adapters see, in training
+ * @param saved the model's own tensors that are trained as a whole beside them
  */
-public record Adapter(SequencedMap<String, Lora> modules, float dropout) {
+public record Adapter(SequencedMap<String, Lora> modules, float dropout, Set<String> saved) {
     /** None. */
-    public static final Adapter NONE = new Adapter(new LinkedHashMap<>(), 0);
+    public static final Adapter NONE = new Adapter(new LinkedHashMap<>(), 0, Set.of());
 
     /**
      * LoRA (arXiv 2106.09685): y = W x becomes y = W x + scale B A x, with A [rank, in] and B [out, rank].
@@ -24,10 +26,16 @@ public record Adapter(SequencedMap<String, Lora> modules, float dropout) {
 
     public Adapter {
         modules = Collections.unmodifiableSequencedMap(new LinkedHashMap<>(modules));
+        saved = Set.copyOf(saved);
     }
 
-    boolean isNone() {
+    public boolean isNone() {
         return modules.isEmpty();
+    }
+
+    /** Whether a tensor belongs to what is trained where an adapter is. */
+    public boolean has(CheckpointTensor tensor) {
+        return tensor.isOfAdapter() || saved.contains(tensor.name());
     }
 
     /** The module that a weight belongs to. */

@@ -114,7 +114,7 @@ abstract class GoldenContract {
             Parameters weights = new Parameters(engine, new ParameterLayout(config, adapter.of(config)), "weights");
             HuggingFace.load(folder, weights);
             AdapterFiles.load(folder.resolve("adapter"), adapter, weights);
-            Set<String> trained = AdapterFiles.tensors(weights, adapter).stream()
+            Set<String> trained = AdapterFiles.tensors(weights.layout()).stream()
                     .map(CheckpointTensor::name)
                     .collect(Collectors.toSet());
             Transformer model = Transformer.forTraining(

@@ -210,7 +210,7 @@ public final class Parity {
         if (adapter == null) {
             return _ -> true;
         }
-        Set<String> names = AdapterFiles.tensors(weights, adapter).stream()
+        Set<String> names = AdapterFiles.tensors(weights.layout()).stream()
                 .map(CheckpointTensor::name)
                 .collect(Collectors.toSet());
         return names::contains;
@@ -426,7 +426,7 @@ public final class Parity {
         double worst = 0;
         try (SafetensorsFile file = SafetensorsFile.open(folder.resolve("final").resolve(AdapterFiles.NAME))) {
             Map<String, String> names = namesInLayout(file);
-            for (CheckpointTensor tensor : AdapterFiles.tensors(weights, adapter)) {
+            for (CheckpointTensor tensor : AdapterFiles.tensors(weights.layout())) {
                 worst = worse(worst, largestDifference(file, names.get(tensor.name()), onDisk(weights, tensor)));
             }
         }

@@ -1,10 +1,10 @@
 package dev.whirlwind.training;
 
 import dev.whirlwind.model.Engine;
-import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.training.metrics.Listener;
 import java.nio.file.Path;
 
@@ -18,7 +18,7 @@ public final class Teachers {
      * @throws UserException if it cannot teach: another vocabulary, or too short
      */
     public static ModelConfig config(Path folder, ModelConfig pupil, int sequence) {
-        ModelConfig config = ModelConfig.read(folder).withDropout(0);
+        ModelConfig config = ModelFolder.config(folder).withDropout(0);
         if (config.vocabularySize() != pupil.vocabularySize()) {
             throw new UserException("the teacher in " + folder + " has a vocabulary of " + config.vocabularySize()
                     + ", the model one of " + pupil.vocabularySize() + "; take a teacher with the model's tokenizer");
@@ -35,7 +35,7 @@ public final class Teachers {
         ModelConfig config = config(folder, pupil.weights().config(), pupil.sequence());
         return Transformer.forEvaluation(
                 engine,
-                HuggingFace.load(engine, folder, config, listener::note).weights(),
+                ModelFolder.load(engine, folder, config, listener::note).weights(),
                 pupil.batch(),
                 pupil.sequence());
     }

@@ -6,13 +6,13 @@ import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.data.TrainingSequences;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
-import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Objective;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.model.safetensors.DType;
 import dev.whirlwind.training.checkpoints.Checkpoint;
 import dev.whirlwind.training.checkpoints.CheckpointFiles;
@@ -157,15 +157,15 @@ public final class Trainer implements AutoCloseable {
             state = checkpoint.map(Checkpoint::state).orElse(start);
             secondsBefore = state.elapsedSeconds;
             List<String> changes = checkpoint.isPresent() ? requireSameRun(source, start) : List.of();
-            ModelConfig model = ModelConfig.read(source);
+            ModelConfig model = ModelFolder.config(source);
             Double dropout = config.regularisation().dropout();
             if (dropout != null) {
                 model = model.withDropout(dropout.floatValue());
             }
             corpus.tokenizer().requireFits(model.vocabularySize());
             int sequence = corpus.training().sequence();
-            HuggingFace.Loaded loaded = HuggingFace.load(engine, source, model, listener::note);
-            Parameters weights = loaded.weights();
+            Learner learner = Learner.load(engine, source, model, config, listener::note);
+            Parameters weights = learner.weights();
             corpus.heldOut()
                     .forEach((name, text) -> heldOut.put(
                             name,
@@ -174,7 +174,7 @@ public final class Trainer implements AutoCloseable {
                                     sequence,
                                     Convention.OVERLAPPING,
                                     config.evaluation().evalWindows())));
-            RateFactors factors = config.optimizer().factors(weights.layout());
+            RateFactors factors = config.factors(weights.layout());
             transformer = Transformer.forTraining(
                     engine, weights, length.batch(), sequence, config.memory().recompute(), factors::trains);
             learn(engine);
@@ -194,7 +194,7 @@ public final class Trainer implements AutoCloseable {
                 followers.add(new Anchor(
                         engine, transformer, regularisation.anchor(), importance, regularisation.elasticity()));
             }
-            average = ema == null ? null : new WeightAverage(engine, weights, transformer.inputs(), ema);
+            average = ema == null ? null : new WeightAverage(engine, transformer, ema);
             averaged = average == null
                     ? null
                     : Transformer.forEvaluation(engine, average.parameters(), length.batch(), sequence);
@@ -218,24 +218,22 @@ public final class Trainer implements AutoCloseable {
             files = new CheckpointFiles(
                     source,
                     weights,
+                    learner.adapter().orElse(null),
                     engine,
                     states,
                     corpus.tokenizer(),
                     // A checkpoint may be in a wider type than was asked for, and then stays so.
-                    saving.saveDtype() == null || (checkpoint.isPresent() && loaded.dtype() == DType.F32)
-                            ? loaded.dtype()
+                    saving.saveDtype() == null || (checkpoint.isPresent() && learner.dtype() == DType.F32)
+                            ? learner.dtype()
                             : saving.saveDtype(),
                     saving.shardBytes(),
                     listener::note);
+            followers.forEach(Follower::begin);
             String extended = config.data().extend();
             if (checkpoint.isPresent() || extended != null) {
                 TrainerState left = checkpoint.isPresent() ? state : TrainerState.read(source);
                 optimizer.resumeAfter(left.updates);
-                List<State> perhaps = followers.stream().map(Follower::state).toList();
-                List<State> missing = files.restore(source, perhaps);
-                followers.stream()
-                        .filter(follower -> missing.contains(follower.state()))
-                        .forEach(Follower::begin);
+                files.restore(source, followers.stream().map(Follower::state).toList());
                 if (checkpoint.isPresent()) {
                     saved = true;
                     listener.note("going on after step " + state.step + " of " + totalSteps + ", from " + source);
@@ -244,7 +242,6 @@ public final class Trainer implements AutoCloseable {
                     listener.note("going on from the plateau of " + extended + ", after its step " + left.step);
                 }
             } else {
-                followers.forEach(Follower::begin);
                 tellOfAnotherModel(source);
             }
             metrics = Metrics.rewind(

@@ -153,6 +153,31 @@ class ResumeTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"adamw", "muon", "adafactor"})
+    void withAnAdapter(String optimizer) throws IOException {
+        goesOn(Map.of(
+                "optimizer",
+                optimizer,
+                "lora",
+                3,
+                "lora_dropout",
+                0.1,
+                "dora",
+                optimizer.equals("adamw"),
+                "lora_save",
+                List.of("wte"),
+                "lora_plus",
+                4,
+                "ema",
+                0.9,
+                "anchor",
+                0.1));
+        Path last = folder.resolve("whole/final");
+        assertThat(last.resolve("adapter_model.safetensors")).isRegularFile();
+        assertThat(last.resolve("config.json")).doesNotExist();
+    }
+
     @Test
     void whatWasFrozenStaysSo() throws IOException {
         Path model = model(DType.F32);

@@ -10,7 +10,6 @@ import dev.whirlwind.cli.terminal.Table;
 import dev.whirlwind.cpu.MemoryBenchmark;
 import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.Engine;
-import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.Initializer;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.KeyValueCache;
@@ -18,6 +17,7 @@ import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
+import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.tornado.TornadoEngine;
 import dev.whirlwind.training.config.Range;
 import dev.whirlwind.training.memory.MemoryNeeds;
@@ -182,10 +182,10 @@ public final class BenchCommand implements Callable<Integer> {
         boolean random = preset || Files.isRegularFile(Path.of(model));
         ModelConfig stored = preset
                 ? ModelConfig.preset(model)
-                : random ? ModelConfig.readFile(Path.of(model)) : ModelConfig.read(Path.of(model));
+                : random ? ModelConfig.readFile(Path.of(model)) : ModelFolder.config(Path.of(model));
         // Continued pre-training seldom drops out, and the peers are timed without.
         ModelConfig config = stored.withDropout(0);
-        requireMemory(random ? config : HuggingFace.check(Path.of(model), config));
+        requireMemory(random ? config : ModelFolder.check(Path.of(model), config));
         try (Engine engine = engines.open()) {
             engines.announce(engine, err);
             if (generation) {

@@ -7,7 +7,6 @@ import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.cli.terminal.Table;
 import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.Engine;
-import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.Initializer;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.ModelConfig;
@@ -16,6 +15,7 @@ import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UsageException;
+import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.training.optimizers.Optimizer;
 import java.io.PrintWriter;
 import java.lang.foreign.Arena;
@@ -127,12 +127,12 @@ public final class CompareCommand implements Callable<Integer> {
     }
 
     private ModelConfig config() {
-        return (isPreset() ? ModelConfig.preset(model) : ModelConfig.read(Path.of(model))).withDropout(dropout);
+        return (isPreset() ? ModelConfig.preset(model) : ModelFolder.config(Path.of(model))).withDropout(dropout);
     }
 
     /** For one engine at a time, and what both make of the weights. */
     private void requireMemory() {
-        ModelConfig config = isPreset() ? config() : HuggingFace.check(Path.of(model), config());
+        ModelConfig config = isPreset() ? config() : ModelFolder.check(Path.of(model), config());
         long trained = 2 * Float.BYTES * new ParameterLayout(config).length();
         MemoryCheck.now()
                 .require(

@@ -15,13 +15,13 @@ public final class ModelFlops {
      * the head's included, embeddings as such not) and three times the forward attention.
      */
     public static double step(ModelConfig config, int batch, int sequence) {
-        return step(config, batch, sequence, _ -> true);
+        return step(new ParameterLayout(config), batch, sequence, _ -> true);
     }
 
     /** The same where some parameters are frozen: 2 less for each of these, and the forward pass alone below the lowest trained. */
-    public static double step(ModelConfig config, int batch, int sequence, Predicate<String> trained) {
+    public static double step(ParameterLayout layout, int batch, int sequence, Predicate<String> trained) {
+        ModelConfig config = layout.config();
         AttentionShape shape = config.attention(batch, sequence);
-        ParameterLayout layout = new ParameterLayout(config);
         ParameterLayout chosen = layout.only(trained);
         int lowest = chosen.lowestLayer();
         double parameters = 4.0 * config.vocabularySize() * config.hiddenSize();

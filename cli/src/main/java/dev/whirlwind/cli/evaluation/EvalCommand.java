@@ -20,12 +20,12 @@ import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.data.sources.Corpus;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
-import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.training.config.Range;
 import dev.whirlwind.training.evaluation.Change;
 import dev.whirlwind.training.evaluation.Comparison;
@@ -256,9 +256,9 @@ public final class EvalCommand implements Callable<Integer> {
     }
 
     private Prepared prepare(Path model, List<Task> questions, Consumer<String> notes) {
-        ModelConfig config = ModelConfig.read(model);
+        ModelConfig config = ModelFolder.config(model);
         Tokenizer tokenizer = Models.tokenizer(model, config, note -> {});
-        ModelConfig stored = HuggingFace.check(model, config);
+        ModelConfig stored = ModelFolder.check(model, config);
         int length = Models.sequence(config, sequence);
         if (stride != null && stride > length) {
             throw new UsageException("--stride " + stride + " is more than the " + length

@@ -16,6 +16,7 @@ import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
+import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.training.config.Range;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.optimizers.Optimizer;
@@ -112,7 +113,7 @@ public final class LrFindCommand implements Callable<Integer> {
         Range.SEQUENCE.check("--sequence", sequence);
         Pages.require(report, "--report");
         PrintWriter err = spec.commandLine().getErr();
-        ModelConfig config = ModelConfig.read(model);
+        ModelConfig config = ModelFolder.config(model);
         Tokenizer tokenizer = Models.tokenizer(model, config, err::println);
         int length = Models.sequence(config, sequence);
         MemoryCheck.now().require(new MemoryCheck.Training(config, batch, length, 0, null, 0), MemoryCheck::asOptions);

@@ -17,6 +17,7 @@ import java.util.function.Predicate;
 /**
  * What a run is about to do, told before its first step.
  *
+ * @param layout of the model, with an adapter that the run trains
  * @param texts by the option that names them: data, valid, replay
  * @param perEpoch training sequences in a pass over data, replayed ones included
  * @param memory that the run needs, in bytes
@@ -24,6 +25,7 @@ import java.util.function.Predicate;
 record Regime(
         TrainConfig config,
         ModelConfig model,
+        ParameterLayout layout,
         SequencedMap<String, DatasetSummary> texts,
         long perEpoch,
         long totalSteps,
@@ -33,7 +35,6 @@ record Regime(
         List<String> lines = new ArrayList<>();
         LengthOptions length = config.length();
         int sequence = length.sequenceLength(model.maxPositions());
-        ParameterLayout layout = new ParameterLayout(model);
         long trained = layout.checkpointTensors().stream()
                 .filter(tensor -> trains().test(tensor.name()))
                 .mapToLong(CheckpointTensor::size)
@@ -65,11 +66,11 @@ record Regime(
     /** What a token of a step costs. */
     double flopsPerToken() {
         int sequence = config.length().sequenceLength(model.maxPositions());
-        return ModelFlops.step(model, 1, sequence, trains()) / sequence;
+        return ModelFlops.step(layout, 1, sequence, trains()) / sequence;
     }
 
     private Predicate<String> trains() {
-        return config.optimizer().factors(new ParameterLayout(model))::trains;
+        return config.factors(layout)::trains;
     }
 
     private static String words(DatasetSummary.Split split) {

@@ -20,10 +20,10 @@ import dev.whirlwind.data.TrainingSequences;
 import dev.whirlwind.data.sources.Corpus;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
-import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.model.files.FolderLock;
 import dev.whirlwind.training.Teachers;
 import dev.whirlwind.training.Trainer;
@@ -89,7 +89,7 @@ public final class Run implements AutoCloseable {
         this.progress = progress;
         this.resumed = resumed;
         folder = Path.of(data.out());
-        model = ModelConfig.read(source);
+        model = ModelFolder.config(source);
         tokenizer = Models.tokenizer(source, model, progress::note);
     }
 
@@ -264,7 +264,8 @@ public final class Run implements AutoCloseable {
         EngineOptions engine = config.engine();
         Engines.require(engine.engine());
         Engines.requireUse(engine.engine(), engine.device(), engine.precision());
-        ModelConfig stored = HuggingFace.check(Path.of(data.model()), model);
+        ModelConfig stored = ModelFolder.check(Path.of(data.model()), model);
+        config.factors(config.layout(stored));
         int sequence = config.length().sequenceLength(model.maxPositions());
         if (sequence > model.longestText()) {
             throw new UserException("sequence is " + sequence + ", but the model in " + data.model() + " has "
@@ -276,7 +277,7 @@ public final class Run implements AutoCloseable {
         }
         if (config.regularisation().teacher() != null) {
             Path teacher = Path.of(config.regularisation().teacher());
-            HuggingFace.check(teacher, Teachers.config(teacher, model, sequence));
+            ModelFolder.check(teacher, Teachers.config(teacher, model, sequence));
         }
         if (config.regularisation().ewc() != null) {
             Fisher.check(Path.of(config.regularisation().ewc()), stored);
@@ -358,7 +359,7 @@ public final class Run implements AutoCloseable {
         int batch = config.length().batch();
         int sequence = config.length().sequenceLength(model.maxPositions());
         return teacher != null
-                ? MemoryNeeds.evaluation(ModelConfig.read(Path.of(teacher)), batch, sequence)
+                ? MemoryNeeds.evaluation(ModelFolder.config(Path.of(teacher)), batch, sequence)
                 : caches().stream()
                         .limit(1)
                         .mapToLong(cache -> MemoryNeeds.keptTeacher(model, batch, sequence, cache.top()))
@@ -565,6 +566,7 @@ public final class Run implements AutoCloseable {
                 Regime regime = new Regime(
                         config,
                         stored,
+                        trainer.weights().layout(),
                         texts(),
                         trainer.sequencesPerEpoch(),
                         trainer.totalSteps(),

@@ -4,11 +4,11 @@ import dev.whirlwind.cli.run.Run;
 import dev.whirlwind.data.tokenizers.ByteTokenizer;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
-import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.model.files.FolderLock;
 import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.training.config.LengthOptions;
@@ -25,7 +25,7 @@ public final class Models {
 
     /** A folder's weights in the engine's memory. */
     public static Parameters load(Engine engine, Path folder, ModelConfig config, PrintWriter err) {
-        return HuggingFace.load(engine, folder, config, err::println).weights();
+        return ModelFolder.load(engine, folder, config, err::println).weights();
     }
 
     /**
@@ -34,6 +34,9 @@ public final class Models {
      * @param notes told of what is odd about it
      */
     public static Tokenizer tokenizer(Path folder, ModelConfig config, Consumer<String> notes) {
+        if (!Tokenizer.isIn(folder) && ModelFolder.isAdapter(folder)) {
+            return tokenizer(ModelFolder.base(folder), config, notes);
+        }
         boolean bytes = config.vocabularySize() == 256 && !Tokenizer.isIn(folder);
         return bytes ? new ByteTokenizer() : Tokenizer.load(folder, config.vocabularySize(), notes);
     }

@@ -10,6 +10,7 @@ import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.WholeFile;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -95,6 +96,66 @@ public final class AdapterConfig {
         }
     }
 
+    /**
+     * A new adapter.
+     *
+     * @param base the base model's folder
+     * @param alpha the scale is alpha / rank, or alpha / sqrt(rank) if {@code rankStabilised} (arXiv 2312.03732)
+     * @param target names, or one regular expression of whole names, or none for all linear layers
+     * @param save names of modules of the model that are trained as a whole
+     */
+    public static AdapterConfig create(
+            String base,
+            ModelConfig model,
+            int rank,
+            double alpha,
+            double dropout,
+            List<String> target,
+            List<String> save,
+            boolean rankStabilised,
+            boolean magnitudes) {
+        ObjectNode json = JsonMapper.shared().createObjectNode();
+        json.put("peft_type", "LORA");
+        json.put("task_type", "CAUSAL_LM");
+        json.put("base_model_name_or_path", base);
+        json.put("inference_mode", true);
+        json.put("bias", "none");
+        json.put("fan_in_fan_out", model.isGpt2());
+        json.put("r", rank);
+        json.put("lora_alpha", alpha);
+        json.put("lora_dropout", dropout);
+        json.put("use_rslora", rankStabilised);
+        json.put("use_dora", magnitudes);
+        if (target.isEmpty()) {
+            json.put("target_modules", ALL_LINEAR);
+        } else if (target.size() == 1 && !target.getFirst().matches("[\\w.]+")) {
+            json.put("target_modules", target.getFirst());
+        } else {
+            target.forEach(json.withArray("target_modules")::add);
+        }
+        save.forEach(json.withArray("modules_to_save")::add);
+        return new AdapterConfig(new ConfigFields(json, "the adapter"));
+    }
+
+    /**
+     * The folder of the base model.
+     *
+     * @throws UserException if the file does not say, or there is none
+     */
+    public Path base() {
+        String name = fields.text("base_model_name_or_path", "");
+        if (name.isEmpty()) {
+            throw fields.error("base_model_name_or_path", "is missing; put the base model's folder there");
+        }
+        Path base = Path.of(name);
+        if (!Files.isDirectory(base)) {
+            throw fields.error(
+                    "base_model_name_or_path",
+                    "is " + Reason.cited(name) + ", and there is no such folder; put the base model's folder there");
+        }
+        return base;
+    }
+
     ObjectNode json() {
         return fields.json();
     }
@@ -113,7 +174,11 @@ public final class AdapterConfig {
         Predicate<String> targeted = targeted();
         Predicate<String> excluded = matching("exclude_modules");
         LinkedHashMap<String, Lora> modules = new LinkedHashMap<>();
-        for (String module : linear) {
+        for (CheckpointTensor tensor : tensors) {
+            String module = Adapter.module(tensor.name());
+            if (tensor.shape().size() != 2) {
+                continue;
+            }
             if (targeted.test(module) && !excluded.test(module)) {
                 if (!ANY_LAYER.matcher(module).lookingAt()) {
                     if (isAllLinear()) {
@@ -123,7 +188,15 @@ public final class AdapterConfig {
                             "target_modules",
                             "has " + module + ", which cannot have an adapter here; give it in modules_to_save");
                 }
-                modules.put(module, lora(module));
+                Lora lora = lora(module);
+                long narrowest = Math.min(tensor.shape().get(0), tensor.shape().get(1));
+                if (lora.rank() > narrowest) {
+                    throw fields.error(
+                            "r",
+                            "gives " + module + " the rank " + lora.rank() + ", which is no low one for a matrix of "
+                                    + tensor.shape() + "; give " + narrowest + " at most");
+                }
+                modules.put(module, lora);
             }
         }
         if (modules.isEmpty()) {
@@ -135,7 +208,7 @@ public final class AdapterConfig {
                                     .distinct()
                                     .collect(Collectors.joining(", ")));
         }
-        return new Adapter(modules, fields.rate("lora_dropout", 0));
+        return new Adapter(modules, fields.rate("lora_dropout", 0), saved(model));
     }
 
     private boolean isAllLinear() {
@@ -238,12 +311,7 @@ public final class AdapterConfig {
         }
     }
 
-    /**
-     * The model's own tensors that are trained and saved with the adapter.
-     *
-     * @throws UserException if a name is none of the model's
-     */
-    public Set<String> saved(ModelConfig model) {
+    private Set<String> saved(ModelConfig model) {
         List<CheckpointTensor> tensors = new ParameterLayout(model).checkpointTensors();
         Set<String> saved = new LinkedHashSet<>();
         for (String name : texts("modules_to_save")) {

@@ -3,6 +3,7 @@ package dev.whirlwind.model.adapters;
 import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
@@ -12,7 +13,6 @@ import dev.whirlwind.model.safetensors.SafetensorsFile;
 import dev.whirlwind.model.safetensors.SafetensorsWriter;
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -27,12 +27,8 @@ public final class AdapterFiles {
     private AdapterFiles() {}
 
     /** The tensors that an adapter's file has, of a layout with that adapter. */
-    public static List<CheckpointTensor> tensors(Parameters weights, AdapterConfig config) {
-        ModelConfig model = weights.config();
-        Set<String> saved = config.saved(model);
-        return weights.layout().checkpointTensors().stream()
-                .filter(tensor -> tensor.isOfAdapter() || saved.contains(tensor.name()))
-                .toList();
+    public static List<CheckpointTensor> tensors(ParameterLayout layout) {
+        return layout.checkpointTensors().stream().filter(layout.adapter()::has).toList();
     }
 
     private static String stored(CheckpointTensor tensor) {
@@ -54,28 +50,55 @@ public final class AdapterFiles {
     }
 
     /**
+     * Throws unless {@link #load} would find all that it needs for a model.
+     *
+     * @throws UserException if a tensor is missing, of another shape, or none of this adapter
+     */
+    static void check(Path folder, AdapterConfig config, ModelConfig model) {
+        try (SafetensorsFile file = SafetensorsFile.open(folder.resolve(NAME))) {
+            for (CheckpointTensor tensor : stored(file, tensors(new ParameterLayout(model, config.of(model))))) {
+                if (!file.names().contains(tensor.name())) {
+                    throw new UserException(file.path() + ": has no " + tensor.name() + ", which " + AdapterConfig.NAME
+                            + " asks for; check that they belong together");
+                }
+                if (!file.shape(tensor.name()).equals(tensor.shape())) {
+                    throw new UserException(file.path() + ": " + tensor.name() + " has shape "
+                            + file.shape(tensor.name()) + ", and for this base model it must have " + tensor.shape()
+                            + "; give the adapter the base model that it was made for");
+                }
+            }
+        }
+    }
+
+    /** The tensors by their names in a file. */
+    private static List<CheckpointTensor> stored(SafetensorsFile file, List<CheckpointTensor> tensors) {
+        Map<String, String> names = new HashMap<>();
+        file.names().forEach(name -> names.put(today(name), name));
+        Set<String> strangers = new HashSet<>(names.keySet());
+        tensors.forEach(tensor -> strangers.remove(stored(tensor)));
+        strangers.stream().min(String::compareTo).ifPresent(stranger -> {
+            throw new UserException(file.path() + ": has " + Reason.cited(stranger)
+                    + ", which an adapter of this model and " + AdapterConfig.NAME
+                    + " does not have; check that they belong together");
+        });
+        return tensors.stream()
+                .map(tensor -> new CheckpointTensor(
+                        names.getOrDefault(stored(tensor), stored(tensor)),
+                        tensor.shape(),
+                        tensor.offset(),
+                        tensor.transposed()))
+                .toList();
+    }
+
+    /**
      * Reads an adapter into the place that a layout has for it.
      *
      * @throws UserException if a tensor is missing, of another shape, or none of this adapter
      */
     public static void load(Path folder, AdapterConfig config, Parameters weights) {
         try (SafetensorsFile file = SafetensorsFile.open(folder.resolve(NAME))) {
-            Map<String, String> names = new HashMap<>();
-            file.names().forEach(name -> names.put(today(name), name));
-            Set<String> strangers = new HashSet<>(names.keySet());
-            List<CheckpointTensor> tensors = new ArrayList<>();
-            for (CheckpointTensor tensor : tensors(weights, config)) {
-                String name = stored(tensor);
-                strangers.remove(name);
-                tensors.add(new CheckpointTensor(
-                        names.getOrDefault(name, name), tensor.shape(), tensor.offset(), tensor.transposed()));
-            }
-            if (!strangers.isEmpty()) {
-                throw new UserException(file.path() + ": has "
-                        + Reason.cited(strangers.stream().sorted().findFirst().orElseThrow())
-                        + ", which an adapter of this model and " + AdapterConfig.NAME
-                        + " does not have; check that they belong together");
-            }
+            check(folder, config, weights.config());
+            List<CheckpointTensor> tensors = stored(file, tensors(weights.layout()));
             HuggingFace.read(file, tensors, "", weights.buffer().segment());
         }
         weights.upload();
@@ -88,7 +111,7 @@ public final class AdapterFiles {
      */
     public static void save(Path folder, AdapterConfig config, Parameters weights, DType dtype) {
         weights.download();
-        List<CheckpointTensor> tensors = tensors(weights, config).stream()
+        List<CheckpointTensor> tensors = tensors(weights.layout()).stream()
                 .map(tensor ->
                         new CheckpointTensor(stored(tensor), tensor.shape(), tensor.offset(), tensor.transposed()))
                 .sorted((a, b) -> a.name().compareTo(b.name()))

@@ -17,6 +17,9 @@ public record Checkpoint(Path folder, long bytes, TrainerState state) {
                 throw Manifest.damaged(folder.resolve(Manifest.NAME), "does not list " + name);
             }
         }
+        if (CheckpointFiles.CONFIGS.stream().noneMatch(manifest::lists)) {
+            throw Manifest.damaged(folder.resolve(Manifest.NAME), "lists no " + CheckpointFiles.CONFIGS.getFirst());
+        }
         TrainerState state = TrainerState.read(folder);
         if (state.step != Checkpoints.step(folder)) {
             throw Manifest.damaged(folder, "is the state after step " + state.step);

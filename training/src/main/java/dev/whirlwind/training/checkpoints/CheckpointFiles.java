@@ -6,6 +6,8 @@ import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.adapters.AdapterConfig;
+import dev.whirlwind.model.adapters.AdapterFiles;
 import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.model.files.WholeFile;
 import dev.whirlwind.model.safetensors.DType;
@@ -31,13 +33,20 @@ public final class CheckpointFiles {
     private static final String OPTIMIZER = "optimizer.safetensors";
 
     /** Without these nothing can go on from a checkpoint. */
-    static final List<String> NEEDED = List.of("config.json", OPTIMIZER, TrainerState.NAME);
+    static final List<String> NEEDED = List.of(OPTIMIZER, TrainerState.NAME);
+
+    /** One of these as well. */
+    static final List<String> CONFIGS = List.of("config.json", AdapterConfig.NAME);
 
     private static final String GENERATION = "generation_config.json";
 
     private final Parameters weights;
     private final List<State> states;
     private final State master;
+
+    /** Null where the model itself is trained. */
+    private final AdapterConfig adapter;
+
     private final Tokenizer tokenizer;
     private final Consumer<String> notes;
     private DType dtype;
@@ -49,12 +58,14 @@ public final class CheckpointFiles {
     /**
      * To save and restore.
      *
+     * @param adapter that is trained in the model's place, and saved alone; null for none
      * @param states all that a run depends on beside weights and {@link TrainerState}
      * @param notes told when weights are saved in another type than {@code dtype}, which has no room for them
      */
     public CheckpointFiles(
             Path source,
             Parameters weights,
+            AdapterConfig adapter,
             Engine engine,
             List<State> states,
             Tokenizer tokenizer,
@@ -62,9 +73,14 @@ public final class CheckpointFiles {
             long shardBytes,
             Consumer<String> notes) {
         this.notes = notes;
+        this.adapter = adapter;
         this.weights = weights;
         this.states = states;
-        master = State.of("master.", engine, weights);
+        master = new State(
+                "master.",
+                engine,
+                weights.buffer(),
+                adapter == null ? weights.layout().checkpointTensors() : AdapterFiles.tensors(weights.layout()));
         this.tokenizer = tokenizer;
         this.dtype = dtype;
         this.shardBytes = shardBytes;
@@ -100,7 +116,11 @@ public final class CheckpointFiles {
     /** Other weights of the same model. */
     public void writeModel(Path folder, Parameters parameters) throws IOException {
         widenIfNeeded(parameters);
-        HuggingFace.save(folder, parameters, dtype, shardBytes);
+        if (adapter == null) {
+            HuggingFace.save(folder, parameters, dtype, shardBytes);
+        } else {
+            AdapterFiles.save(folder, adapter, parameters, dtype);
+        }
         tokenizer.save(folder);
         if (generationConfig != null) {
             Storage.write(folder.resolve(GENERATION), generationConfig);
@@ -121,15 +141,12 @@ public final class CheckpointFiles {
     /**
      * Reads back what {@link #writeAll} wrote; the weights themselves must have been loaded from the model's files.
      *
-     * @param perhaps states that the run may not have had until now
-     * @return those of them that it had not
+     * @param perhaps states that the run may not have had until now; then they stay as they are
      */
-    public List<State> restore(Path folder, List<State> perhaps) {
-        List<State> missing = new ArrayList<>();
+    public void restore(Path folder, List<State> perhaps) {
         try (SafetensorsFile file = SafetensorsFile.open(folder.resolve(OPTIMIZER))) {
             for (State part : parts(has(file, master))) {
                 if (perhaps.contains(part) && !has(file, part)) {
-                    missing.add(part);
                     continue;
                 }
                 HuggingFace.read(
@@ -137,7 +154,6 @@ public final class CheckpointFiles {
                 part.upload();
             }
         }
-        return missing;
     }
 
     private static boolean has(SafetensorsFile file, State state) {

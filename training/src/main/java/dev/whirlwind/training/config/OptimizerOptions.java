@@ -3,7 +3,6 @@ package dev.whirlwind.training.config;
 import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.Lion;
 import dev.whirlwind.model.ParameterLayout;
-import dev.whirlwind.model.UserException;
 import dev.whirlwind.training.optimizers.AdafactorRule;
 import dev.whirlwind.training.optimizers.AdamWRule;
 import dev.whirlwind.training.optimizers.LionRule;
@@ -113,13 +112,8 @@ public record OptimizerOptions(
                 "stop or skip");
     }
 
-    /**
-     * Of a model's parameters.
-     *
-     * @throws UserException if a pattern fits none of them, or nothing would be trained
-     */
-    public RateFactors factors(ParameterLayout layout) {
-        return RateFactors.of(layout, freeze, lrFor, layerDecay);
+    RateFactors factors(ParameterLayout layout, double ofB) {
+        return RateFactors.of(layout, freeze, lrFor, layerDecay, ofB);
     }
 
     /** The optimizer with its settings. */

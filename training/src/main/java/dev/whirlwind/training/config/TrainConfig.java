@@ -1,10 +1,18 @@
 package dev.whirlwind.training.config;
 
+import dev.whirlwind.model.Adapter;
+import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.adapters.AdapterConfig;
+import dev.whirlwind.model.adapters.ModelFolder;
+import dev.whirlwind.training.optimizers.RateFactors;
+import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SequencedMap;
 
 /**
@@ -16,6 +24,7 @@ public record TrainConfig(
         LengthOptions length,
         ScheduleOptions schedule,
         OptimizerOptions optimizer,
+        AdapterOptions adapter,
         RegularisationOptions regularisation,
         EvaluationOptions evaluation,
         SavingOptions saving,
@@ -30,8 +39,44 @@ public record TrainConfig(
         double both = schedule.lr() * optimizer.weightDecay();
         Range.require(
                 both < 1, "lr times weight_decay", both, "below 1, where a step would leave nothing of the weights");
+        Range.require(
+                adapter.lora() == null || regularisation.ewc() == null,
+                "ewc",
+                regularisation.ewc(),
+                "left out where an adapter is trained: the model's own weights do not move");
         double pull = schedule.lr() * regularisation.anchor();
         Range.require(pull < 1, "lr times anchor", pull, "below 1, where a step would put the starting weights back");
+    }
+
+    /** The adapter that the run trains, an old one that it begins with or a new one; empty where it trains the model. */
+    public Optional<AdapterConfig> adapter(ModelConfig model) {
+        Path folder = Path.of(data.model());
+        if (!ModelFolder.isAdapter(folder)) {
+            return adapter.create(folder, model);
+        }
+        if (adapter.lora() != null) {
+            throw new UserException("lora is " + adapter.lora() + ", but " + folder
+                    + " is an adapter already; leave lora out to train that, or give --model its base model");
+        }
+        return Optional.of(AdapterConfig.read(folder));
+    }
+
+    /** The layout of a model with the adapter that the run trains. */
+    public ParameterLayout layout(ModelConfig model) {
+        return new ParameterLayout(
+                model,
+                data.model() == null
+                        ? Adapter.NONE
+                        : adapter(model).map(found -> found.of(model)).orElse(Adapter.NONE));
+    }
+
+    /**
+     * The learning rates of what is trained of a layout.
+     *
+     * @throws UserException if a pattern fits no parameter, or nothing would be trained
+     */
+    public RateFactors factors(ParameterLayout layout) {
+        return optimizer.factors(layout, adapter.loraPlus());
     }
 
     /**

@@ -41,8 +41,8 @@ public final class MemoryNeeds {
      */
     public static long training(ModelConfig config, int batch, int sequence, boolean recompute, TrainConfig options) {
         return loss(config, batch, sequence)
-                + tensors(config, (engine, weights) -> {
-                    RateFactors factors = options.optimizer().factors(weights.layout());
+                + tensors(options.layout(config), (engine, weights) -> {
+                    RateFactors factors = options.factors(weights.layout());
                     Transformer transformer =
                             Transformer.forTraining(engine, weights, batch, sequence, recompute, factors::trains);
                     new Optimizer(engine, transformer, options.optimizer().rule(), factors, 0);
@@ -52,7 +52,7 @@ public final class MemoryNeeds {
                         new Anchor(engine, transformer, 1, importance, 1);
                     }
                     if (options.optimizer().ema() != null) {
-                        WeightAverage average = new WeightAverage(engine, weights, transformer.inputs(), 0.5);
+                        WeightAverage average = new WeightAverage(engine, transformer, 0.5);
                         Transformer.forEvaluation(engine, average.parameters(), batch, sequence);
                     }
                 });
@@ -98,9 +98,12 @@ public final class MemoryNeeds {
 
     /** Far from overflow when more is added, where the sum is more than a long has. */
     static long tensors(ModelConfig config, BiConsumer<Engine, Parameters> use) {
+        return tensors(new ParameterLayout(config), use);
+    }
+
+    private static long tensors(ParameterLayout layout, BiConsumer<Engine, Parameters> use) {
         try {
             CountingEngine engine = new CountingEngine();
-            ParameterLayout layout = new ParameterLayout(config);
             use.accept(engine, new Parameters(engine, layout, "weights"));
             return Math.min(Long.MAX_VALUE / 4, Math.addExact(engine.bytes(), conversion(layout)));
         } catch (ArithmeticException e) {

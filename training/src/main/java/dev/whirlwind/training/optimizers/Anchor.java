@@ -3,12 +3,11 @@ package dev.whirlwind.training.optimizers;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Parameters;
-import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.training.optimizers.ParameterGroups.UpdateOfGroups;
 
 /**
- * The weights that the run began with, and what pulls towards them.
+ * The weights that the run began with, and what pulls those that are trained towards them.
  *
  * <p>All weights alike (L2-SP, arXiv 1802.01483): apart from the gradient, as AdamW's weight decay is, so that no optimizer
  * rescales it: after each update, p -= lr * strength * (p - start).
@@ -21,12 +20,12 @@ public final class Anchor implements Follower {
     private final Engine engine;
     private final Inputs inputs;
     private final Parameters start;
-    private final Program begin;
+    private final UpdateOfGroups begin;
     private final UpdateOfGroups pull;
-    private final Program follow;
+    private final UpdateOfGroups follow;
 
     /**
-     * Allocates a copy of the weights.
+     * Allocates a copy of what is trained.
      *
      * @param strength of the pull that is the same for all; 0 for none
      * @param importance of the same layout as the weights; null for none
@@ -34,31 +33,36 @@ public final class Anchor implements Follower {
     public Anchor(Engine engine, Transformer transformer, double strength, Parameters importance, double weight) {
         this.engine = engine;
         inputs = transformer.inputs();
-        Parameters weights = transformer.weights();
         Parameters gradients = transformer.gradients();
-        start = new Parameters(engine, weights.layout(), "anchor");
-        long length = weights.layout().length();
-        begin = ops -> ops.combine(start.all(), weights.all(), weights.all(), length, 1, 0);
+        ParameterGroups trained = new ParameterGroups(engine, transformer.weights(), gradients, RateFactors.NONE);
+        start = new Parameters(engine, gradients.layout(), "anchor");
+        begin = trained.update(
+                _ -> true,
+                (ops, group) ->
+                        ops.combine(group.in(start.buffer()), group.weights(), group.weights(), group.length(), 1, 0));
         pull = importance == null
                 ? null
-                : new ParameterGroups(engine, weights, gradients, RateFactors.NONE)
-                        .update(
-                                _ -> true,
-                                (ops, group) -> ops.pull(
-                                        group.gradients(),
-                                        group.likeWeights(importance.buffer()),
-                                        group.weights(),
-                                        group.likeWeights(start.buffer()),
-                                        group.length(),
-                                        (float) weight));
+                : trained.update(
+                        _ -> true,
+                        (ops, group) -> ops.pull(
+                                group.gradients(),
+                                group.likeWeights(importance.buffer()),
+                                group.weights(),
+                                group.in(start.buffer()),
+                                group.length(),
+                                (float) weight));
         follow = strength == 0
                 ? null
-                : ops -> ops.descend(weights.all(), start.all(), length, (float) -strength, (float) strength);
+                : trained.update(
+                        _ -> true,
+                        (ops, group) -> ops.descend(
+                                group.weights(), group.in(start.buffer()), group.length(), (float) -strength, (float)
+                                        strength));
     }
 
     @Override
     public void begin() {
-        engine.run(begin, inputs, 0);
+        begin.run(inputs);
     }
 
     @Override
@@ -71,7 +75,7 @@ public final class Anchor implements Follower {
     @Override
     public void follow() {
         if (follow != null) {
-            engine.run(follow, inputs, 0);
+            follow.run(inputs);
         }
     }
 

@@ -37,17 +37,27 @@ public final class RateFactors {
      *
      * @param freeze patterns of names that are not trained
      * @param rates {@code PATTERN=FACTOR}; of several that fit a name the last counts
+     * @param ofB factor of an adapter's B (LoRA+, arXiv 2402.12354)
      * @param layerDecay what each layer has of the next one's rate (arXiv 2003.10555): the last norm and the head have all,
      *     the last layer this much, and the embeddings one layer's less than the first
      * @throws UserException if a pattern fits no name, or nothing would be trained
      */
     public static RateFactors of(
-            ParameterLayout layout, Collection<String> freeze, Collection<String> rates, double layerDecay) {
-        List<String> names =
-                layout.checkpointTensors().stream().map(CheckpointTensor::name).toList();
+            ParameterLayout layout,
+            Collection<String> freeze,
+            Collection<String> rates,
+            double layerDecay,
+            double ofB) {
+        List<String> names = layout.checkpointTensors().stream()
+                .filter(tensor -> layout.adapter().isNone() || layout.adapter().has(tensor))
+                .map(CheckpointTensor::name)
+                .toList();
         int layers = layout.config().layers();
         Map<String, Double> factors = new LinkedHashMap<>();
-        names.forEach(name -> factors.put(name, Math.pow(layerDecay, layers + 1.0 - depth(name, layers))));
+        layout.checkpointTensors().forEach(tensor -> factors.put(tensor.name(), 0.0));
+        names.forEach(name -> factors.put(
+                name,
+                Math.pow(layerDecay, layers + 1.0 - depth(name, layers)) * (name.contains(".lora_B.") ? ofB : 1)));
         Map<String, Double> given = new LinkedHashMap<>();
         for (String rate : rates) {
             int equals = rate.lastIndexOf('=');

@@ -1,9 +1,16 @@
 package dev.whirlwind.training.optimizers;
 
+import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Program;
+import dev.whirlwind.model.Tensor;
+import dev.whirlwind.model.Transformer;
+import dev.whirlwind.training.optimizers.ParameterGroups.UpdateOfGroups;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * An exponential moving average of the weights (Polyak and Juditsky, 1992): it begins as the weights that the run begins
@@ -14,17 +21,33 @@ public final class WeightAverage implements Follower {
     private final Inputs inputs;
     private final Parameters average;
     private final Program begin;
-    private final Program follow;
+    private final UpdateOfGroups follow;
+    private final State state;
 
     /** Allocates the average. */
-    public WeightAverage(Engine engine, Parameters weights, Inputs inputs, double decay) {
+    public WeightAverage(Engine engine, Transformer transformer, double decay) {
         this.engine = engine;
-        this.inputs = inputs;
-        average = new Parameters(engine, weights.layout(), "ema");
-        long length = weights.layout().length();
-        begin = ops -> ops.combine(average.all(), weights.all(), weights.all(), length, 1, 0);
-        follow = ops ->
-                ops.combine(average.all(), average.all(), weights.all(), length, (float) decay, (float) (1 - decay));
+        inputs = transformer.inputs();
+        Parameters weights = transformer.weights();
+        ParameterLayout layout = weights.layout();
+        average = new Parameters(engine, layout, "ema");
+        begin = ops -> ops.combine(average.all(), weights.all(), weights.all(), layout.length(), 1, 0);
+        follow = new ParameterGroups(engine, weights, transformer.gradients(), RateFactors.NONE)
+                .update(_ -> true, (ops, group) -> {
+                    Tensor mean = group.likeWeights(average.buffer());
+                    ops.combine(mean, mean, group.weights(), group.length(), (float) decay, (float) (1 - decay));
+                });
+        // What is frozen stays as it began.
+        Set<String> trained = transformer.gradients().layout().checkpointTensors().stream()
+                .map(CheckpointTensor::name)
+                .collect(Collectors.toSet());
+        state = new State(
+                "ema.",
+                engine,
+                average.buffer(),
+                layout.checkpointTensors().stream()
+                        .filter(tensor -> trained.contains(tensor.name()))
+                        .toList());
     }
 
     @Override
@@ -34,12 +57,12 @@ public final class WeightAverage implements Follower {
 
     @Override
     public void follow() {
-        engine.run(follow, inputs, 0);
+        follow.run(inputs);
     }
 
     @Override
     public State state() {
-        return State.of("ema.", engine, average);
+        return state;
     }
 
     /** The average, a model as the weights are. */

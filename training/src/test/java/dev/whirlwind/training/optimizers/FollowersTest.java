@@ -52,7 +52,7 @@ class FollowersTest {
 
     @Test
     void theAverageBeginsAsTheWeightsAndFollowsThem() {
-        WeightAverage average = new WeightAverage(engine, weights, transformer.inputs(), 0.9);
+        WeightAverage average = new WeightAverage(engine, transformer, 0.9);
         average.begin();
         assertThat(average.parameters()
                         .buffer()

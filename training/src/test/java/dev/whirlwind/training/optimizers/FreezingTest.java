@@ -60,7 +60,7 @@ class FreezingTest {
             Parameters weights = new Parameters(engine, new ParameterLayout(architecture), "weights");
             Initializer.initialize(weights, 5);
             weights.upload();
-            RateFactors factors = config.optimizer().factors(weights.layout());
+            RateFactors factors = config.factors(weights.layout());
             Transformer transformer = Transformer.forTraining(
                     engine, weights, 2, 9, config.memory().recompute(), factors::trains);
             Optimizer optimizer =
@@ -168,7 +168,7 @@ class FreezingTest {
             Run run = run(model, other, 1);
             ParameterLayout layout =
                     new ParameterLayout(ModelConfig.parse(MODELS.get(model).getBytes(StandardCharsets.UTF_8), "test"));
-            RateFactors factors = other.optimizer().factors(layout);
+            RateFactors factors = other.factors(layout);
             before.weights.forEach((name, start) -> {
                 float[] moved = same.weights.get(name);
                 float[] now = run.weights.get(name);
@@ -195,7 +195,7 @@ class FreezingTest {
 
     private static List<ParameterGroup> groups(ParameterLayout layout, Map<String, ?> options) {
         try (Engine engine = TinyRun.engine()) {
-            RateFactors factors = config(options).optimizer().factors(layout);
+            RateFactors factors = config(options).factors(layout);
             Parameters weights = new Parameters(engine, layout, "weights");
             Parameters gradients = new Parameters(engine, layout.only(factors::trains), "gradients");
             return ParameterGroup.merged(new ParameterGroups(engine, weights, gradients, factors).parts());

@@ -50,7 +50,7 @@ class RateFactorsTest {
     @Test
     void theLastFactorCountsAndFrozenIsFrozen() {
         RateFactors factors =
-                RateFactors.of(LLAMA, List.of("layers.[0-3]"), List.of("layers.*=0.5", "mlp=0.25", "lm_head=3"), 1);
+                RateFactors.of(LLAMA, List.of("layers.[0-3]"), List.of("layers.*=0.5", "mlp=0.25", "lm_head=3"), 1, 1);
         assertThat(factors.of("model.layers.2.mlp.up_proj.weight")).isZero();
         assertThat(factors.trains("model.layers.2.mlp.up_proj.weight")).isFalse();
         assertThat(factors.of("model.layers.10.mlp.up_proj.weight")).isEqualTo(0.25);
@@ -63,13 +63,13 @@ class RateFactorsTest {
     /** ELECTRA's: embeddings are layer 0, blocks 1 to L, what comes after L + 1. */
     @Test
     void ratesFallFromTheHeadDown() {
-        RateFactors factors = RateFactors.of(LLAMA, List.of(), List.of("embed*=2"), 0.9);
+        RateFactors factors = RateFactors.of(LLAMA, List.of(), List.of("embed*=2"), 0.9, 1);
         assertThat(factors.of("lm_head.weight")).isEqualTo(1);
         assertThat(factors.of("model.norm.weight")).isEqualTo(1);
         assertThat(factors.of("model.layers.11.mlp.up_proj.weight")).isCloseTo(0.9, within(1e-12));
         assertThat(factors.of("model.layers.0.mlp.up_proj.weight")).isCloseTo(Math.pow(0.9, 12), within(1e-12));
         assertThat(factors.of("model.embed_tokens.weight")).isCloseTo(2 * Math.pow(0.9, 13), within(1e-12));
-        RateFactors gpt2 = RateFactors.of(GPT2, List.of(), List.of(), 0.9);
+        RateFactors gpt2 = RateFactors.of(GPT2, List.of(), List.of(), 0.9, 1);
         assertThat(gpt2.of("transformer.wpe.weight")).isCloseTo(Math.pow(0.9, 4), within(1e-12));
         assertThat(gpt2.of("transformer.h.2.ln_1.bias")).isCloseTo(0.9, within(1e-12));
         assertThat(gpt2.of("transformer.ln_f.bias")).isEqualTo(1);
@@ -77,21 +77,21 @@ class RateFactorsTest {
 
     @Test
     void whatCannotBeMeant() {
-        assertThatThrownBy(() -> RateFactors.of(LLAMA, List.of("layer.1"), List.of(), 1))
+        assertThatThrownBy(() -> RateFactors.of(LLAMA, List.of("layer.1"), List.of(), 1, 1))
                 .isInstanceOf(UserException.class)
                 .hasMessageContainingAll("freeze: layer.1 fits no parameter", "model.layers.N.mlp.up_proj.weight")
                 .message()
                 .hasLineCount(1);
-        assertThatThrownBy(() -> RateFactors.of(GPT2, List.of(), List.of("lm_head=0.1"), 1))
+        assertThatThrownBy(() -> RateFactors.of(GPT2, List.of(), List.of("lm_head=0.1"), 1, 1))
                 .hasMessageContainingAll("lm_for: lm_head".replace("lm_for", "lr_for"), "transformer.wte.weight");
-        assertThatThrownBy(() -> RateFactors.of(LLAMA, List.of("*"), List.of(), 1))
+        assertThatThrownBy(() -> RateFactors.of(LLAMA, List.of("*"), List.of(), 1, 1))
                 .isInstanceOf(UserException.class)
                 .hasMessageContaining("freeze leaves nothing to train");
-        assertThatThrownBy(() -> RateFactors.of(LLAMA, List.of("[a"), List.of(), 1))
+        assertThatThrownBy(() -> RateFactors.of(LLAMA, List.of("[a"), List.of(), 1, 1))
                 .isInstanceOf(UserException.class)
                 .hasMessageContaining("[a, which is no pattern");
         for (String rate : List.of("embed*", "=0.1", "embed*=", "embed*=x", "embed*=-1", "embed*=NaN", "embed*=1e9")) {
-            assertThatThrownBy(() -> RateFactors.of(LLAMA, List.of(), List.of(rate), 1))
+            assertThatThrownBy(() -> RateFactors.of(LLAMA, List.of(), List.of(rate), 1, 1))
                     .isInstanceOf(UserException.class)
                     .hasMessageContaining(rate);
         }

@@ -1,0 +1,43 @@
+package dev.whirlwind.training;
+
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.HuggingFace;
+import dev.whirlwind.model.HuggingFace.Loaded;
+import dev.whirlwind.model.Initializer;
+import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.adapters.AdapterConfig;
+import dev.whirlwind.model.adapters.ModelFolder;
+import dev.whirlwind.model.safetensors.DType;
+import dev.whirlwind.training.config.TrainConfig;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * What a run trains: a model, or an adapter of one.
+ *
+ * @param dtype of the model's files; F32 for an adapter
+ * @param adapter empty for a model
+ */
+record Learner(Parameters weights, DType dtype, Optional<AdapterConfig> adapter) {
+    /**
+     * Loads it.
+     *
+     * @param source a folder of a model, which the run may give a new adapter, or of an adapter
+     */
+    static Learner load(Engine engine, Path source, ModelConfig model, TrainConfig config, Consumer<String> notes) {
+        Optional<AdapterConfig> adapter = config.adapter(model);
+        if (ModelFolder.isAdapter(source)) {
+            Loaded loaded = ModelFolder.load(engine, source, model, notes);
+            return new Learner(loaded.weights(), DType.F32, Optional.of(AdapterConfig.read(source)));
+        }
+        if (adapter.isEmpty()) {
+            Loaded loaded = HuggingFace.load(engine, source, model, notes);
+            return new Learner(loaded.weights(), loaded.dtype(), adapter);
+        }
+        Loaded loaded = HuggingFace.load(engine, source, model, adapter.get()::of, notes);
+        Initializer.initializeAdapters(loaded.weights(), config.data().seed());
+        return new Learner(loaded.weights(), DType.F32, adapter);
+    }
+}

@@ -1,0 +1,131 @@
+package dev.whirlwind.training;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.whirlwind.model.CheckpointTensor;
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.adapters.AdapterConfig;
+import dev.whirlwind.model.adapters.ModelFolder;
+import dev.whirlwind.model.safetensors.DType;
+import dev.whirlwind.training.config.TrainConfig;
+import java.io.IOException;
+import java.lang.foreign.ValueLayout;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Runs that train an adapter. */
+class AdapterRunTest {
+    @TempDir
+    Path folder;
+
+    private TrainConfig config(Path model, String out, Map<String, ?> options) {
+        return TinyRun.config(model, folder.resolve(out), Map.of()).with(options, "test");
+    }
+
+    private static float[] floats(Parameters weights, CheckpointTensor tensor) {
+        weights.download();
+        return weights.buffer()
+                .segment()
+                .asSlice(4 * tensor.offset(), 4 * tensor.size())
+                .toArray(ValueLayout.JAVA_FLOAT);
+    }
+
+    private static Parameters load(Engine engine, Path model) {
+        return ModelFolder.load(engine, model, ModelFolder.config(model), _ -> {})
+                .weights();
+    }
+
+    @Test
+    void theBaseStaysAndTheAdapterLearns() throws IOException {
+        Path model = TinyRun.gpt2(folder.resolve("model"), DType.F32);
+        TinyRun.train(config(model, "run", Map.of("lora", 2, "lora_target", List.of("c_attn", "c_fc"))));
+        Path last = folder.resolve("run/final");
+        assertThat(Files.readString(last.resolve(AdapterConfig.NAME))).contains("\"r\" : 2", "\"lora_alpha\" : 4.0");
+        try (Engine engine = TinyRun.engine()) {
+            Parameters before = load(engine, model);
+            Parameters after = load(engine, last);
+            before.layout()
+                    .checkpointTensors()
+                    .forEach(tensor -> assertThat(floats(after, tensor)).containsExactly(floats(before, tensor)));
+            List<CheckpointTensor> adapters = after.layout().checkpointTensors().stream()
+                    .filter(CheckpointTensor::isOfAdapter)
+                    .toList();
+            assertThat(adapters).hasSize(2 * 2 * 2);
+            assertThat(adapters)
+                    .allSatisfy(tensor -> assertThat(floats(after, tensor)).doesNotContain(0f));
+        }
+        List<String> lines = Files.readAllLines(folder.resolve("run/metrics.jsonl"));
+        assertThat(loss(lines.getFirst()))
+                .isGreaterThan(loss(lines.stream()
+                        .filter(line -> line.contains("\"event\":\"eval\"") && line.contains("domain"))
+                        .toList()
+                        .getLast()));
+    }
+
+    private static double loss(String line) {
+        return Double.parseDouble(line.replaceAll(".*\"loss\":([-.E0-9]+).*", "$1"));
+    }
+
+    /** A new adapter changes nothing: the first evaluation is that of the base. */
+    @Test
+    void itBeginsAsTheModel() throws IOException {
+        Path model = TinyRun.gpt2(folder.resolve("model"), DType.F32);
+        TinyRun.train(config(model, "plain", Map.of("steps", 1)));
+        TinyRun.train(config(model, "lora", Map.of("steps", 1, "lora", 2)));
+        TinyRun.train(config(model, "dora", Map.of("steps", 1, "lora", 2, "dora", true)));
+        double plain = firstLoss("plain");
+        assertThat(firstLoss("lora")).isEqualTo(plain);
+        assertThat(Math.abs(firstLoss("dora") - plain)).isLessThan(1e-6);
+    }
+
+    private double firstLoss(String run) throws IOException {
+        return loss(
+                Files.readAllLines(folder.resolve(run).resolve("metrics.jsonl")).getFirst());
+    }
+
+    /** PEFT's is_trainable. */
+    @Test
+    void anAdapterIsTrainedOn() throws IOException {
+        Path model = TinyRun.gpt2(folder.resolve("model"), DType.F32);
+        TinyRun.train(config(model, "one", Map.of("lora", 2)));
+        Path first = folder.resolve("one/final");
+        TinyRun.train(config(first, "two", Map.of()));
+        assertThat(folder.resolve("two/final/adapter_model.safetensors")).isRegularFile();
+        assertThat(Files.mismatch(
+                        folder.resolve("two/final/adapter_model.safetensors"),
+                        first.resolve("adapter_model.safetensors")))
+                .isNotNegative();
+        assertThatThrownBy(() -> TinyRun.train(config(first, "three", Map.of("lora", 2))))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("is an adapter already")
+                .message()
+                .hasLineCount(1);
+    }
+
+    @Test
+    void whatCannotBeMeant() throws IOException {
+        Path model = TinyRun.gpt2(folder.resolve("model"), DType.F32);
+        refuses(model, Map.of("lora", 2, "lora_target", List.of("q_proj")), "none of the model's: ", "c_attn");
+        refuses(model, Map.of("lora", 2, "lora_target", List.of("wte")), "cannot have an adapter");
+        refuses(model, Map.of("lora", 2, "lora_save", List.of("lm_head")), "its head is the token embedding");
+        refuses(model, Map.of("lora", 13), "rank", "13", "12");
+        assertThatThrownBy(() -> config(model, "x", Map.of("dora", true)))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("left out where there is no lora");
+    }
+
+    private void refuses(Path model, Map<String, ?> options, String... words) {
+        assertThatThrownBy(() -> TinyRun.train(config(model, "x", options)))
+                .isInstanceOf(UserException.class)
+                .hasMessageContainingAll(words)
+                .message()
+                .hasLineCount(1);
+    }
+}
