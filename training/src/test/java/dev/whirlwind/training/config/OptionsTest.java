@@ -87,6 +87,7 @@ class OptionsTest {
                         "length",
                         "schedule",
                         "optimizer",
+                        "adapter",
                         "regularisation",
                         "evaluation",
                         "saving",
