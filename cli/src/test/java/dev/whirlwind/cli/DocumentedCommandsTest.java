@@ -73,6 +73,7 @@ class DocumentedCommandsTest {
             Map.entry("report", Map.of()),
             Map.entry("eval", Map.of("--max-windows 200", "--max-windows 4", "--passages 200", "--passages 4")),
             Map.entry("score", Map.of()),
+            Map.entry("export", Map.of()),
             Map.entry("merge", Map.of("--max-windows 60", "--max-windows 2")),
             Map.entry("generate", Map.of()),
             Map.entry("parity", Map.of("--engine loops", "--engine cpu")),
