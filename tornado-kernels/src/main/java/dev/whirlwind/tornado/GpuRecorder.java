@@ -968,22 +968,16 @@ final class GpuRecorder extends Recorder {
 
     @Override
     void mean(Tensor mean, Tensor x, int n) {
-        stage.call("mean", Sums::wMeanOfGroup, at(x, mean), new KernelContext(), array(x), array(mean), n);
-        stage.grid(GROUP, 1, GROUP, 1);
+        sumOfGroup("mean", mean, x, n, 0, 0);
     }
 
     @Override
     void factorOfNorm(Tensor factor, Tensor partials, float least, float scale) {
-        stage.call(
-                "factorOfNorm",
-                Sums::wFactorOfNormOfGroup,
-                at(partials, factor),
-                new KernelContext(),
-                array(partials),
-                array(factor),
-                PARTIALS,
-                least,
-                scale);
+        sumOfGroup("factorOfNorm", factor, partials, PARTIALS, least, scale);
+    }
+
+    private void sumOfGroup(String name, Tensor y, Tensor x, int n, float least, float scale) {
+        stage.call(name, Sums::wSumOfGroup, at(x, y), new KernelContext(), array(x), array(y), n, least, scale);
         stage.grid(GROUP, 1, GROUP, 1);
     }
 

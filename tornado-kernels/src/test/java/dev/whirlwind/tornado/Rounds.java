@@ -49,7 +49,7 @@ record Rounds(List<Double> all, List<Double> longest, double waits, double bytes
             case "wNllBackwardRows" -> rows(l.groups(), l.size(0), 256, 2, 5, 12);
             case "wObjectiveRows" -> rows(l.groups(), l.size(1), 256, 3, 5, 20);
             case "wRowSquaresOfGroup" -> rows(l.groups(), l.size(0), 256, 1, 2, 4);
-            case "wMeanOfGroup", "wFactorOfNormOfGroup" -> rows(l.groups(), l.size(0), 256, 1, 2, 4);
+            case "wSumOfGroup" -> rows(l.groups(), l.size(0), 256, 1, 2, 4);
             case "wColumnSums" -> {
                 double longest = Math.ceilDiv(l.size(1), Sums.ROWS);
                 int reads = l.size(6) % 4 == Sums.PLAIN ? 1 : 2;

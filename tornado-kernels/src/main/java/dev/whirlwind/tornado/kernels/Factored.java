@@ -15,17 +15,7 @@ public final class Factored {
         int x0 = c.get(at);
         int sums0 = c.get(at + 1);
         for (@Parallel int r = 0; r < rows; r++) {
-            float total = 0f;
-            for (int block = 0; block < columns; block += 256) {
-                float sum = 0f;
-                int end = TornadoMath.min(columns, block + 256);
-                for (int i = block; i < end; i++) {
-                    float value = x.get(x0 + r * columns + i);
-                    sum += value * value;
-                }
-                total += sum;
-            }
-            sums.set(sums0 + r, total);
+            sums.set(sums0 + r, wSquares(x, x0 + r * columns, 1, columns));
         }
     }
 
@@ -57,18 +47,23 @@ public final class Factored {
         int x0 = c.get(at);
         int sums0 = c.get(at + 1);
         for (@Parallel int i = 0; i < columns; i++) {
-            float total = 0f;
-            for (int block = 0; block < rows; block += 256) {
-                float sum = 0f;
-                int end = TornadoMath.min(rows, block + 256);
-                for (int r = block; r < end; r++) {
-                    float value = x.get(x0 + r * columns + i);
-                    sum += value * value;
-                }
-                total += sum;
-            }
-            sums.set(sums0 + i, total);
+            sums.set(sums0 + i, wSquares(x, x0 + i, columns, rows));
         }
+    }
+
+    /** In blocks, so that small terms are not lost beside a large sum. */
+    private static float wSquares(FloatArray x, int start, int step, int n) {
+        float total = 0f;
+        for (int block = 0; block < n; block += 256) {
+            float sum = 0f;
+            int end = TornadoMath.min(n, block + 256);
+            for (int i = block; i < end; i++) {
+                float value = x.get(start + i * step);
+                sum += value * value;
+            }
+            total += sum;
+        }
+        return total;
     }
 
     /** With b = secondMomentDecay: v = b v + (1 - b) (gradientScale^2 sums / count + 1e-30). */

@@ -149,8 +149,9 @@ public final class Sums {
         }
     }
 
-    /** mean[0] = that of x, by one group. */
-    public static void wMeanOfGroup(IntArray c, int at, KernelContext context, FloatArray x, FloatArray mean, int n) {
+    /** y[0] = the mean of x[n], or where scale is not 0, 1 / max(least, scale sqrt(the sum)): by one group. */
+    public static void wSumOfGroup(
+            IntArray c, int at, KernelContext context, FloatArray x, FloatArray y, int n, float least, float scale) {
         float[] sums = context.allocateFloatLocalArray(256);
         int item = context.localIdx;
         float sum = 0f;
@@ -165,35 +166,10 @@ public final class Sums {
             }
         }
         if (item == 0) {
-            mean.set(c.get(at + 1), sums[0] / n);
-        }
-    }
-
-    /** factor[0] = 1 / max(least, scale sqrt(sum of partials)), by one group. */
-    public static void wFactorOfNormOfGroup(
-            IntArray c,
-            int at,
-            KernelContext context,
-            FloatArray partials,
-            FloatArray factor,
-            int n,
-            float least,
-            float scale) {
-        float[] sums = context.allocateFloatLocalArray(256);
-        int item = context.localIdx;
-        float sum = 0f;
-        for (int i = item; i < n; i += 256) {
-            sum += partials.get(c.get(at) + i);
-        }
-        sums[item] = sum;
-        for (int half = 128; half > 0; half = half / 2) {
-            context.localBarrier();
-            if (item < half) {
-                sums[item] += sums[item + half];
-            }
-        }
-        if (item == 0) {
-            factor.set(c.get(at + 1), 1f / TornadoMath.max(least, scale * TornadoMath.sqrt(sums[0])));
+            float total = sums[0];
+            y.set(
+                    c.get(at + 1),
+                    scale == 0f ? total / n : 1f / TornadoMath.max(least, scale * TornadoMath.sqrt(total)));
         }
     }
 
