@@ -94,7 +94,7 @@ class CommandsTest {
         Cli.run("lr-find", "--model", model, "--data", texts, "--report", temp.resolve("notes.html"))
                 .fails("notes.html: is there, and no report; give --report another file");
         Cli.run("lr-find", "--model", model, "--data", texts, "--from", 1, "--to", 0.1)
-                .isWrongUsage("--from < --to");
+                .isWrongUsage("--to is 0.1; it must be above --from");
     }
 
     @Test
