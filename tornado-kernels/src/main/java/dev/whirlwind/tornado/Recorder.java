@@ -882,6 +882,7 @@ class Recorder implements Ops {
                 array(baa),
                 array(out),
                 rows,
+                1,
                 rank,
                 scale);
         over(rows);

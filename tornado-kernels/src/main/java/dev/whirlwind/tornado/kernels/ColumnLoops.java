@@ -102,7 +102,7 @@ public final class ColumnLoops {
         }
     }
 
-    /** DoRA's scales: out = magnitudes / sqrt(squares + 2 scale wa . b + scale^2 baa . b), by row. */
+    /** DoRA's scales: out = magnitudes / sqrt(squares + 2 scale wa . b + scale^2 baa . b), by row; share is 1. */
     public static void wRowScales(
             IntArray c,
             int at,
@@ -113,6 +113,7 @@ public final class ColumnLoops {
             FloatArray baa,
             FloatArray out,
             int rows,
+            int share,
             int rank,
             float scale) {
         int magnitudes0 = c.get(at);
@@ -121,7 +122,7 @@ public final class ColumnLoops {
         int wa0 = c.get(at + 3);
         int baa0 = c.get(at + 4);
         int out0 = c.get(at + 5);
-        for (@Parallel int r = 0; r < rows; r++) {
+        for (@Parallel int r = 0; r < (rows + share - 1) / share; r++) {
             float square = squares.get(squares0 + r);
             for (int k = 0; k < rank; k++) {
                 int i = r * rank + k;
