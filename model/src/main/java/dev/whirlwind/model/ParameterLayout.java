@@ -1,13 +1,16 @@
 package dev.whirlwind.model;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.IntSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Objects;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -64,6 +67,10 @@ public final class ParameterLayout {
     private final Predicate<String> chosen;
     private final Map<String, Parameter> parameters = new LinkedHashMap<>();
     private final List<CheckpointTensor> tensors;
+
+    /** The same by their places. */
+    private final NavigableMap<Long, CheckpointTensor> places;
+
     private final List<LowRank> lowRanks;
     private final Adapter adapter;
     private long length;
@@ -82,8 +89,9 @@ public final class ParameterLayout {
         place(config);
         List<CheckpointTensor> ofModel = CheckpointTensor.of(this);
         List<CheckpointTensor> all = new ArrayList<>(ofModel);
-        lowRanks = adapters(ofModel, all);
+        lowRanks = adapters(places(ofModel), all);
         tensors = List.copyOf(all);
+        places = places(tensors);
     }
 
     private ParameterLayout(ParameterLayout whole, Predicate<String> chosen) {
@@ -104,6 +112,7 @@ public final class ParameterLayout {
                 .map(tensor -> moved.get(tensor.name()))
                 .filter(Objects::nonNull)
                 .toList();
+        places = places(tensors);
     }
 
     /** Those layers of a kind from the first that has a tensor that is chosen to the last. */
@@ -127,7 +136,7 @@ public final class ParameterLayout {
     }
 
     /** Places adapters, and adds their tensors to {@code all}; those of the model are known. */
-    private List<LowRank> adapters(List<CheckpointTensor> ofModel, List<CheckpointTensor> all) {
+    private List<LowRank> adapters(NavigableMap<Long, CheckpointTensor> ofModel, List<CheckpointTensor> all) {
         List<LowRank> placed = new ArrayList<>();
         for (Parameter p : parameters()) {
             Map<List<LowRank.Part>, List<Integer>> layers = new LinkedHashMap<>();
@@ -144,7 +153,7 @@ public final class ParameterLayout {
         return List.copyOf(placed);
     }
 
-    private List<LowRank.Part> adapted(Parameter p, List<CheckpointTensor> modules, int layer) {
+    private List<LowRank.Part> adapted(Parameter p, Collection<CheckpointTensor> modules, int layer) {
         List<LowRank.Part> parts = new ArrayList<>();
         int rank = 0;
         for (CheckpointTensor tensor : modules) {
@@ -158,7 +167,7 @@ public final class ParameterLayout {
         return parts;
     }
 
-    private void place(LowRank r, List<CheckpointTensor> ofModel, List<CheckpointTensor> all) {
+    private void place(LowRank r, NavigableMap<Long, CheckpointTensor> ofModel, List<CheckpointTensor> all) {
         Parameter a = append(r.a(), r, r.rank(), r.inWidth(), true);
         for (int part = 0; part < r.parts().size(); part++) {
             LowRank.Part of = r.parts().get(part);
@@ -168,11 +177,8 @@ public final class ParameterLayout {
             Parameter p = parameters.get(r.kind());
             for (int layer : r.layers()) {
                 long weight = p.offset(layer) + (long) of.firstRow() * p.columns();
-                String module = ofModel.stream()
-                        .filter(tensor -> tensor.offset() == weight)
-                        .map(tensor -> CheckpointTensor.ADAPTER + Adapter.module(tensor.name()))
-                        .findFirst()
-                        .orElseThrow();
+                String module = CheckpointTensor.ADAPTER
+                        + Adapter.module(ofModel.get(weight).name());
                 long aPlace = a.offset(layer) + (long) of.firstRank() * r.inWidth();
                 all.add(new CheckpointTensor(
                         module + ".lora_A.weight", List.of((long) rank, (long) r.inWidth()), aPlace, false));
@@ -306,15 +312,20 @@ public final class ParameterLayout {
     }
 
     /** The tensors of a layer's slice, chosen or not. */
-    private List<CheckpointTensor> within(Parameter p, int layer) {
-        return within(tensors, p, layer);
+    private Collection<CheckpointTensor> within(Parameter p, int layer) {
+        return within(places, p, layer);
     }
 
-    private static List<CheckpointTensor> within(List<CheckpointTensor> tensors, Parameter p, int layer) {
+    private static Collection<CheckpointTensor> within(
+            NavigableMap<Long, CheckpointTensor> places, Parameter p, int layer) {
         long from = p.offset(layer);
-        return tensors.stream()
-                .filter(tensor -> tensor.offset() >= from && tensor.offset() < from + p.size())
-                .toList();
+        return places.subMap(from, from + p.size()).values();
+    }
+
+    private static NavigableMap<Long, CheckpointTensor> places(List<CheckpointTensor> tensors) {
+        NavigableMap<Long, CheckpointTensor> places = new TreeMap<>();
+        tensors.forEach(tensor -> places.put(tensor.offset(), tensor));
+        return places;
     }
 
     /** The adapters of a layer's linear layers, by the kind of these. */
