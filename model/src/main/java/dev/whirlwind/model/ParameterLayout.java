@@ -356,11 +356,6 @@ public final class ParameterLayout {
         return tensors.stream().filter(tensor -> chosen.test(tensor.name())).toList();
     }
 
-    /** What is in the arena beside chosen tensors: of fused matrices the other parts, and layers between those chosen. */
-    public List<CheckpointTensor> others() {
-        return tensors.stream().filter(tensor -> !chosen.test(tensor.name())).toList();
-    }
-
     boolean has(String name, int layer) {
         Parameter parameter = parameters.get(name);
         return parameter != null && parameter.hasLayer(layer);

@@ -1,6 +1,5 @@
 package dev.whirlwind.model.adapters;
 
-import dev.whirlwind.model.Adapter;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.HuggingFace.Loaded;
@@ -56,10 +55,5 @@ public final class ModelFolder {
         Loaded loaded = HuggingFace.load(engine, adapter.base(), config, adapter::of, notes);
         AdapterFiles.load(folder, adapter, loaded.weights());
         return loaded;
-    }
-
-    /** The adapters of a folder's model; none where it is a model's. */
-    public static Adapter adapter(Path folder, ModelConfig model) {
-        return isAdapter(folder) ? AdapterConfig.read(folder).of(model) : Adapter.NONE;
     }
 }
