@@ -77,6 +77,17 @@ class JudgingTest {
         assertThat(all.get("unit").asString()).isEqualTo("documents");
         assertThat(all.get("before").get("perplexity").asDouble())
                 .isEqualTo(report.get("results").get(0).get("perplexity").asDouble());
+        // What models after the first are told is the same.
+        JsonNode against = Cli.run(
+                        "eval", "--model", model, other, "--data", "all=" + texts, "--max-windows", 12, "--json")
+                .succeeds()
+                .json()
+                .get("comparisons")
+                .get(0);
+        for (String figure : List.of("low", "high", "p_value", "significant", "unit")) {
+            assertThat(against.get(figure)).as(figure).isEqualTo(all.get(figure));
+        }
+        assertThat(against.get("difference")).isEqualTo(all.get("change"));
         // One document of 12 windows makes three blocks, by which nothing can be told.
         assertThat(report.get("changes").get(1).get("p_value").isNull()).isTrue();
         assertThat(Cli.run("eval", "--before", model, "--after", model, "--data", "all=" + texts)

@@ -29,7 +29,7 @@ import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.config.WatchingOptions;
 import dev.whirlwind.training.distillation.TeacherCache;
 import dev.whirlwind.training.evaluation.Beginning;
-import dev.whirlwind.training.evaluation.Change;
+import dev.whirlwind.training.evaluation.Comparison;
 import dev.whirlwind.training.evaluation.Evaluation;
 import dev.whirlwind.training.evaluation.Prompt;
 import dev.whirlwind.training.evaluation.Samples;
@@ -551,7 +551,7 @@ public final class Trainer implements AutoCloseable {
         return Optional.of(results);
     }
 
-    private Event.Compared compared(String name, Change change) {
+    private Event.Compared compared(String name, Comparison change) {
         return new Event.Compared(
                 state.step,
                 name,
@@ -559,7 +559,7 @@ public final class Trainer implements AutoCloseable {
                 change.low(),
                 change.high(),
                 change.pValue(),
-                change.count(),
+                change.parts(),
                 change.unit().name().toLowerCase(Locale.ROOT));
     }
 

@@ -42,6 +42,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class TrainerTest {
     private static final int POISON = 99;
@@ -161,6 +162,27 @@ class TrainerTest {
         assertThat(evals.get(evals.size() - 4).loss()).isEqualTo(best);
         assertThat(loss(folder.resolve("run/best"))).isCloseTo(best, within(1e-12));
         assertThat(loss(folder.resolve("run/final"))).isCloseTo(evals.getLast().loss(), within(1e-12));
+    }
+
+    /** Also when the last step falls on an interval, is resumed after, becomes an earlier one, or was asked for. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 2, 3, 4, 5, 7})
+    void aStepIsEvaluatedAndSavedAsBestOnce(int every) throws IOException {
+        Map<String, Object> options = Map.of("steps", 4, "eval_every", every, "save_every", 2, "schedule", "constant");
+        train(config(options), poisoned());
+        train(config(options), poisoned());
+        Files.createFile(folder.resolve("run/evaluate-now"));
+        train(config(options).with(Map.of("steps", 6), "test"), poisoned());
+        List<Event> events = Metrics.read(folder.resolve("run/metrics.jsonl"));
+        assertThat(only(Event.Eval.class, events))
+                .extracting(eval -> eval.step() + eval.name())
+                .doesNotHaveDuplicates()
+                .contains("0domain", "4domain", "6domain");
+        assertThat(only(Event.Saved.class, events).stream()
+                        .map(saved -> saved.step() + saved.path())
+                        .filter(saved -> !saved.endsWith("final")))
+                .doesNotHaveDuplicates()
+                .contains("4best");
     }
 
     /** The loss on the held-out text of a saved model. */

@@ -27,7 +27,6 @@ import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.training.config.Range;
-import dev.whirlwind.training.evaluation.Change;
 import dev.whirlwind.training.evaluation.Comparison;
 import dev.whirlwind.training.evaluation.Contamination;
 import dev.whirlwind.training.evaluation.Evaluation;
@@ -408,11 +407,12 @@ public final class EvalCommand implements Callable<Integer> {
                 String name = texts.get(i).name();
                 Evaluation then = first.evaluations().get(i);
                 Evaluation now = one.evaluations().get(i);
+                Comparison comparison = Comparison.of(then, now);
                 if (before == null) {
-                    comparisons.add(Compared.of(one.model(), first.model(), name, Comparison.of(then, now)));
+                    comparisons.add(Compared.of(one.model(), first.model(), name, comparison));
                 } else {
                     changes.add(Changed.of(
-                            name, first.results().get(i), one.results().get(i), Change.of(then, now)));
+                            name, first.results().get(i), one.results().get(i), comparison));
                 }
             }
         }

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.annotation.JsonInclude;
 import dev.whirlwind.cli.terminal.Figures;
 import dev.whirlwind.cli.terminal.Table;
 import dev.whirlwind.training.evaluation.Bootstrap;
-import dev.whirlwind.training.evaluation.Change;
 import dev.whirlwind.training.evaluation.Comparison;
 import dev.whirlwind.training.evaluation.Comparison.Unit;
 import dev.whirlwind.training.evaluation.Contamination;
@@ -66,7 +65,7 @@ record EvalReport(
             boolean significant,
             int documents,
             String unit) {
-        static Changed of(String data, Result before, Result after, Change c) {
+        static Changed of(String data, Result before, Result after, Comparison c) {
             return new Changed(
                     data,
                     before,
@@ -76,7 +75,7 @@ record EvalReport(
                     known(c.high()),
                     known(c.pValue()),
                     c.significant(),
-                    c.count(),
+                    c.parts(),
                     word(c.unit()));
         }
     }
@@ -328,7 +327,7 @@ record EvalReport(
     private static String certainty(Double low, Double high, Double pValue, int parts, String unit) {
         boolean documents = unit.equals("documents");
         if (pValue == null) {
-            return "p unknown: too little text in too few " + (documents ? "documents" : "windows");
+            return "p unknown: too little text, or too few " + (documents ? "documents" : "windows");
         }
         return "95 %% interval %+.4f to %+.4f, p = %.2g, over %d %s"
                 .formatted(

@@ -58,9 +58,9 @@ public final class Beginning {
     }
 
     /** What has changed since for a text; empty where it was not evaluated then, or in other windows. */
-    public Optional<Change> changeOf(String name, Evaluation now) {
+    public Optional<Comparison> changeOf(String name, Evaluation now) {
         try {
-            return Optional.ofNullable(evaluations.get(name)).map(before -> Change.of(before, now));
+            return Optional.ofNullable(evaluations.get(name)).map(before -> Comparison.of(before, now));
         } catch (UserException e) {
             return Optional.empty();
         }

@@ -5,18 +5,11 @@ import dev.whirlwind.training.evaluation.Evaluation.Part;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.stream.LongStream;
-import org.apache.commons.math3.distribution.TDistribution;
 
 /**
- * Whether one model predicts a text better than another, or the documents just happened to suit it.
- *
- * <p>Predictions within a document are not independent, so documents are what is counted: the difference is the ratio
- * R = sum of d / sum of n over the documents' summed differences d and predicted tokens n, its variance that of the
- * jackknife that leaves out one document at a time, {@code (G-1)/G * sum ((d - R n) / (N - n))^2} with G documents of N
- * tokens (CV3 of MacKinnon, Nielsen and Webb, arXiv 2205.03285), and the
- * interval and the p-value those of Student's t with one less degree of freedom than there are documents of equal weight,
- * N^2 / sum n^2 (Carter, Schnepel and Steigerwald 2017). With documents of one length it is the paired t-test.
+ * Whether one model predicts a text better than another, or the documents just happened to suit it: the difference, and the
+ * interval and p-value of a paired, studentized {@link Bootstrap} over documents. What is drawn is a document as both models
+ * predict it, for predictions within a document are not independent; it weighs by its tokens.
  *
  * <p>A text of few documents is cut into as many blocks as there are windows in each instead (batch means, Flegal and
  * Jones, arXiv 0811.1729). What is found then holds for this text, and says nothing of others.
@@ -42,59 +35,33 @@ public record Comparison(double difference, double low, double high, double pVal
     /** Five nearly equal parts; of fewer, the spread says too little. */
     private static final double ENOUGH = 4.5;
 
-    private static final double CONFIDENCE = 0.95;
-
     /** Compares two evaluations of the same windows. */
     public static Comparison of(Evaluation first, Evaluation second) {
-        Parts parts = Parts.of(first, second);
-        return of(parts.differences(), parts.unit());
-    }
-
-    /** Differences of two evaluations by what is taken as independent. */
-    record Parts(List<Part> differences, Unit unit) {
-        static Parts of(Evaluation first, Evaluation second) {
-            if (!Arrays.equals(predicted(first.windows()), predicted(second.windows()))
-                    || !Arrays.equals(predicted(first.documents()), predicted(second.documents()))) {
-                throw new UserException(first.data() + " and " + second.data()
-                        + " are not cut into the same windows; compare models on one text with one tokenizer");
-            }
-            List<Part> differences = Comparison.differences(first.documents(), second.documents());
-            return equalWeights(differences) >= ENOUGH
-                    ? new Parts(differences, Unit.DOCUMENTS)
-                    : new Parts(blocks(Comparison.differences(first.windows(), second.windows())), Unit.BLOCKS);
+        if (!Arrays.equals(predicted(first.windows()), predicted(second.windows()))
+                || !Arrays.equals(predicted(first.documents()), predicted(second.documents()))) {
+            throw new UserException(first.data() + " and " + second.data()
+                    + " are not cut into the same windows; compare models on one text with one tokenizer");
         }
-
-        /** Whether there are enough to tell anything by. */
-        boolean enough() {
-            return equalWeights(differences) >= ENOUGH;
-        }
+        List<Part> documents = differences(first.documents(), second.documents());
+        return equalWeights(documents) >= ENOUGH
+                ? of(documents, Unit.DOCUMENTS)
+                : of(blocks(differences(first.windows(), second.windows())), Unit.BLOCKS);
     }
 
     /** Whether the p-value rejects that both are equally good, at 5 %. */
     public boolean significant() {
-        return pValue < 1 - CONFIDENCE;
+        return pValue < 0.05;
     }
 
     private static Comparison of(List<Part> parts, Unit unit) {
-        double tokens = LongStream.of(predicted(parts)).sum();
-        double difference = parts.stream().mapToDouble(Part::nll).sum() / tokens;
-        double degrees = equalWeights(parts) - 1;
-        if (parts.stream().allMatch(part -> part.nll() == 0)) {
-            return new Comparison(0, 0, 0, 1, parts.size(), unit);
-        }
-        if (degrees < ENOUGH - 1) {
-            return new Comparison(difference, Double.NaN, Double.NaN, Double.NaN, parts.size(), unit);
-        }
-        double squares = 0;
-        for (Part part : parts) {
-            double without = (part.nll() - difference * part.predicted()) / (tokens - part.predicted());
-            squares += without * without;
-        }
-        double error = Math.sqrt(squares * (parts.size() - 1) / parts.size());
-        TDistribution t = new TDistribution(null, degrees);
-        double half = t.inverseCumulativeProbability((1 + CONFIDENCE) / 2) * error;
-        double pValue = 2 * t.cumulativeProbability(-Math.abs(difference / error));
-        return new Comparison(difference, difference - half, difference + half, pValue, parts.size(), unit);
+        Bootstrap b = Bootstrap.ofMean(
+                parts.stream().mapToDouble(Part::nll).toArray(),
+                parts.stream().mapToDouble(Part::predicted).toArray());
+        boolean equal = parts.stream().allMatch(part -> part.nll() == 0);
+        boolean known = equal || (equalWeights(parts) >= ENOUGH && Double.isFinite(b.low()));
+        return known
+                ? new Comparison(b.score(), b.low(), b.high(), b.pValue(), b.count(), unit)
+                : new Comparison(b.score(), Double.NaN, Double.NaN, Double.NaN, b.count(), unit);
     }
 
     /** How many parts of one size would weigh as evenly. */

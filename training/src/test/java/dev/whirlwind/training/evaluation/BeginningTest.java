@@ -38,7 +38,7 @@ class BeginningTest {
         SequencedMap<String, Evaluation> evaluations = new LinkedHashMap<>();
         evaluations.put("valid", before);
         first.keep(evaluations);
-        Change change = Change.of(before, now);
+        Comparison change = Comparison.of(before, now);
         assertThat(change.low()).isLessThan(change.difference());
         for (Beginning beginning : List.of(first, new Beginning(file, notes::add))) {
             assertThat(beginning.changeOf("valid", now)).contains(change);

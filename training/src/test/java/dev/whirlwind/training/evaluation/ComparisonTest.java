@@ -9,6 +9,7 @@ import dev.whirlwind.training.evaluation.Comparison.Unit;
 import dev.whirlwind.training.evaluation.Evaluation.Part;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.function.LongFunction;
@@ -16,7 +17,7 @@ import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
 class ComparisonTest {
-    private static final int TRIALS = 2000;
+    private static final int TRIALS = 400;
 
     /** Two models' evaluations of a text. */
     private record Pair(Evaluation first, Evaluation second) {
@@ -72,45 +73,66 @@ class ComparisonTest {
                 / TRIALS;
     }
 
-    /** Differences 1, 0, 2, 0, 2: mean 1, standard deviation 1, so t = sqrt(5) with 4 degrees of freedom. */
+    /** All 46,656 ways of drawing six documents, each as likely as the other, by the formulas as they are written. */
     @Test
-    void withDocumentsOfOneLengthItIsTheTextbooksPairedTTest() {
-        List<Part> documents = Arrays.stream(new double[] {1, 0, 2, 0, 2})
-                .mapToObj(d -> new Part(7, 7 * d))
-                .toList();
+    void itIsTheStudentizedBootstrap() {
+        List<Part> documents = List.of(
+                new Part(10, -3),
+                new Part(20, 2),
+                new Part(15, -9),
+                new Part(12, -8),
+                new Part(30, -21),
+                new Part(9, 1));
+        double mean = mean(documents);
+        double errors = Math.abs(mean) / error(documents);
+        int all = (int) Math.pow(6, 6);
+        double[] off = new double[all];
+        for (int i = 0; i < all; i++) {
+            List<Part> drawn = new ArrayList<>();
+            for (int digits = i, d = 0; d < 6; d++, digits /= 6) {
+                drawn.add(documents.get(digits % 6));
+            }
+            off[i] = Math.abs(mean(drawn) - mean) / error(drawn);
+        }
+        Arrays.sort(off);
+        double half = off[(int) (0.95 * all)] * error(documents);
+        double pValue =
+                (double) Arrays.stream(off).filter(draw -> draw >= errors).count() / all;
         Comparison comparison = pair(documents, documents).compare();
         assertThat(comparison.unit()).isEqualTo(Unit.DOCUMENTS);
-        assertThat(comparison.parts()).isEqualTo(5);
-        assertThat(comparison.difference()).isCloseTo(1, within(1e-12));
-        assertThat(comparison.pValue()).isCloseTo(0.08900934, within(1e-8));
-        double half = 2.776445105 / Math.sqrt(5);
-        assertThat(comparison.low()).isCloseTo(1 - half, within(1e-8));
-        assertThat(comparison.high()).isCloseTo(1 + half, within(1e-8));
-        assertThat(comparison.significant()).isFalse();
+        assertThat(comparison.parts()).isEqualTo(6);
+        assertThat(comparison.difference()).isCloseTo(-38 / 96.0, within(1e-12));
+        // 10,000 draws of them, so to some hundredths.
+        assertThat(comparison.pValue()).isCloseTo(pValue, within(0.012));
+        assertThat(pValue).isBetween(0.02, 0.2);
+        assertThat(comparison.high()).isCloseTo(mean + half, within(0.06 * half));
+        assertThat(comparison.low()).isCloseTo(mean - half, within(0.06 * half));
     }
 
-    /** By hand: n = 1, 1, 1, 1, 2, d = 0, 1, 0, 1, 4; R = 1; d - R n = -1, 0, -1, 0, 2; G' = 36 / 8. */
-    @Test
-    void documentsAreWeighedByTheirTokens() {
-        List<Part> documents = List.of(new Part(1, 0), new Part(1, 1), new Part(1, 0), new Part(1, 1), new Part(2, 4));
-        Comparison comparison = pair(documents, documents).compare();
-        assertThat(comparison.difference()).isCloseTo(1, within(1e-12));
-        double error = Math.sqrt(4 / 5.0 * (1 / 25.0 + 1 / 25.0 + 4 / 16.0));
-        // Student's t with 3.5 degrees of freedom: 97.5 % lie below 2.94009.
-        assertThat(comparison.high()).isCloseTo(1 + 2.94009 * error, within(1e-4));
+    private static double mean(List<Part> parts) {
+        return parts.stream().mapToDouble(Part::nll).sum()
+                / parts.stream().mapToDouble(Part::predicted).sum();
+    }
+
+    private static double error(List<Part> parts) {
+        double mean = mean(parts);
+        return Math.sqrt(parts.stream()
+                        .mapToDouble(part -> Math.pow(part.nll() - mean * part.predicted(), 2))
+                        .sum())
+                / parts.stream().mapToDouble(Part::predicted).sum();
     }
 
     @Test
     void equalModelsDifferInOneOfTwentyTexts() {
-        assertThat(significant(seed -> documents(seed, 60, 0))).isBetween(0.035, 0.065);
-        // Twelve, unless most tokens are of a few of them.
-        List<Comparison> few = LongStream.range(0, 4 * TRIALS)
+        assertThat(significant(seed -> documents(seed, 60, 0))).isBetween(0.02, 0.08);
+        // Twelve, unless most tokens are of a few of them; by percentiles it would be one in nine.
+        List<Comparison> few = LongStream.range(0, 3 * TRIALS)
                 .mapToObj(seed -> documents(seed, 12, 0).compare())
                 .filter(comparison -> comparison.unit() == Unit.DOCUMENTS)
                 .toList();
-        assertThat(few).hasSizeGreaterThan(3 * TRIALS);
+        assertThat(few).hasSizeGreaterThan(2 * TRIALS);
         assertThat((double) few.stream().filter(Comparison::significant).count() / few.size())
-                .isBetween(0.035, 0.06);
+                .isBetween(0.03, 0.075);
     }
 
     /** The same windows, taken for independent, would have found a difference in every third text. */
@@ -160,12 +182,12 @@ class ComparisonTest {
         Comparison without = oneDocument(windows).compare();
         windows.add(new Part(1, 15));
         Comparison with = oneDocument(windows).compare();
-        assertThat(without.pValue()).isLessThan(1e-4);
-        assertThat(with.pValue()).isLessThan(2 * without.pValue() + 1e-6);
+        assertThat(without.pValue()).isLessThan(1e-3);
+        assertThat(with.pValue()).isLessThan(2e-3);
         // Nor does a tiny last document.
         List<Part> documents = new ArrayList<>(windows);
         assertThat(pair(windows, documents).compare().unit()).isEqualTo(Unit.DOCUMENTS);
-        assertThat(pair(windows, documents).compare().pValue()).isLessThan(1e-12);
+        assertThat(pair(windows, documents).compare().pValue()).isLessThan(1.1e-4);
     }
 
     /** What a window has of one model's luck lasts into the next ones: an autoregression of 0.6. */
@@ -215,7 +237,7 @@ class ComparisonTest {
         assertThat(comparison.high()).isNaN();
         assertThat(comparison.significant()).isFalse();
         windows.add(new Part(9, 1));
-        assertThat(oneDocument(windows).compare().pValue()).isLessThan(0.01);
+        assertThat(oneDocument(windows).compare().pValue()).isBetween(0.001, 0.05);
         assertThat(oneDocument(List.of(new Part(10, 1))).compare().pValue()).isNaN();
     }
 
@@ -232,8 +254,23 @@ class ComparisonTest {
         List<Part> documents =
                 LongStream.range(0, 9).mapToObj(_ -> new Part(8, 4)).toList();
         Comparison comparison = pair(documents, documents).compare();
-        assertThat(comparison.pValue()).isZero();
+        assertThat(comparison.pValue()).isLessThan(1.1e-4);
         assertThat(comparison.low()).isEqualTo(0.5).isEqualTo(comparison.high());
+        // Nor is spread what a sum is rounded by.
+        List<Part> thirds =
+                LongStream.range(1, 9).mapToObj(i -> new Part(i, i * (1 / 3.0))).toList();
+        assertThat(pair(thirds, thirds).compare().high()).isCloseTo(1 / 3.0, within(1e-12));
+    }
+
+    /** Most draws of fifteen documents, fourteen of which differ by the same, have no spread. */
+    @Test
+    void oneDocumentOfItsOwnKindTellsNothing() {
+        List<Part> documents = new ArrayList<>(Collections.nCopies(14, new Part(8, 4)));
+        documents.add(new Part(8, 40));
+        Comparison comparison = pair(documents, documents).compare();
+        assertThat(comparison.unit()).isEqualTo(Unit.DOCUMENTS);
+        assertThat(comparison.pValue()).isNaN();
+        assertThat(comparison.low()).isNaN();
     }
 
     @Test
