@@ -6,8 +6,10 @@ import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.WeightFormat;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /**
  * The engine for CPUs: kernels in the JDK's Vector API on all cores. Memory is off-heap and lies still, so transfers cost
@@ -17,12 +19,21 @@ import java.lang.foreign.MemorySegment;
 public final class CpuEngine implements Engine {
     private final Arena arena = Arena.ofShared();
     private final Workers workers;
+    private final StoredWeights stored;
     private final CpuOps ops;
     private boolean closed;
 
-    /** Memory of this engine; {@code address} is that of the segment. */
-    record CpuBuffer(CpuEngine engine, String name, MemorySegment segment, long address, long length)
-            implements Buffer {}
+    /** Memory of an engine, from an address on; below zero it is one of {@link StoredWeights}. */
+    interface CpuMemory extends Buffer {
+        CpuEngine engine();
+
+        String name();
+
+        long address();
+    }
+
+    private record Floats(CpuEngine engine, String name, MemorySegment segment, long address, long length)
+            implements CpuMemory {}
 
     /** An engine on all cores. */
     public CpuEngine() {
@@ -35,7 +46,8 @@ public final class CpuEngine implements Engine {
             throw new UserException("threads: " + threads + " is not possible; use 1 or more");
         }
         workers = new Workers(threads);
-        ops = new CpuOps(this, workers, arena);
+        stored = new StoredWeights(workers);
+        ops = new CpuOps(this, workers, stored, arena);
     }
 
     @Override
@@ -61,15 +73,38 @@ public final class CpuEngine implements Engine {
 
     @Override
     public Buffer allocate(String name, long length) {
+        MemorySegment segment = memory(name, length);
+        return new Floats(this, name, segment, segment.address(), length);
+    }
+
+    private MemorySegment memory(String name, long floats) {
         checkOpen();
-        MemorySegment segment;
         try {
-            segment = Memory.allocate(arena, length);
+            return Memory.allocate(arena, floats);
         } catch (OutOfMemoryError e) {
-            throw new UserException("not enough memory for " + name + ": " + (length >> 18)
+            throw new UserException("not enough memory for " + name + ": " + (floats >> 18)
                     + " MiB more are needed; use a smaller batch, sequence or model");
         }
-        return new CpuBuffer(this, name, segment, segment.address(), length);
+    }
+
+    @Override
+    public Buffer allocateWeights(String name, List<WeightFormat.Span> spans) {
+        List<StoredWeights.Part> parts =
+                spans.stream().map(span -> part(name, span)).toList();
+        long[] lengths = spans.stream().mapToLong(WeightFormat.Span::length).toArray();
+        return stored.add(this, name, parts, lengths);
+    }
+
+    private StoredWeights.Part part(String name, WeightFormat.Span span) {
+        // Vectors are loaded whole.
+        long memory = memory(name, Math.ceilDiv(span.bytes(), (long) Float.BYTES) + Memory.LANES)
+                .address();
+        return switch (span.format()) {
+            case FP32 -> new StoredFloats(memory);
+            case BF16 -> new Bfloat16(memory);
+            case INT8 -> new Int8(memory, span.length());
+            case NF4 -> new Nf4(memory, span.length());
+        };
     }
 
     @Override

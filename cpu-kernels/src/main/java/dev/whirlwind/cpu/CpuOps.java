@@ -8,7 +8,9 @@ import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Lion;
 import dev.whirlwind.model.Objective;
 import dev.whirlwind.model.Ops;
+import dev.whirlwind.model.StochasticRounding;
 import dev.whirlwind.model.Tensor;
+import dev.whirlwind.model.WeightFormat;
 import java.lang.foreign.Arena;
 
 /**
@@ -17,7 +19,12 @@ import java.lang.foreign.Arena;
  * every token in its table.
  */
 final class CpuOps implements Ops {
+    /** Stored weights that an operation which knows floats only is given at a time. */
+    private static final long PIECE = 1 << 20;
+
     private final CpuEngine engine;
+    private final StoredWeights stored;
+    private final Scratch widened = new Scratch();
     private final Embedding embedding;
     private final LayerNorm layerNorm;
     private final RmsNorm rmsNorm;
@@ -40,15 +47,16 @@ final class CpuOps implements Ops {
     private Inputs inputs;
     private int layer;
 
-    CpuOps(CpuEngine engine, Workers workers, Arena arena) {
+    CpuOps(CpuEngine engine, Workers workers, StoredWeights stored, Arena arena) {
         this.engine = engine;
+        this.stored = stored;
         Scratch scratch = new Scratch();
         RowSums sums = new RowSums(workers, scratch);
-        embedding = new Embedding(workers);
+        embedding = new Embedding(workers, stored);
         layerNorm = new LayerNorm(workers, sums);
         rmsNorm = new RmsNorm(workers, sums);
         headNorm = new HeadNorm(workers, sums);
-        linear = new Linear(workers);
+        linear = new Linear(workers, stored);
         rope = new Rope(workers);
         attention = new Attention(workers);
         cachedAttention = new CachedAttention(workers);
@@ -75,7 +83,13 @@ final class CpuOps implements Ops {
 
     /** The address of a tensor in the current layer, of which so many floats will be used. */
     private long at(Tensor tensor, long floats) {
-        if (!(tensor.buffer() instanceof CpuEngine.CpuBuffer buffer) || buffer.engine() != engine) {
+        long address = weights(tensor, floats);
+        return StoredWeights.isStored(address) ? stored.floats(address) : address;
+    }
+
+    /** The same for operations that know of {@link StoredWeights}. */
+    private long weights(Tensor tensor, long floats) {
+        if (!(tensor.buffer() instanceof CpuEngine.CpuMemory buffer) || buffer.engine() != engine) {
             throw new IllegalArgumentException("the tensor belongs to another engine");
         }
         long offset = tensor.offset(layer);
@@ -83,7 +97,42 @@ final class CpuOps implements Ops {
             throw new IndexOutOfBoundsException("floats " + offset + " to " + (offset + floats) + " of layer " + layer
                     + " do not lie in " + buffer.name() + ", which has " + buffer.length());
         }
-        return buffer.address() + 4 * offset;
+        long address = buffer.address() + 4 * offset;
+        return StoredWeights.isStored(address) && stored.format(address) == WeightFormat.FP32
+                ? stored.floats(address)
+                : address;
+    }
+
+    /** What is done to some floats of a tensor; other operands' floats are as many bytes further on. */
+    private interface Part {
+        void run(long floats, long bytes, long count);
+    }
+
+    /** Runs an operation on weights: at once where they are floats, else on the floats of some at a time. */
+    private void read(Tensor weights, long length, long piece, Part part) {
+        long address = weights(weights, length);
+        if (!StoredWeights.isStored(address)) {
+            part.run(address, 0, length);
+            return;
+        }
+        long floats = widened.reserve(Math.min(length, piece));
+        for (long from = 0; from < length; from += piece) {
+            long count = Math.min(piece, length - from);
+            stored.widenAll(address + 4 * from, count, floats);
+            part.run(floats, 4 * from, count);
+        }
+    }
+
+    /** The same for one that changes them, which are then rounded at random. */
+    private void change(Tensor weights, long length, int site, Part part) {
+        long address = weights(weights, length);
+        long key = StochasticRounding.key(inputs, site);
+        read(weights, length, PIECE, (floats, bytes, count) -> {
+            part.run(floats, bytes, count);
+            if (floats != address) {
+                stored.roundAll(address + bytes, count, floats, key, weights.offset(layer) + bytes / 4);
+            }
+        });
     }
 
     private long at(Tensor tensor, int rows, int width) {
@@ -131,8 +180,8 @@ final class CpuOps implements Ops {
         int rows = Math.multiplyExact(batch, sequence);
         embedding.forward(
                 at(out, rows, width),
-                at(wte, tokensUsed(rows) * width),
-                atOrNone(wpe, ((long) inputs.position + sequence) * width),
+                weights(wte, tokensUsed(rows) * width),
+                wpe == null ? 0 : weights(wpe, ((long) inputs.position + sequence) * width),
                 inputs,
                 batch,
                 sequence,
@@ -260,7 +309,7 @@ final class CpuOps implements Ops {
         linear.forward(
                 at(out, rows, outWidth),
                 at(x, rows, inWidth),
-                at(weight, outWidth, inWidth),
+                weights(weight, (long) outWidth * inWidth),
                 atOrNone(bias, outWidth),
                 rows,
                 inWidth,
@@ -272,7 +321,7 @@ final class CpuOps implements Ops {
         linear.backwardInput(
                 at(dx, rows, inWidth),
                 at(dout, rows, outWidth),
-                at(weight, outWidth, inWidth),
+                weights(weight, (long) outWidth * inWidth),
                 rows,
                 inWidth,
                 outWidth);
@@ -412,17 +461,21 @@ final class CpuOps implements Ops {
             int in,
             int rank,
             float scale) {
-        rowScales.run(
-                at(out, rows),
-                at(magnitudes, rows),
-                at(weight, rows, in),
-                at(b, rows, rank),
-                at(wa, rows, rank),
-                at(baa, rows, rank),
-                rows,
-                in,
-                rank,
-                scale);
+        int most = (int) Math.max(1, PIECE / in);
+        read(weight, (long) rows * in, (long) most * in, (floats, bytes, count) -> {
+            int row = (int) (bytes / 4 / in);
+            rowScales.run(
+                    at(out, rows) + 4L * row,
+                    at(magnitudes, rows) + 4L * row,
+                    floats,
+                    at(b, rows, rank) + 4L * row * rank,
+                    at(wa, rows, rank) + 4L * row * rank,
+                    at(baa, rows, rank) + 4L * row * rank,
+                    (int) (count / in),
+                    in,
+                    rank,
+                    scale);
+        });
     }
 
     @Override
@@ -456,7 +509,7 @@ final class CpuOps implements Ops {
         headLoss.forward(
                 at(nll, rows),
                 at(x, rows, width),
-                at(weight, vocabulary, width),
+                weights(weight, (long) vocabulary * width),
                 inputs.targets,
                 rows,
                 width,
@@ -472,7 +525,7 @@ final class CpuOps implements Ops {
                 at(dx, rows, width),
                 atOrNone(dweight, (long) vocabulary * width),
                 at(x, rows, width),
-                at(weight, vocabulary, width),
+                weights(weight, (long) vocabulary * width),
                 inputs.targets,
                 inputs.lossScale,
                 rows,
@@ -499,7 +552,7 @@ final class CpuOps implements Ops {
                 new HeadLoss.Aim(
                         objective,
                         at(live.x(), rows, live.width()),
-                        at(live.weight(), vocabulary, live.width()),
+                        weights(live.weight(), (long) vocabulary * live.width()),
                         live.width(),
                         null);
             case Objective.Kept kept -> {
@@ -513,7 +566,7 @@ final class CpuOps implements Ops {
                 at(dx, rows, width),
                 atOrNone(dweight, (long) vocabulary * width),
                 at(x, rows, width),
-                at(weight, vocabulary, width),
+                weights(weight, (long) vocabulary * width),
                 inputs.targets,
                 inputs.lossScale,
                 rows,
@@ -528,12 +581,25 @@ final class CpuOps implements Ops {
 
     @Override
     public void adamw(Tensor parameter, Tensor gradient, Tensor m, Tensor v, long length, AdamW settings) {
-        adamw.run(at(parameter, length), at(gradient, length), at(m, length), at(v, length), length, settings, inputs);
+        long g = at(gradient, length);
+        long first = at(m, length);
+        long second = at(v, length);
+        change(
+                parameter,
+                length,
+                StochasticRounding.UPDATE,
+                (p, bytes, count) -> adamw.run(p, g + bytes, first + bytes, second + bytes, count, settings, inputs));
     }
 
     @Override
     public void lion(Tensor parameter, Tensor gradient, Tensor m, long length, Lion settings) {
-        lion.run(at(parameter, length), at(gradient, length), at(m, length), length, settings, inputs);
+        long g = at(gradient, length);
+        long mean = at(m, length);
+        change(
+                parameter,
+                length,
+                StochasticRounding.UPDATE,
+                (p, bytes, count) -> lion.run(p, g + bytes, mean + bytes, count, settings, inputs));
     }
 
     @Override
@@ -572,24 +638,46 @@ final class CpuOps implements Ops {
     @Override
     public void descend(Tensor parameter, Tensor direction, long length, float factor, float weightDecay) {
         float rate = inputs.learningRate;
-        long at = at(parameter, length);
-        directions.combine(at, at, at(direction, length), length, 1 - rate * weightDecay, -rate * factor);
+        long d = at(direction, length);
+        change(
+                parameter,
+                length,
+                StochasticRounding.ofDescent(factor),
+                (p, bytes, count) ->
+                        directions.combine(p, p, d + bytes, count, 1 - rate * weightDecay, -rate * factor));
     }
 
     @Override
     public void pull(Tensor gradient, Tensor importance, Tensor parameter, Tensor start, long length, float strength) {
-        directions.pull(
-                at(gradient, length),
-                at(importance, length),
-                at(parameter, length),
-                at(start, length),
+        long g = at(gradient, length);
+        long i = at(importance, length);
+        long s = at(start, length);
+        read(
+                parameter,
                 length,
-                strength);
+                PIECE,
+                (p, bytes, count) -> directions.pull(g + bytes, i + bytes, p, s + bytes, count, strength));
     }
 
     @Override
     public void combine(Tensor out, Tensor x, Tensor y, long length, float a, float b) {
-        directions.combine(at(out, length), at(x, length), at(y, length), length, a, b);
+        long to = weights(out, length);
+        long left = weights(x, length);
+        long right = weights(y, length);
+        if (StoredWeights.isStored(to)) {
+            change(out, length, StochasticRounding.MOVE, (p, bytes, count) -> {
+                long l = left == to ? p : at(x, length) + bytes;
+                long r = right == to ? p : at(y, length) + bytes;
+                directions.combine(p, l, r, count, a, b);
+            });
+        } else if (StoredWeights.isStored(left)) {
+            read(x, length, PIECE, (p, bytes, count) -> {
+                long r = right == left ? p : at(y, length) + bytes;
+                directions.combine(to + bytes, p, r, count, a, b);
+            });
+        } else {
+            read(y, length, PIECE, (p, bytes, count) -> directions.combine(to + bytes, left + bytes, p, count, a, b));
+        }
     }
 
     @Override

@@ -15,6 +15,8 @@ final class Embedding {
     private static final int LINE = 16;
 
     private final Workers workers;
+    private final StoredWeights stored;
+    private final Scratch scratch = new Scratch();
     private final Workers.Task forward = this::forward;
     private final Workers.Task backward = this::backward;
 
@@ -27,15 +29,20 @@ final class Embedding {
     private int sequence;
     private int width;
     private int chunk;
+    private long floats;
 
-    Embedding(Workers workers) {
+    Embedding(Workers workers, StoredWeights stored) {
         this.workers = workers;
+        this.stored = stored;
     }
 
-    /** wpe may be 0 for none. */
+    /** wpe may be 0 for none; both may be among the stored weights. */
     void forward(long out, long wte, long wpe, Inputs inputs, int batch, int sequence, int width) {
         begin(out, wte, wpe, inputs, batch, sequence, width);
         chunk = Chunks.rowsPerTask(width);
+        if (StoredWeights.isStored(wpe)) {
+            floats = scratch.reserve((long) workers.threads() * width);
+        }
         workers.run(Math.ceilDiv(rows, chunk), forward);
     }
 
@@ -44,12 +51,23 @@ final class Embedding {
         for (int r = task * chunk; r < end; r++) {
             long row = out + 4L * r * width;
             long token = wte + 4L * inputs.tokens[r] * width;
-            if (wpe == 0) {
+            long place = wpe == 0 ? 0 : wpe + 4L * (inputs.position + r % sequence) * width;
+            if (StoredWeights.isStored(token)) {
+                stored.widen(token, width, row);
+                add(row, place, floats + 4L * worker * width);
+            } else if (wpe == 0) {
                 Memory.copy(token, row, width);
             } else {
-                long place = wpe + 4L * (inputs.position + r % sequence) * width;
                 Elementwise.add(row, token, place, width);
             }
+        }
+    }
+
+    /** Adds a stored place, by way of its floats. */
+    private void add(long row, long place, long floats) {
+        if (place != 0) {
+            stored.widen(place, width, floats);
+            Elementwise.add(row, row, floats, width);
         }
     }
 

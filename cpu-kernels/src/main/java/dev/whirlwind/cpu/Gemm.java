@@ -46,12 +46,19 @@ final class Gemm implements Workers.Task {
     private static final long ZEROS =
             Memory.allocate(Arena.global(), MicroKernel.COLUMNS).address();
 
-    private final Workers workers;
+    /** Columns of a few rows of B that are widened at a time. */
+    private static final int WIDENED = 256;
 
-    // For each worker: some rows of A, panels of B, and the product of 8 rows and a panel.
+    private final Workers workers;
+    private final StoredWeights stored;
+
+    // For each worker: some rows of A, panels of B, and the product of 8 rows and a panel; floats of stored weights.
     private final float[][] aRows;
     private final float[][] bPanels;
     private final float[][] tiles;
+
+    private final Scratch scratch = new Scratch();
+    private long widened;
 
     private long c;
     private long a;
@@ -72,8 +79,10 @@ final class Gemm implements Workers.Task {
     private int tileColumns;
     private int tilesAcross;
 
-    Gemm(Workers workers) {
+    /** B may lie among {@code stored} weights. */
+    Gemm(Workers workers, StoredWeights stored) {
         this.workers = workers;
+        this.stored = stored;
         aRows = new float[workers.threads()][A_ROWS * MicroKernel.ROW_STEP];
         bPanels = new float[workers.threads()][B_FLOATS];
         tiles = new float[workers.threads()][MicroKernel.ROWS * MicroKernel.COLUMNS];
@@ -118,6 +127,9 @@ final class Gemm implements Workers.Task {
         this.accumulate = accumulate;
         blocks = Math.ceilDiv(k, transposeA ? DEPTH_TRANSPOSED : MicroKernel.DEPTH);
         chooseTiles();
+        if (StoredWeights.isStored(b)) {
+            widened = scratch.reserve((long) workers.threads() * MicroKernel.COLUMNS * WIDENED);
+        }
         workers.run(Math.ceilDiv(m, tileRows) * tilesAcross, this);
     }
 
@@ -175,7 +187,7 @@ final class Gemm implements Workers.Task {
     private void multiply(int row, int rowEnd, int column, int columns, int first, int last, int worker) {
         int panelsStep = roundUp(columns, MicroKernel.COLUMNS);
         for (int block = first; block < last; block++) {
-            packB(block, column, columns, bPanels[worker], (start(block) - start(first)) * panelsStep);
+            packB(block, column, columns, bPanels[worker], (start(block) - start(first)) * panelsStep, worker);
         }
         int step = transposeA ? A_ROWS : rowEnd - row;
         for (int i = row; i < rowEnd; i += step) {
@@ -198,25 +210,47 @@ final class Gemm implements Workers.Task {
         return block == blocks ? k : (int) ((long) k * block / blocks) / LANES * LANES;
     }
 
-    private void packB(int block, int column, int columns, float[] panels, int at) {
+    private void packB(int block, int column, int columns, float[] panels, int at, int worker) {
         int from = start(block);
         int depth = start(block + 1) - from;
-        if (transposeB) {
+        long source = transposeB ? b + column * 4L * ldb + 4L * from : b + from * 4L * ldb + 4L * column;
+        if (StoredWeights.isStored(b)) {
+            widenB(source, depth, columns, panels, at, widened + 4L * worker * MicroKernel.COLUMNS * WIDENED);
+        } else if (transposeB) {
             for (int j = 0; j < columns; j += MicroKernel.COLUMNS) {
-                long source = b + (column + j) * 4L * ldb + 4L * from;
                 int count = Math.min(MicroKernel.COLUMNS, columns - j);
-                Packing.transpose(
-                        source,
-                        4L * ldb,
-                        depth,
-                        count,
-                        MicroKernel.COLUMNS,
-                        panels,
-                        at + j * depth,
-                        MicroKernel.COLUMNS);
+                transposePanel(source + j * 4L * ldb, 4L * ldb, depth, count, panels, at + j * depth);
             }
         } else {
-            Packing.copy(b + from * 4L * ldb + 4L * column, 4L * ldb, depth, columns, panels, at);
+            Packing.copy(source, 4L * ldb, depth, columns, panels, at, depth);
+        }
+    }
+
+    private static void transposePanel(long source, long step, int depth, int count, float[] panels, int at) {
+        Packing.transpose(source, step, depth, count, MicroKernel.COLUMNS, panels, at, MicroKernel.COLUMNS);
+    }
+
+    /** The same by way of floats of a few rows. */
+    private void widenB(long source, int depth, int columns, float[] panels, int at, long floats) {
+        if (transposeB) {
+            for (int j = 0; j < columns; j += MicroKernel.COLUMNS) {
+                int count = Math.min(MicroKernel.COLUMNS, columns - j);
+                for (int k = 0; k < depth; k += WIDENED) {
+                    int part = Math.min(WIDENED, depth - k);
+                    for (int i = 0; i < count; i++) {
+                        stored.widen(source + (j + i) * 4L * ldb + 4L * k, part, floats + 4L * i * WIDENED);
+                    }
+                    transposePanel(floats, 4L * WIDENED, part, count, panels, at + j * depth + k * MicroKernel.COLUMNS);
+                }
+            }
+        } else {
+            for (int j = 0; j < columns; j += MicroKernel.COLUMNS * WIDENED) {
+                int part = Math.min(MicroKernel.COLUMNS * WIDENED, columns - j);
+                for (int k = 0; k < depth; k++) {
+                    stored.widen(source + k * 4L * ldb + 4L * j, part, floats);
+                    Packing.copy(floats, 0, 1, part, panels, at + j * depth + k * MicroKernel.COLUMNS, depth);
+                }
+            }
         }
     }
 

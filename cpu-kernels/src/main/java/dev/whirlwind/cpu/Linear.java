@@ -19,13 +19,16 @@ final class Linear {
     private static final int FEW_ROWS = 8;
 
     private final Workers workers;
+    private final StoredWeights stored;
     private final Gemm gemm;
     private final FewRows fewRows;
     private final ColumnSums columnSums = new ColumnSums();
 
-    Linear(Workers workers) {
+    /** Weights may lie among {@code stored} ones. */
+    Linear(Workers workers, StoredWeights stored) {
         this.workers = workers;
-        gemm = new Gemm(workers);
+        this.stored = stored;
+        gemm = new Gemm(workers, stored);
         fewRows = new FewRows();
     }
 
@@ -72,8 +75,14 @@ final class Linear {
         private int outWidth;
         private int outputsInATask;
 
-        /** For each worker: lanes of sums. */
-        private final float[][] sums = new float[workers.threads()][AT_A_TIME * LANES];
+        /** Columns of stored weights that are widened at a time. */
+        private static final int WIDENED = 1024;
+
+        /** For each worker: lanes of sums of each row. */
+        private final float[][] sums = new float[workers.threads()][FEW_ROWS * AT_A_TIME * LANES];
+
+        private final Scratch scratch = new Scratch();
+        private long widened;
 
         void run(long out, long x, long weight, long bias, int rows, int inWidth, int outWidth) {
             this.out = out;
@@ -83,6 +92,9 @@ final class Linear {
             this.rows = rows;
             this.inWidth = inWidth;
             this.outWidth = outWidth;
+            if (StoredWeights.isStored(weight)) {
+                widened = scratch.reserve((long) workers.threads() * AT_A_TIME * WIDENED);
+            }
             outputsInATask = Math.ceilDiv(FLOATS_IN_A_TASK, inWidth * AT_A_TIME) * AT_A_TIME;
             workers.run(Math.ceilDiv(outWidth, outputsInATask), this);
         }
@@ -92,12 +104,42 @@ final class Linear {
             int end = (int) Math.min(outWidth, (task + 1L) * outputsInATask);
             for (int j = task * outputsInATask; j < end; j += AT_A_TIME) {
                 int count = Math.min(AT_A_TIME, end - j);
-                for (int i = 0; i < rows; i++) {
-                    dots(x + 4L * i * inWidth, weight + 4L * j * inWidth, count, inWidth, sums[worker]);
+                if (StoredWeights.isStored(weight)) {
+                    stored(j, count, worker);
+                } else {
+                    multiply(x, weight + 4L * j * inWidth, inWidth, 0, j, count, inWidth, sums[worker]);
+                }
+            }
+        }
+
+        /** By way of floats of some columns at a time. */
+        private void stored(int j, int count, int worker) {
+            long floats = widened + 4L * worker * AT_A_TIME * WIDENED;
+            for (int k = 0; k < inWidth; k += WIDENED) {
+                int width = Math.min(WIDENED, inWidth - k);
+                for (int d = 0; d < count; d++) {
+                    stored.widen(weight + 4L * (j + d) * inWidth + 4L * k, width, floats + 4L * d * WIDENED);
+                }
+                multiply(x + 4L * k, floats, WIDENED, k, j, count, width, sums[worker]);
+            }
+        }
+
+        /**
+         * Products of all rows and {@code count} rows of the weights, in columns first to first + width.
+         *
+         * @param x the rows' first of these columns
+         * @param b the same of the weights, rows of which are {@code step} floats apart
+         */
+        private void multiply(long x, long b, int step, int first, int j, int count, int width, float[] sums) {
+            for (int i = 0; i < rows; i++) {
+                int at = i * AT_A_TIME * LANES;
+                long row = x + 4L * i * inWidth;
+                dots(row, b, step, count, width, sums, at, first > 0);
+                if (first + width == inWidth) {
                     for (int d = 0; d < count; d++) {
                         float start = bias == 0 ? 0 : Memory.get(bias + 4L * (j + d));
-                        float dot = VectorMath.sum(fromArray(SPECIES, sums[worker], d * LANES));
-                        float rest = rest(x + 4L * i * inWidth, weight + 4L * (j + d) * inWidth, inWidth);
+                        float dot = VectorMath.sum(fromArray(SPECIES, sums, at + d * LANES));
+                        float rest = rest(row, b + 4L * d * step, width);
                         Memory.set(out + 4L * ((long) i * outWidth + j + d), start + (dot + rest));
                     }
                 }
@@ -114,18 +156,25 @@ final class Linear {
         }
 
         /**
-         * Lanes of the dot products of a and each row of b, as far as vectors are whole; fewer than four rows are filled
-         * up with the last.
+         * Lanes of the dot products of a and each row of b, as far as vectors are whole, from {@code at} on, perhaps added to
+         * what is there; fewer than four rows are filled up with the last.
          */
-        private static void dots(long a, long b, int count, int width, float[] sums) {
+        private static void dots(
+                long a, long b, int step, int count, int width, float[] sums, int at, boolean accumulate) {
             long b0 = b;
-            long b1 = b + 4L * Math.min(1, count - 1) * width;
-            long b2 = b + 4L * Math.min(2, count - 1) * width;
-            long b3 = b + 4L * Math.min(3, count - 1) * width;
+            long b1 = b + 4L * Math.min(1, count - 1) * step;
+            long b2 = b + 4L * Math.min(2, count - 1) * step;
+            long b3 = b + 4L * Math.min(3, count - 1) * step;
             FloatVector s0 = FloatVector.zero(SPECIES);
             FloatVector s1 = s0;
             FloatVector s2 = s0;
             FloatVector s3 = s0;
+            if (accumulate) {
+                s0 = fromArray(SPECIES, sums, at);
+                s1 = fromArray(SPECIES, sums, at + LANES);
+                s2 = fromArray(SPECIES, sums, at + 2 * LANES);
+                s3 = fromArray(SPECIES, sums, at + 3 * LANES);
+            }
             int full = SPECIES.loopBound(width);
             for (int k = 0; k < full; k += LANES) {
                 FloatVector v = fromMemorySegment(SPECIES, ALL, a + 4L * k, ORDER);
@@ -134,10 +183,10 @@ final class Linear {
                 s2 = v.fma(fromMemorySegment(SPECIES, ALL, b2 + 4L * k, ORDER), s2);
                 s3 = v.fma(fromMemorySegment(SPECIES, ALL, b3 + 4L * k, ORDER), s3);
             }
-            s0.intoArray(sums, 0);
-            s1.intoArray(sums, LANES);
-            s2.intoArray(sums, 2 * LANES);
-            s3.intoArray(sums, 3 * LANES);
+            s0.intoArray(sums, at);
+            s1.intoArray(sums, at + LANES);
+            s2.intoArray(sums, at + 2 * LANES);
+            s3.intoArray(sums, at + 3 * LANES);
         }
     }
 

@@ -29,13 +29,15 @@ final class Packing {
     private Packing() {}
 
     /**
-     * panel[p][k][j] = source[k][p * COLUMNS + j], for all columns; rows of the source are step bytes apart. The source is
-     * read by whole rows, as memory likes it.
+     * panel[p][k][j] = source[k][p * COLUMNS + j], for all columns and some rows; rows of the source are step bytes apart. The
+     * source is read by whole rows, as memory likes it.
+     *
+     * @param depth rows that a panel has
      */
-    static void copy(long source, long step, int depth, int columns, float[] panels, int at) {
+    static void copy(long source, long step, int rows, int columns, float[] panels, int at, int depth) {
         int panelStep = depth * COLUMNS;
         int whole = columns / COLUMNS;
-        for (int k = 0; k < depth; k++) {
+        for (int k = 0; k < rows; k++) {
             long from = source + k * step;
             int to = at + k * COLUMNS;
             for (int p = 0; p < whole; p++) {
@@ -46,14 +48,14 @@ final class Packing {
             }
         }
         if (whole * COLUMNS < columns) {
-            copyPart(source + whole * 4L * COLUMNS, step, depth, columns % COLUMNS, panels, at + whole * panelStep);
+            copyPart(source + whole * 4L * COLUMNS, step, rows, columns % COLUMNS, panels, at + whole * panelStep);
         }
     }
 
-    private static void copyPart(long source, long step, int depth, int columns, float[] panel, int at) {
+    private static void copyPart(long source, long step, int rows, int columns, float[] panel, int at) {
         VectorMask<Float> first = Memory.firstLanes(columns);
         VectorMask<Float> second = Memory.firstLanes(columns - LANES);
-        for (int k = 0; k < depth; k++) {
+        for (int k = 0; k < rows; k++) {
             long from = source + k * step;
             int to = at + k * COLUMNS;
             fromMemorySegment(SPECIES, ALL, from, ORDER, first).intoArray(panel, to);
@@ -188,7 +190,8 @@ final class Packing {
         }
     }
 
-    private static IntVector interleaving(int start) {
+    /** Indices by which two vectors become the first or, from half of the lanes on, second half of both interleaved. */
+    static IntVector interleaving(int start) {
         int[] index = new int[LANES];
         for (int i = 0; i < LANES; i++) {
             index[i] = start + i / 2 + i % 2 * LANES;

@@ -84,7 +84,7 @@ class GemmTest {
             MemorySegment c = arena.allocate(before.byteSize() + 4L * 7, 64).asSlice(4L * 7);
             c.copyFrom(before);
             try (Workers workers = new Workers(threads)) {
-                Gemm gemm = new Gemm(workers);
+                Gemm gemm = new Gemm(workers, new StoredWeights(workers));
                 long biasAt = bias == null ? 0 : bias.address();
                 long at = c.address();
                 switch (form) {
@@ -127,7 +127,7 @@ class GemmTest {
     @Test
     void allocatesNothingOnceWarm() {
         try (Workers workers = new Workers(2)) {
-            Gemm gemm = new Gemm(workers);
+            Gemm gemm = new Gemm(workers, new StoredWeights(workers));
             int n = 100;
             MemorySegment a = gaussians(n * n, new Random());
             MemorySegment c = gaussians(n * n, new Random());

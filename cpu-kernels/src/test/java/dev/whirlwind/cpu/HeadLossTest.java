@@ -47,7 +47,7 @@ class HeadLossTest {
         weight.setAtIndex(ValueLayout.JAVA_FLOAT, 2, 49_999);
         MemorySegment nll = arena.allocate(4, 4);
         try (Workers workers = new Workers(2)) {
-            HeadLoss loss = new HeadLoss(workers, new Gemm(workers), arena);
+            HeadLoss loss = new HeadLoss(workers, new Gemm(workers, new StoredWeights(workers)), arena);
             for (int target = 0; target < 3; target++) {
                 loss.forward(nll.address(), x.address(), weight.address(), new int[] {target}, 1, 1, 3);
                 double[] expected = {
@@ -75,7 +75,7 @@ class HeadLossTest {
             MemorySegment dx = gaussians(rows * width, random);
             MemorySegment dweight = arena.allocate(dweightBefore.byteSize(), 4).copyFrom(dweightBefore);
             try (Workers workers = new Workers(threads)) {
-                HeadLoss loss = new HeadLoss(workers, new Gemm(workers), arena);
+                HeadLoss loss = new HeadLoss(workers, new Gemm(workers, new StoredWeights(workers)), arena);
                 loss.forward(nll.address(), x.address(), weight.address(), targets, rows, width, vocabulary);
                 loss.backward(
                         nllToo.address(),

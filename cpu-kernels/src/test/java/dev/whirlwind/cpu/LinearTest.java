@@ -46,7 +46,7 @@ class LinearTest {
             MemorySegment dweight = arena.allocate(dweightBefore.byteSize(), 4).copyFrom(dweightBefore);
             MemorySegment dbias = arena.allocate(bias.byteSize(), 4).copyFrom(bias);
             try (Workers workers = new Workers(threads)) {
-                Linear linear = new Linear(workers);
+                Linear linear = new Linear(workers, new StoredWeights(workers));
                 linear.forward(y.address(), x.address(), weight.address(), bias.address(), rows, in, out);
                 linear.forward(plain.address(), x.address(), weight.address(), 0, rows, in, out);
                 linear.backwardInput(dx.address(), dout.address(), weight.address(), rows, in, out);

@@ -1,5 +1,6 @@
 package dev.whirlwind.model;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.stream.IntStream;
@@ -41,7 +42,7 @@ public final class AdapterMerge {
         Program multiply = ops -> ops.linearBackwardInput(product, b, a, p.rows(), in, rank);
         Inputs inputs = engine.inputs(1);
         ParameterLayout layout = weights.layout();
-        MemorySegment arena = weights.buffer().segment();
+        Buffer arena = weights.buffer();
         for (int layer : r.layers()) {
             engine.run(multiply, inputs, layer);
             MemorySegment ba = engine.host(product, (long) p.rows() * in);
@@ -49,22 +50,36 @@ public final class AdapterMerge {
             long magnitudes =
                     p.lora().magnitudes() ? layout.parameter(r.magnitudes(part)).offset(layer) : -1;
             IntStream.range(0, p.rows()).parallel().forEach(row -> {
-                long place = weight + (long) row * in;
-                double squares = 0;
-                for (int i = 0; i < in; i++) {
-                    float added = p.lora().scale() * ba.getAtIndex(ValueLayout.JAVA_FLOAT, (long) row * in + i);
-                    float value = arena.getAtIndex(ValueLayout.JAVA_FLOAT, place + i) + added;
-                    arena.setAtIndex(ValueLayout.JAVA_FLOAT, place + i, value);
-                    squares += (double) value * value;
-                }
-                if (magnitudes >= 0) {
-                    double factor = arena.getAtIndex(ValueLayout.JAVA_FLOAT, magnitudes + row) / Math.sqrt(squares);
-                    for (int i = 0; i < in; i++) {
-                        float value = arena.getAtIndex(ValueLayout.JAVA_FLOAT, place + i);
-                        arena.setAtIndex(ValueLayout.JAVA_FLOAT, place + i, (float) (value * factor));
-                    }
-                }
+                double magnitude = magnitudes >= 0 ? arena.at(magnitudes + row) : Double.NaN;
+                merge(
+                        arena,
+                        weight + (long) row * in,
+                        ba.asSlice(4L * row * in),
+                        in,
+                        p.lora().scale(),
+                        magnitude);
             });
+        }
+    }
+
+    /** Adds to a row of a weight; a magnitude that is not a number stands for none. */
+    private static void merge(Buffer arena, long row, MemorySegment ba, int in, float scale, double magnitude) {
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment w = scratch.allocate(4L * in, 64);
+            arena.get(row, w, in);
+            double squares = 0;
+            for (int i = 0; i < in; i++) {
+                float value =
+                        w.getAtIndex(ValueLayout.JAVA_FLOAT, i) + scale * ba.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+                w.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
+                squares += (double) value * value;
+            }
+            double factor = magnitude / Math.sqrt(squares);
+            for (int i = 0; !Double.isNaN(magnitude) && i < in; i++) {
+                float value = w.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+                w.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) (value * factor));
+            }
+            arena.put(row, w, in);
         }
     }
 }

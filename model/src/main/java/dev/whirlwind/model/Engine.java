@@ -1,6 +1,7 @@
 package dev.whirlwind.model;
 
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /** Memory and arithmetic of one device. An engine knows no model; a model knows no engine. */
 public interface Engine extends AutoCloseable {
@@ -15,6 +16,9 @@ public interface Engine extends AutoCloseable {
 
     /** New memory of {@code length} floats, all zero; it lives until the engine is closed. */
     Buffer allocate(String name, long length);
+
+    /** The same for weights, some of which may be kept with fewer bits. */
+    Buffer allocateWeights(String name, List<WeightFormat.Span> spans);
 
     /**
      * The same for what passes leave to be read by later ones. An engine of mixed precision keeps 16 bits of each float, and

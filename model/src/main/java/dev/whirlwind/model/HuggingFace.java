@@ -20,6 +20,9 @@ import tools.jackson.databind.node.ObjectNode;
 
 /** Model folders as Hugging Face's {@code save_pretrained} writes them: config.json and weights. */
 public final class HuggingFace {
+    /** Floats that are read or checked at a time. */
+    private static final int PIECE = 1 << 20;
+
     private HuggingFace() {}
 
     /** Weights in an engine's memory, and the type that their files keep the token embedding in. */
@@ -33,15 +36,16 @@ public final class HuggingFace {
      * @throws UserException if a tensor is missing, of another shape, not finite, or not the model's
      */
     public static Loaded load(Engine engine, Path folder, ModelConfig config, Consumer<String> notes) {
-        return load(engine, folder, config, _ -> Adapter.NONE, notes);
+        return load(engine, folder, config, _ -> Adapter.NONE, WeightFormat.FP32, notes);
     }
 
-    /** The same with room for adapters, whose parameters stay zero. */
+    /** The same with room for adapters, whose parameters stay zero, and matrices in a format. */
     public static Loaded load(
             Engine engine,
             Path folder,
             ModelConfig config,
             Function<ModelConfig, Adapter> adapter,
+            WeightFormat format,
             Consumer<String> notes) {
         try (StoredModel stored = StoredModel.open(folder, config)) {
             if (stored.config().tied() != config.tied()) {
@@ -51,7 +55,7 @@ public final class HuggingFace {
                                 + "\": false");
             }
             Parameters weights = new Parameters(
-                    engine, new ParameterLayout(stored.config(), adapter.apply(stored.config())), "weights");
+                    engine, new ParameterLayout(stored.config(), adapter.apply(stored.config())), "weights", format);
             return new Loaded(weights, read(stored, weights));
         }
     }
@@ -73,17 +77,14 @@ public final class HuggingFace {
     }
 
     private static DType read(StoredModel stored, Parameters parameters) {
-        MemorySegment arena = parameters.buffer().segment();
+        Buffer arena = parameters.buffer();
         for (int i = 0; i < stored.names().size(); i++) {
-            String name = stored.names().get(i);
-            TensorFile file = stored.files().file(name);
-            CheckpointTensor tensor = stored.tensors().get(i);
-            read(file, name, tensor, arena);
-            Finite.problem(name, arena, tensor.offset(), tensor.size(), Float.MAX_VALUE, "")
-                    .ifPresent(problem -> {
-                        throw new UserException(file.path() + ": " + problem
-                                + ", with which nothing can be computed; take another checkpoint of this model");
-                    });
+            read(
+                    stored.files().file(stored.names().get(i)),
+                    stored.names().get(i),
+                    stored.tensors().get(i),
+                    arena,
+                    true);
         }
         parameters.upload();
         String first = stored.names().getFirst();
@@ -107,30 +108,56 @@ public final class HuggingFace {
      *
      * @throws UserException if a tensor is missing or of another shape
      */
-    public static void read(SafetensorsFile file, List<CheckpointTensor> tensors, String prefix, MemorySegment arena) {
+    public static void read(SafetensorsFile file, List<CheckpointTensor> tensors, String prefix, Buffer arena) {
         for (CheckpointTensor tensor : tensors) {
             StoredModel.requireShape(file, prefix + tensor.name(), tensor.shape());
-            read(file, prefix + tensor.name(), tensor, arena);
+            read(file, prefix + tensor.name(), tensor, arena, false);
         }
     }
 
-    private static void read(TensorFile file, String name, CheckpointTensor tensor, MemorySegment arena) {
-        if (!tensor.transposed()) {
-            file.readFloats(name, arena, tensor.offset());
-            return;
-        }
+    /** Reads a tensor by way of some of its floats at a time; transposed, by way of all. */
+    private static void read(TensorFile file, String name, CheckpointTensor tensor, Buffer arena, boolean check) {
+        long count = tensor.size();
         try (Arena scratch = Arena.ofConfined()) {
-            MemorySegment onDisk = scratch.allocate(4 * tensor.size(), 64);
-            file.readFloats(name, onDisk, 0);
-            long in = tensor.shape().get(0);
-            long out = tensor.shape().get(1);
-            for (long o = 0; o < out; o++) {
-                for (long i = 0; i < in; i++) {
-                    float value = onDisk.getAtIndex(ValueLayout.JAVA_FLOAT, i * out + o);
-                    arena.setAtIndex(ValueLayout.JAVA_FLOAT, tensor.offset() + o * in + i, value);
+            if (tensor.transposed()) {
+                MemorySegment onDisk = scratch.allocate(4 * count, 64);
+                file.readFloats(name, onDisk, 0);
+                if (check) {
+                    require(file, name, onDisk, count, arena.format(tensor.offset()));
                 }
+                long in = tensor.shape().get(0);
+                long out = tensor.shape().get(1);
+                MemorySegment row = scratch.allocate(4 * in, 64);
+                for (long o = 0; o < out; o++) {
+                    for (long i = 0; i < in; i++) {
+                        row.setAtIndex(
+                                ValueLayout.JAVA_FLOAT, i, onDisk.getAtIndex(ValueLayout.JAVA_FLOAT, i * out + o));
+                    }
+                    arena.put(tensor.offset() + o * in, row, in);
+                }
+                return;
+            }
+            MemorySegment floats = scratch.allocate(4 * Math.min(count, PIECE), 64);
+            for (long first = 0; first < count; first += PIECE) {
+                long piece = Math.min(PIECE, count - first);
+                file.readFloats(name, first, piece, floats, 0);
+                if (check) {
+                    require(file, name, floats, piece, arena.format(tensor.offset()));
+                }
+                arena.put(tensor.offset() + first, floats, piece);
             }
         }
+    }
+
+    /** Weights that are not finite, or would not be in the format that they are to be kept in. */
+    private static void require(TensorFile file, String name, MemorySegment floats, long count, WeightFormat format) {
+        float largest = format == WeightFormat.FP32 ? Float.MAX_VALUE : DType.BF16.largest();
+        Finite.problem(name, floats, 0, count, largest, "BF16").ifPresent(problem -> {
+            throw new UserException(file.path() + ": " + problem
+                    + (problem.contains("beyond")
+                            ? "; keep the weights as floats, with --weights fp32"
+                            : ", with which nothing can be computed; take another checkpoint of this model"));
+        });
     }
 
     /**
@@ -141,13 +168,22 @@ public final class HuggingFace {
      */
     public static Optional<String> misfit(Parameters parameters, DType dtype) {
         parameters.download();
-        MemorySegment arena = parameters.buffer().segment();
-        return parameters.layout().checkpointTensors().stream()
-                .flatMap(
-                        tensor -> Finite.problem(
-                                tensor.name(), arena, tensor.offset(), tensor.size(), dtype.largest(), dtype.name())
-                                .stream())
-                .findFirst();
+        Buffer arena = parameters.buffer();
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment floats = scratch.allocate(4L * PIECE, 64);
+            for (CheckpointTensor tensor : parameters.layout().checkpointTensors()) {
+                for (long first = 0; first < tensor.size(); first += PIECE) {
+                    long count = Math.min(PIECE, tensor.size() - first);
+                    arena.get(tensor.offset() + first, floats, count);
+                    Optional<String> problem =
+                            Finite.problem(tensor.name(), floats, 0, count, dtype.largest(), dtype.name());
+                    if (problem.isPresent()) {
+                        return problem;
+                    }
+                }
+            }
+        }
+        return Optional.empty();
     }
 
     /**
@@ -165,28 +201,27 @@ public final class HuggingFace {
         saveConfig(folder, parameters.config(), dtype);
         SafetensorsWriter.writeModel(
                 folder,
-                entries(parameters.layout().modelTensors(), parameters.buffer().segment(), "", dtype),
+                entries(parameters.layout().modelTensors(), parameters.buffer(), "", dtype),
                 SafetensorsWriter.PYTORCH,
                 largestShard);
     }
 
     /** An arena's tensors, ready to be written; {@code prefix} is put before each name. */
     public static List<SafetensorsWriter.Entry> entries(
-            List<CheckpointTensor> tensors, MemorySegment arena, String prefix, DType dtype) {
+            List<CheckpointTensor> tensors, Buffer arena, String prefix, DType dtype) {
         return tensors.stream()
                 .map(tensor -> new SafetensorsWriter.Entry(
                         prefix + tensor.name(), dtype, tensor.shape(), source(tensor, arena)))
                 .toList();
     }
 
-    private static FloatSource source(CheckpointTensor tensor, MemorySegment arena) {
+    private static FloatSource source(CheckpointTensor tensor, Buffer arena) {
         if (!tensor.transposed()) {
-            return FloatSource.of(arena, tensor.offset());
+            return (first, count, chunk) -> arena.get(tensor.offset() + first, chunk, count);
         }
         return (first, count, chunk) -> {
             for (int k = 0; k < count; k++) {
-                float value = arena.getAtIndex(ValueLayout.JAVA_FLOAT, tensor.place(first + k));
-                chunk.setAtIndex(ValueLayout.JAVA_FLOAT, k, value);
+                chunk.setAtIndex(ValueLayout.JAVA_FLOAT, k, arena.at(tensor.place(first + k)));
             }
         };
     }

@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.IntSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Objects;
@@ -277,6 +278,32 @@ public final class ParameterLayout {
     /** Floats of the arena; a little padding included, which stays zero. */
     public long length() {
         return length;
+    }
+
+    /**
+     * The arena with matrices in a format. Vectors and adapters are floats always; embeddings and the head are not quantised,
+     * as in QLoRA.
+     *
+     * @throws UserException if rows of a matrix do not consist of whole blocks
+     */
+    List<WeightFormat.Span> spans(WeightFormat format) {
+        WeightFormat.Span vectors = new WeightFormat.Span(length - decayedLength, WeightFormat.FP32);
+        if (format.isTrainable()) {
+            return List.of(new WeightFormat.Span(decayedLength, format), vectors);
+        }
+        long linear = parameter("attention.qkv.weight").offset();
+        for (Parameter p : parameters()) {
+            if (p.offset() >= linear && p.offset() < decayedLength && p.columns() % WeightFormat.BLOCK != 0) {
+                throw new UserException("the width of " + p.name() + " is " + p.columns() + ", which is no multiple of "
+                        + WeightFormat.BLOCK + ": it cannot be kept as "
+                        + format.name().toLowerCase(Locale.ROOT)
+                        + "; use bf16");
+            }
+        }
+        return List.of(
+                new WeightFormat.Span(linear, WeightFormat.BF16),
+                new WeightFormat.Span(decayedLength - linear, format),
+                vectors);
     }
 
     /** Floats of the arena's first part, which weight decay acts on. */

@@ -38,6 +38,17 @@ public final class Parameters {
         this(engine, layout, engine.allocate(name, layout.length()), _ -> true);
     }
 
+    /** The same of weights whose matrices are kept in a format. */
+    public Parameters(Engine engine, ParameterLayout layout, String name, WeightFormat format) {
+        this(engine, layout, allocate(engine, layout, name, format), _ -> true);
+    }
+
+    private static Buffer allocate(Engine engine, ParameterLayout layout, String name, WeightFormat format) {
+        return format == WeightFormat.FP32
+                ? engine.allocate(name, layout.length())
+                : engine.allocateWeights(name, layout.spans(format));
+    }
+
     private Parameters(Engine engine, ParameterLayout layout, Buffer buffer, Predicate<String> present) {
         this.engine = engine;
         this.layout = layout;

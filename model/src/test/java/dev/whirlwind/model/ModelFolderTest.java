@@ -266,8 +266,8 @@ class ModelFolderTest {
             ParameterLayout layout = new ParameterLayout(ModelConfig.read(original));
             Parameters weights = new Parameters(engine, layout, "weights");
             HuggingFace.load(original, weights);
-            List<SafetensorsWriter.Entry> entries = new ArrayList<>(HuggingFace.entries(
-                    layout.checkpointTensors(), weights.buffer().segment(), "", DType.F32));
+            List<SafetensorsWriter.Entry> entries =
+                    new ArrayList<>(HuggingFace.entries(layout.checkpointTensors(), weights.buffer(), "", DType.F32));
             change.accept(entries);
             SafetensorsWriter.writeModel(folder, entries, SafetensorsWriter.PYTORCH, Long.MAX_VALUE);
             refuses(() -> HuggingFace.load(folder, weights), said);

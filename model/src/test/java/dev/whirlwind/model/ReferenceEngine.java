@@ -6,6 +6,7 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * The slowest engine: one thread, double arithmetic, floats in native memory. Forward operations are {@link Reference};
@@ -35,6 +36,11 @@ public final class ReferenceEngine implements Engine {
     @Override
     public Precision precision() {
         return Precision.FP32;
+    }
+
+    @Override
+    public Buffer allocateWeights(String name, List<WeightFormat.Span> spans) {
+        throw new UnsupportedOperationException("the reference keeps doubles");
     }
 
     @Override

@@ -57,8 +57,8 @@ class StoredModelTest {
         json = (ObjectNode) TransformerTest.json(original.resolve("config.json"));
         Parameters weights = new Parameters(engine, new ParameterLayout(ModelConfig.read(original)), "weights");
         HuggingFace.load(original, weights);
-        entries = new ArrayList<>(HuggingFace.entries(
-                weights.layout().checkpointTensors(), weights.buffer().segment(), "", DType.F32));
+        entries = new ArrayList<>(
+                HuggingFace.entries(weights.layout().checkpointTensors(), weights.buffer(), "", DType.F32));
     }
 
     private HuggingFace.Loaded load() {

@@ -7,6 +7,7 @@ import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Tensor;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.WeightFormat;
 import dev.whirlwind.tornado.kernels.Half;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -121,6 +122,12 @@ abstract class KernelEngine implements Engine {
             throw new UserException("the engine '" + name() + "' holds at most 2147482623 floats in one buffer, but "
                     + name + " needs " + length + "; use --engine cpu or a smaller model or batch");
         }
+    }
+
+    @Override
+    public Buffer allocateWeights(String name, List<WeightFormat.Span> spans) {
+        throw new UserException(
+                "the engine '" + name() + "' keeps weights as floats; use --engine cpu or --weights fp32");
     }
 
     @Override

@@ -153,6 +153,20 @@ class ResumeTest {
         }
     }
 
+    /** Whose updates are rounded at random. */
+    @ParameterizedTest
+    @ValueSource(strings = {"adamw", "lion", "muon", "adafactor"})
+    void withWeightsOf16Bits(String optimizer) throws IOException {
+        goesOn(Map.of("optimizer", optimizer, "weights", "bf16", "ema", 0.9, "anchor", 0.1));
+        String name = Checkpoints.name(3);
+        try (SafetensorsFile saved =
+                SafetensorsFile.open(folder.resolve("whole/checkpoints/" + name + "/optimizer.safetensors"))) {
+            assertThat(saved.tensors().keySet())
+                    .contains("master.transformer.ln_f.weight")
+                    .doesNotContain("master.transformer.wte.weight");
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"adamw", "muon", "adafactor"})
     void withAnAdapter(String optimizer) throws IOException {
@@ -171,6 +185,8 @@ class ResumeTest {
                 4,
                 "ema",
                 0.9,
+                "weights",
+                optimizer.equals("muon") ? "bf16" : "fp32",
                 "anchor",
                 0.1));
         Path last = folder.resolve("whole/final");

@@ -8,6 +8,7 @@ import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
+import dev.whirlwind.model.WeightFormat;
 import dev.whirlwind.tornado.KernelTimes;
 import dev.whirlwind.tornado.TornadoEngine;
 import dev.whirlwind.tornado.Traffic;
@@ -155,6 +156,11 @@ final class TimedEngine implements Engine {
     @Override
     public Precision precision() {
         return engine.precision();
+    }
+
+    @Override
+    public Buffer allocateWeights(String name, List<WeightFormat.Span> spans) {
+        return engine.allocateWeights(name, spans);
     }
 
     @Override

@@ -99,7 +99,7 @@ public final class AdapterFiles {
         try (SafetensorsFile file = SafetensorsFile.open(folder.resolve(NAME))) {
             check(folder, config, weights.config());
             List<CheckpointTensor> tensors = stored(file, tensors(weights.layout()));
-            HuggingFace.read(file, tensors, "", weights.buffer().segment());
+            HuggingFace.read(file, tensors, "", weights.buffer());
         }
         weights.upload();
     }
@@ -118,7 +118,7 @@ public final class AdapterFiles {
                 .toList();
         SafetensorsWriter.write(
                 folder.resolve(NAME),
-                HuggingFace.entries(tensors, weights.buffer().segment(), "", dtype),
+                HuggingFace.entries(tensors, weights.buffer(), "", dtype),
                 SafetensorsWriter.PYTORCH);
         Path file = folder.resolve(AdapterConfig.NAME);
         try {

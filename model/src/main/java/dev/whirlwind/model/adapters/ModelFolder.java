@@ -1,10 +1,12 @@
 package dev.whirlwind.model.adapters;
 
+import dev.whirlwind.model.Adapter;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.HuggingFace.Loaded;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.WeightFormat;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Consumer;
@@ -48,11 +50,17 @@ public final class ModelFolder {
 
     /** As {@link HuggingFace#load}, with the adapter where the folder is one's. */
     public static Loaded load(Engine engine, Path folder, ModelConfig config, Consumer<String> notes) {
+        return load(engine, folder, config, WeightFormat.FP32, notes);
+    }
+
+    /** The same with the model's matrices in a format; those of an adapter are floats. */
+    public static Loaded load(
+            Engine engine, Path folder, ModelConfig config, WeightFormat format, Consumer<String> notes) {
         if (!isAdapter(folder)) {
-            return HuggingFace.load(engine, folder, config, notes);
+            return HuggingFace.load(engine, folder, config, _ -> Adapter.NONE, format, notes);
         }
         AdapterConfig adapter = AdapterConfig.read(folder);
-        Loaded loaded = HuggingFace.load(engine, adapter.base(), config, adapter::of, notes);
+        Loaded loaded = HuggingFace.load(engine, adapter.base(), config, adapter::of, format, notes);
         AdapterFiles.load(folder, adapter, loaded.weights());
         return loaded;
     }

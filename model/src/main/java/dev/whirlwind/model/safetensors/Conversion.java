@@ -95,7 +95,7 @@ public final class Conversion {
      * The upper half of a float, rounded to nearest, ties to even: adding just under half of the last place kept, and
      * one more where that place is odd, carries into it exactly when it must. NaN would carry into infinity.
      */
-    static short toBFloat16(int bits) {
+    public static short toBFloat16(int bits) {
         int rounded = (bits + 0x7fff + (bits >>> 16 & 1)) >>> 16;
         return (short) ((bits & 0x7fff_ffff) > 0x7f80_0000 ? 0x7fc0 : rounded);
     }

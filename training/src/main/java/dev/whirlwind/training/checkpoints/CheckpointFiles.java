@@ -1,11 +1,13 @@
 package dev.whirlwind.training.checkpoints;
 
 import dev.whirlwind.data.tokenizers.Tokenizer;
+import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.WeightFormat;
 import dev.whirlwind.model.adapters.AdapterConfig;
 import dev.whirlwind.model.adapters.AdapterFiles;
 import dev.whirlwind.model.files.Storage;
@@ -42,7 +44,10 @@ public final class CheckpointFiles {
 
     private final Parameters weights;
     private final List<State> states;
-    private final State master;
+    private final Engine engine;
+
+    /** What a checkpoint's model, or adapter, consists of. */
+    private final List<CheckpointTensor> trained;
 
     /** Null where the model itself is trained. */
     private final AdapterConfig adapter;
@@ -76,11 +81,8 @@ public final class CheckpointFiles {
         this.adapter = adapter;
         this.weights = weights;
         this.states = states;
-        master = new State(
-                "master.",
-                engine,
-                weights.buffer(),
-                adapter == null ? weights.layout().checkpointTensors() : AdapterFiles.tensors(weights.layout()));
+        this.engine = engine;
+        trained = adapter == null ? weights.layout().checkpointTensors() : AdapterFiles.tensors(weights.layout());
         this.tokenizer = tokenizer;
         this.dtype = dtype;
         this.shardBytes = shardBytes;
@@ -132,7 +134,7 @@ public final class CheckpointFiles {
         List<SafetensorsWriter.Entry> entries = new ArrayList<>();
         for (State part : parts(dtype != DType.F32)) {
             part.download();
-            entries.addAll(HuggingFace.entries(part.tensors(), part.buffer().segment(), part.prefix(), DType.F32));
+            entries.addAll(HuggingFace.entries(part.tensors(), part.buffer(), part.prefix(), DType.F32));
         }
         SafetensorsWriter.write(folder.resolve(OPTIMIZER), entries, Map.of());
         state.write(folder);
@@ -145,23 +147,30 @@ public final class CheckpointFiles {
      */
     public void restore(Path folder, List<State> perhaps) {
         try (SafetensorsFile file = SafetensorsFile.open(folder.resolve(OPTIMIZER))) {
-            for (State part : parts(has(file, master))) {
-                if (perhaps.contains(part) && !has(file, part)) {
+            for (State part : parts(has(file, "master."))) {
+                if (perhaps.contains(part) && !has(file, part.prefix())) {
                     continue;
                 }
-                HuggingFace.read(
-                        file, part.tensors(), part.prefix(), part.buffer().segment());
+                HuggingFace.read(file, part.tensors(), part.prefix(), part.buffer());
                 part.upload();
             }
         }
     }
 
-    private static boolean has(SafetensorsFile file, State state) {
-        return file.tensors().keySet().stream().anyMatch(name -> name.startsWith(state.prefix()));
+    private static boolean has(SafetensorsFile file, String prefix) {
+        return file.tensors().keySet().stream().anyMatch(name -> name.startsWith(prefix));
     }
 
     private List<State> parts(boolean withMaster) {
-        return Stream.concat(states.stream(), withMaster ? Stream.of(master) : Stream.empty())
+        return Stream.concat(states.stream(), withMaster ? Stream.of(master()) : Stream.empty())
                 .toList();
+    }
+
+    /** Of the weights those that the model's own type does not hold all bits of. */
+    private State master() {
+        List<CheckpointTensor> inexact = trained.stream()
+                .filter(tensor -> dtype != DType.BF16 || weights.buffer().format(tensor.offset()) != WeightFormat.BF16)
+                .toList();
+        return new State("master.", engine, weights.buffer(), inexact);
     }
 }

@@ -5,7 +5,9 @@ import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
+import dev.whirlwind.model.WeightFormat;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /** Gives no memory and computes nothing, but knows how much memory it was asked for. */
 final class CountingEngine implements Engine {
@@ -36,6 +38,12 @@ final class CountingEngine implements Engine {
     @Override
     public Buffer allocateActivations(String name, long length) {
         return allocate(name, length);
+    }
+
+    @Override
+    public Buffer allocateWeights(String name, List<WeightFormat.Span> spans) {
+        spans.forEach(span -> bytes = Math.addExact(bytes, span.bytes()));
+        return new Nothing(spans.stream().mapToLong(WeightFormat.Span::length).sum());
     }
 
     @Override

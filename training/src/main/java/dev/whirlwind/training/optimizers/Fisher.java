@@ -94,8 +94,7 @@ public final class Fisher {
         Path partial = Storage.partial(file);
         SafetensorsWriter.write(
                 partial,
-                HuggingFace.entries(
-                        mean.layout().checkpointTensors(), mean.buffer().segment(), "", DType.F32),
+                HuggingFace.entries(mean.layout().checkpointTensors(), mean.buffer(), "", DType.F32),
                 metadata);
         try {
             Storage.move(partial, file);
@@ -169,8 +168,7 @@ public final class Fisher {
         try (SafetensorsFile file = SafetensorsFile.open(path)) {
             check(file, layout.checkpointTensors());
             Parameters importance = new Parameters(engine, layout, "importance");
-            HuggingFace.read(
-                    file, layout.checkpointTensors(), "", importance.buffer().segment());
+            HuggingFace.read(file, layout.checkpointTensors(), "", importance.buffer());
             importance.upload();
             return importance;
         }

@@ -18,8 +18,10 @@ import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Sampler;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.WeightFormat;
 import dev.whirlwind.training.optimizers.Optimizer;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Set;
 import java.util.function.BiConsumer;
 import org.junit.jupiter.api.Test;
@@ -54,6 +56,11 @@ class MemoryNeedsTest {
         @Override
         public Precision precision() {
             return engine.precision();
+        }
+
+        @Override
+        public Buffer allocateWeights(String name, List<WeightFormat.Span> spans) {
+            throw new UnsupportedOperationException();
         }
 
         @Override

@@ -1,0 +1,110 @@
+package dev.whirlwind.cpu;
+
+import static dev.whirlwind.cpu.Memory.ALL;
+import static dev.whirlwind.cpu.Memory.LANES;
+import static dev.whirlwind.cpu.Memory.ORDER;
+
+import dev.whirlwind.model.StochasticRounding;
+import dev.whirlwind.model.WeightFormat;
+import dev.whirlwind.model.safetensors.Conversion;
+import java.lang.foreign.ValueLayout;
+import jdk.incubator.vector.IntVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * The upper halves of floats, in the order of files. Two that lie side by side are loaded as one int: shifted and masked it
+ * is both floats, and vectors of these are interleaved.
+ */
+record Bfloat16(long address) implements StoredWeights.Part {
+    private static final VectorSpecies<Integer> INTS =
+            Memory.SPECIES.withLanes(int.class).check(int.class);
+    private static final IntVector LOW = Packing.interleaving(0);
+    private static final IntVector HIGH = Packing.interleaving(LANES / 2);
+
+    /** Even and odd elements of two vectors. */
+    private static final IntVector EVEN = IntVector.broadcast(INTS, 0).addIndex(2);
+
+    private static final IntVector ODD = EVEN.add(1);
+    private static final int UPPER = 0xffff0000;
+
+    @Override
+    public WeightFormat format() {
+        return WeightFormat.BF16;
+    }
+
+    private static int get(long at) {
+        return ALL.get(ValueLayout.JAVA_SHORT_UNALIGNED, at) << 16;
+    }
+
+    private static void set(long at, short value) {
+        ALL.set(ValueLayout.JAVA_SHORT_UNALIGNED, at, value);
+    }
+
+    @Override
+    public float at(long weight) {
+        return Float.intBitsToFloat(get(address + Short.BYTES * weight));
+    }
+
+    @Override
+    public void widen(long first, int count, long to) {
+        long from = address + Short.BYTES * first;
+        int whole = count - count % (2 * LANES);
+        widenVectors(from, whole, to);
+        for (int i = whole; i < count; i++) {
+            Memory.set(to + 4L * i, Float.intBitsToFloat(get(from + 2L * i)));
+        }
+    }
+
+    private static void widenVectors(long from, int count, long to) {
+        for (int i = 0; i < count; i += 2 * LANES) {
+            IntVector both = IntVector.fromMemorySegment(INTS, ALL, from + 2L * i, ORDER);
+            IntVector even = both.lanewise(VectorOperators.LSHL, 16);
+            IntVector odd = both.lanewise(VectorOperators.AND, UPPER);
+            LOW.selectFrom(even, odd).intoMemorySegment(ALL, to + 4L * i, ORDER);
+            HIGH.selectFrom(even, odd).intoMemorySegment(ALL, to + 4L * i + 4L * LANES, ORDER);
+        }
+    }
+
+    @Override
+    public void round(long first, int count, long from, long key, long element) {
+        long to = address + Short.BYTES * first;
+        if (key == StochasticRounding.NEAREST) {
+            for (int i = 0; i < count; i++) {
+                set(to + 2L * i, Conversion.toBFloat16(Float.floatToRawIntBits(Memory.get(from + 4L * i))));
+            }
+            return;
+        }
+        int whole = element >>> 32 == (element + count) >>> 32 ? count - count % (2 * LANES) : 0;
+        // Numbers beyond 2^32 enter the key.
+        int ofUpper = (int) key + 0x85EBCA6B * (int) (element >>> 32);
+        roundVectors(to, whole, from, ofUpper, (int) element);
+        for (int i = whole; i < count; i++) {
+            int bits = Float.floatToRawIntBits(Memory.get(from + 4L * i));
+            set(to + 2L * i, StochasticRounding.round(bits, StochasticRounding.bits((int) key, element + i)));
+        }
+    }
+
+    private static void roundVectors(long to, int count, long from, int key, int element) {
+        IntVector numbers = IntVector.broadcast(INTS, element).addIndex(1);
+        for (int i = 0; i < count; i += 2 * LANES) {
+            IntVector left = rounded(from + 4L * i, numbers.add(i), key);
+            IntVector right = rounded(from + 4L * i + 4L * LANES, numbers.add(i + LANES), key);
+            EVEN.selectFrom(left, right)
+                    .lanewise(VectorOperators.LSHR, 16)
+                    .or(ODD.selectFrom(left, right).lanewise(VectorOperators.AND, UPPER))
+                    .intoMemorySegment(ALL, to + 2L * i, ORDER);
+        }
+    }
+
+    /** Floats' bits plus random ones below the half that is kept. */
+    private static IntVector rounded(long from, IntVector numbers, int key) {
+        IntVector h = numbers.lanewise(VectorOperators.XOR, key);
+        h = h.lanewise(VectorOperators.XOR, h.lanewise(VectorOperators.LSHR, 16))
+                .mul(0x7feb352d);
+        h = h.lanewise(VectorOperators.XOR, h.lanewise(VectorOperators.LSHR, 15))
+                .mul(0x846ca68b);
+        h = h.lanewise(VectorOperators.XOR, h.lanewise(VectorOperators.LSHR, 16));
+        return IntVector.fromMemorySegment(INTS, ALL, from, ORDER).add(h.lanewise(VectorOperators.AND, 0xffff));
+    }
+}
