@@ -3,6 +3,7 @@ package dev.whirlwind.cli;
 import dev.whirlwind.cli.shared.EngineOptions;
 import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
+import dev.whirlwind.cli.shared.Needs;
 import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.data.tokenizers.BadText;
 import dev.whirlwind.data.tokenizers.TextStream;
@@ -61,6 +62,7 @@ final class GenerateCommand implements Callable<Integer> {
             description = "What logits are divided by; 0 always takes the likeliest token. Default: ${DEFAULT-VALUE}.")
     private double temperature;
 
+    @Needs(value = "--temperature", noted = true)
     @Option(
             names = "--top-k",
             paramLabel = "N",
@@ -68,6 +70,7 @@ final class GenerateCommand implements Callable<Integer> {
             description = "Draw from the N likeliest tokens only; 0, the default, for all.")
     private int topK;
 
+    @Needs(value = "--temperature", noted = true)
     @Option(
             names = "--top-p",
             paramLabel = "X",

@@ -9,6 +9,7 @@ import dev.whirlwind.cli.run.ReportCommand;
 import dev.whirlwind.cli.run.ResumeCommand;
 import dev.whirlwind.cli.run.TrainCommand;
 import dev.whirlwind.cli.run.TrainOptions;
+import dev.whirlwind.cli.shared.Needs;
 import dev.whirlwind.cli.terminal.Messages;
 import dev.whirlwind.cli.terminal.Terminal;
 import dev.whirlwind.model.Reason;
@@ -110,6 +111,7 @@ public final class Main implements Runnable {
                 .setUsageHelpAutoWidth(true)
                 .registerConverter(Path.class, Main::path)
                 .setParameterExceptionHandler(Main::usage)
+                .setExecutionStrategy(Main::execute)
                 .setExecutionExceptionHandler((e, command, parsed) -> main.failure(e, err));
         TrainOptions.addAll(commandLine.getSubcommands().get("train").getCommandSpec());
         TrainOptions.addChangeable(commandLine.getSubcommands().get("resume").getCommandSpec());
@@ -126,6 +128,18 @@ public final class Main implements Runnable {
         } catch (Throwable e) {
             return main.failure(e, err);
         }
+    }
+
+    private static int execute(CommandLine.ParseResult parsed) {
+        if (parsed.hasSubcommand() && !parsed.subcommand().isUsageHelpRequested()) {
+            CommandLine command = parsed.subcommand().commandSpec().commandLine();
+            try {
+                Needs.Check.requireEffect(parsed.subcommand());
+            } catch (UsageException e) {
+                throw new CommandLine.ExecutionException(command, e.getMessage(), e);
+            }
+        }
+        return new CommandLine.RunLast().execute(parsed);
     }
 
     /** An empty path would be the working folder; it comes of a shell's variable that is not set. */

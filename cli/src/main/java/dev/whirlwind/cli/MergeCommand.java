@@ -4,6 +4,7 @@ import dev.whirlwind.cli.shared.EngineOptions;
 import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.NamedText;
+import dev.whirlwind.cli.shared.Needs;
 import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.cli.shared.Pages;
 import dev.whirlwind.cli.shared.Texts;
@@ -66,12 +67,14 @@ final class MergeCommand implements Callable<Integer> {
     @Option(names = "--tuned", required = true, paramLabel = "DIR", description = "The model after.")
     private Path tuned;
 
+    @Needs("--out")
     @Option(
             names = "--weight",
             paramLabel = "X",
             description = "Share of the tuned model: 0 is the base, 1 the tuned model.")
     private Double weight;
 
+    @Needs("--weight")
     @Option(names = "--out", paramLabel = "DIR", description = "The new model folder.")
     private Path out;
 
@@ -82,12 +85,14 @@ final class MergeCommand implements Callable<Integer> {
             description = "linear, or slerp: along the arc between each two tensors. Default: ${DEFAULT-VALUE}.")
     private Interpolation.Kind method;
 
+    @Needs("--out")
     @Option(
             names = "--dtype",
             paramLabel = "TYPE",
             description = "Type of the saved weights: F32, BF16, F16 or F64. Default: the tuned model's.")
     private DType dtype;
 
+    @Needs("--data")
     @Option(
             names = "--sweep",
             paramLabel = "X,X,...",
@@ -95,6 +100,7 @@ final class MergeCommand implements Callable<Integer> {
             description = "Weights to measure, such as 0,0.25,0.5,0.75,1.")
     private List<Double> sweep = List.of();
 
+    @Needs("--sweep")
     @Option(
             names = "--data",
             arity = "1..*",
@@ -103,6 +109,7 @@ final class MergeCommand implements Callable<Integer> {
                     "Texts to measure on: files, folders, or prepared folders, of which the held-out part is read.")
     private List<String> data = List.of();
 
+    @Needs(value = "--sweep", noted = true)
     @Option(
             names = "--sequence",
             paramLabel = "TOKENS",
@@ -117,6 +124,7 @@ final class MergeCommand implements Callable<Integer> {
             description = "Windows that are computed at once. Default: ${DEFAULT-VALUE}.")
     private int batch;
 
+    @Needs(value = "--sweep", noted = true)
     @Option(
             names = "--max-windows",
             paramLabel = "N",
@@ -124,6 +132,7 @@ final class MergeCommand implements Callable<Integer> {
             description = "Most windows of each text to read, spread evenly over it; 0, the default, for all.")
     private int maxWindows;
 
+    @Needs("--sweep")
     @Option(
             names = "--report",
             paramLabel = "FILE",
@@ -146,15 +155,6 @@ final class MergeCommand implements Callable<Integer> {
     public Integer call() {
         if (sweep.isEmpty() == (out == null)) {
             throw new UsageException("give either --weight and --out DIR, to write a model, or --sweep and --data");
-        }
-        if (out != null && weight == null) {
-            throw new UsageException("--out needs --weight, such as --weight 0.7");
-        }
-        if (sweep.isEmpty() != data.isEmpty()) {
-            throw new UsageException("--sweep and --data belong together; give both");
-        }
-        if (sweep.isEmpty() && report != null) {
-            throw new UsageException("--report is the page of a --sweep; give that, too");
         }
         if (dtype != null && !dtype.convertible()) {
             throw new UsageException("--dtype " + dtype + " cannot hold weights; choose F32, BF16, F16 or F64");

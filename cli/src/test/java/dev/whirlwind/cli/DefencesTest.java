@@ -66,7 +66,7 @@ class DefencesTest {
                 .doesNotContain("estimated for other weights");
         Cli.run("resume", folder.resolve("elastic"), "--ewc-weight", 10)
                 .fails("ewc_weight was 100.0 and is 10.0", "--change");
-        train("none", "--ewc-weight", 2).isWrongUsage("ewc_weight is 2.0; it must be left out where there is no ewc");
+        train("none", "--ewc-weight", 2).isWrongUsage("ewc_weight only has an effect with ewc; give that, too");
         train("none", "--ewc", folder.resolve("gone")).fails("gone: ");
         train("none", "--ewc", model.resolve("model.safetensors")).fails("which no mean of squares is");
         assertThat(folder.resolve("none")).doesNotExist();

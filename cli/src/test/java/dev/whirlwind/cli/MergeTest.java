@@ -167,11 +167,11 @@ class MergeTest {
         Cli.run("merge", "--base", base, "--tuned", tuned, "--weight", 1.5, "--out", folder.resolve("none"))
                 .isWrongUsage("1.5", "from 0");
         Cli.run("merge", "--base", base, "--tuned", tuned, "--out", folder.resolve("none"))
-                .isWrongUsage("--weight 0.7");
+                .isWrongUsage("--out only has an effect with --weight");
         Cli.run("merge", "--base", base, "--tuned", tuned, "--sweep", "0,1").isWrongUsage("--data");
         Cli.run("merge", "--base", base, "--tuned", tuned).isWrongUsage("--sweep");
         Cli.run("merge", "--base", base, "--tuned", tuned, "--weight", 1, "--out", "x", "--report", "y")
-                .isWrongUsage("--report is the page of a --sweep");
+                .isWrongUsage("--report only has an effect with --sweep");
         Cli.run(
                         "merge",
                         "--base",

@@ -295,7 +295,7 @@ class TasksTest {
         eval("--task", "arcs=" + arc).isWrongUsage("arcs", "did you mean arc?");
         eval("--task", "").isWrongUsage("--task", "empty");
         eval("--task", "arc=").isWrongUsage("--task arc=", "empty");
-        eval("--task", arc, "--shots", 2).isWrongUsage("--shots 2", "--few-shot");
+        eval("--task", arc, "--shots", 2).isWrongUsage("--shots only", "--few-shot");
         eval("--task", arc, "--metric", "blue").isWrongUsage("blue", "bleu");
         eval().isWrongUsage("--data", "--task", "--memorised");
         eval("--predictions", "x", "--data", folder.resolve("text.txt")).isWrongUsage("--predictions", "--task");

@@ -116,9 +116,7 @@ class AdapterRunTest {
         refuses(model, Map.of("lora", 2, "lora_target", List.of("wte")), "cannot have an adapter");
         refuses(model, Map.of("lora", 2, "lora_save", List.of("lm_head")), "its head is the token embedding");
         refuses(model, Map.of("lora", 13), "rank", "13", "12");
-        assertThatThrownBy(() -> config(model, "x", Map.of("dora", true)))
-                .isInstanceOf(UserException.class)
-                .hasMessageContaining("left out where there is no lora");
+        refuses(model, Map.of("lora_plus", 16), "lora_plus only has an effect with an adapter");
     }
 
     private void refuses(Path model, Map<String, ?> options, String... words) {

@@ -68,10 +68,4 @@ class TeachersTest {
         assertThatThrownBy(() -> Teachers.config(model, ModelConfig.preset("byte-tiny"), 17))
                 .hasMessageContaining("the teacher in " + model + " has 16 positions");
     }
-
-    @Test
-    void aWeightWithoutATeacherIsRefused() {
-        assertThatThrownBy(() -> TinyRun.config(folder, folder, Map.of("distill", 0.5)))
-                .hasMessage("test: distill is 0.5; it must be left out where there is no teacher");
-    }
 }

@@ -10,6 +10,7 @@ import dev.whirlwind.cli.shared.EngineOptions;
 import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.NamedText;
+import dev.whirlwind.cli.shared.Needs;
 import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.cli.shared.Texts;
 import dev.whirlwind.cli.terminal.WorkProgress;
@@ -83,6 +84,7 @@ public final class EvalCommand implements Callable<Integer> {
                             + " Each is measured for itself, under a name if one is given.")
     private List<String> data = List.of();
 
+    @Needs(value = "--data", noted = true)
     @Option(
             names = "--split",
             paramLabel = "SPLIT",
@@ -90,6 +92,7 @@ public final class EvalCommand implements Callable<Integer> {
             description = "What is read of a prepared folder: train or valid. Default: ${DEFAULT-VALUE}.")
     private String split;
 
+    @Needs(value = "--data", noted = true)
     @Option(
             names = "--sequence",
             paramLabel = "TOKENS",
@@ -105,6 +108,7 @@ public final class EvalCommand implements Callable<Integer> {
                     "Windows that are computed at once; it changes speed and memory only. Default: ${DEFAULT-VALUE}.")
     private int batch;
 
+    @Needs(value = "--data", noted = true)
     @Option(
             names = "--max-windows",
             paramLabel = "N",
@@ -119,6 +123,7 @@ public final class EvalCommand implements Callable<Integer> {
             description = "The old name of --max-windows, which counts eight of them as one.")
     private Integer batches;
 
+    @Needs(value = "--data", noted = true)
     @Option(
             names = "--windows",
             paramLabel = "KIND",
@@ -128,6 +133,7 @@ public final class EvalCommand implements Callable<Integer> {
                             + " the first of each window, as many published figures have it.")
     private Convention windows;
 
+    @Needs("--data")
     @Option(
             names = "--stride",
             paramLabel = "TOKENS",
@@ -144,6 +150,7 @@ public final class EvalCommand implements Callable<Integer> {
                             + " tokens that it is to go on with for 32 more.")
     private Path memorised;
 
+    @Needs("--memorised")
     @Option(
             names = "--passages",
             paramLabel = "N",
@@ -152,6 +159,7 @@ public final class EvalCommand implements Callable<Integer> {
                     "Most passages that --memorised tries, spread evenly over the text. Default: ${DEFAULT-VALUE}.")
     private int passages;
 
+    @Needs({"--data", "--task"})
     @Option(
             names = "--contamination",
             arity = "1..*",
@@ -161,6 +169,7 @@ public final class EvalCommand implements Callable<Integer> {
                             + " whole and by 13 words in a row.")
     private List<Path> contamination = List.of();
 
+    @Needs("--task")
     @Option(
             names = "--predictions",
             paramLabel = "FILE",
@@ -202,6 +211,7 @@ public final class EvalCommand implements Callable<Integer> {
         PrintWriter err = spec.commandLine().getErr();
         checkUsage();
         List<NamedText> texts = NamedText.of("--data", data);
+        requireSplit(texts);
         List<Path> all = before == null ? models : List.of(before, after);
         List<String> notes = new ArrayList<>();
         List<Task> questions = tasks.read(notes::add);
@@ -232,12 +242,6 @@ public final class EvalCommand implements Callable<Integer> {
         if (data.isEmpty() && !tasks.given() && memorised == null) {
             throw new UsageException("give --data TEXT, --task FILE or --memorised TEXT, of what there is to measure");
         }
-        if (!contamination.isEmpty() && data.isEmpty() && !tasks.given()) {
-            throw new UsageException("--contamination looks for what is evaluated on; give --data or --task, too");
-        }
-        if (predictions != null && !tasks.given()) {
-            throw new UsageException("--predictions are answers to tasks; give --task, too");
-        }
         if (!split.equals(TokenDataset.TRAIN) && !split.equals(TokenDataset.VALID)) {
             throw new UsageException("--split " + split + ": choose train or valid");
         }
@@ -251,6 +255,17 @@ public final class EvalCommand implements Callable<Integer> {
         Range.ONE_OR_MORE.check("--stride", stride);
         if (stride != null && maxWindows > 0) {
             throw new UsageException("--stride reads a whole text; leave --max-windows out");
+        }
+        if (stride != null && windows == Convention.SEPARATE) {
+            throw new UsageException("--stride makes windows of its own; leave --windows out");
+        }
+    }
+
+    private void requireSplit(List<NamedText> texts) {
+        boolean prepared = texts.stream().map(NamedText::path).anyMatch(TokenDataset::isPrepared);
+        if (!split.equals(TokenDataset.VALID) && !prepared) {
+            throw new UsageException("--split " + split
+                    + " is what is read of a prepared folder, and none is given; leave it out, texts are read whole");
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.whirlwind.cli.evaluation;
 
+import dev.whirlwind.cli.shared.Needs;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.training.config.Range;
 import dev.whirlwind.training.config.Suggestion;
@@ -9,13 +10,22 @@ import dev.whirlwind.training.scoring.Chrf;
 import dev.whirlwind.training.scoring.Rouge;
 import dev.whirlwind.training.scoring.Squad;
 import dev.whirlwind.training.scoring.TextMetric;
+import java.lang.reflect.Field;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** Which metrics texts are compared with references by, and how; the names are sacreBLEU's. */
 final class MetricOptions {
@@ -90,6 +100,9 @@ final class MetricOptions {
             description = "chrF counts orders without n-grams as nearly 0, as chrF++.py and NLTK do.")
     private boolean chrfEpsSmoothing;
 
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec mixee;
+
     /** The metrics of these names; exit code 2 for others. */
     List<TextMetric> metrics(List<String> names) {
         Range.ONE_OR_MORE.check("--max-ngram-order", maxNgramOrder);
@@ -126,6 +139,22 @@ final class MetricOptions {
             metrics.add(metric);
         }
         return metrics;
+    }
+
+    /** Tells of options that were given, and that none of these metrics has a use for. */
+    void tellUse(Collection<String> names, Consumer<String> notes) {
+        Set<String> known = names.stream().map(MetricOptions::canonical).collect(Collectors.toSet());
+        for (OptionSpec option : Needs.Check.asked(mixee.commandLine().getParseResult())) {
+            boolean own =
+                    option.userObject() instanceof Field field && field.getDeclaringClass() == MetricOptions.class;
+            List<String> of = !option.longestName().startsWith("--chrf")
+                    ? List.of("bleu")
+                    : option.longestName().equals("--chrf-word-order") ? List.of("chrf") : List.of("chrf", "chrf++");
+            if (own && Collections.disjoint(known, of)) {
+                notes.accept(option.longestName() + " only has an effect with --metric " + String.join(" or ", of)
+                        + ", so it has none");
+            }
+        }
     }
 
     private Chrf chrf(String label, int wordOrder) {

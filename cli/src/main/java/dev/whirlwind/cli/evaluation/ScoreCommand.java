@@ -60,6 +60,7 @@ public final class ScoreCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         List<TextMetric> metrics = options.metrics(names);
+        options.tellUse(names, spec.commandLine().getErr()::println);
         List<String> texts = TextLines.hypotheses(hypotheses);
         List<List<String>> expected = TextLines.references(references, hypotheses, texts.size());
         List<Scores> all = metrics.stream()

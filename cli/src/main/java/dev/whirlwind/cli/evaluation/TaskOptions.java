@@ -1,8 +1,10 @@
 package dev.whirlwind.cli.evaluation;
 
+import dev.whirlwind.cli.shared.Needs;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.training.config.Range;
 import dev.whirlwind.training.config.Suggestion;
+import dev.whirlwind.training.tasks.Fields;
 import dev.whirlwind.training.tasks.Kind;
 import dev.whirlwind.training.tasks.Preset;
 import dev.whirlwind.training.tasks.Task;
@@ -17,14 +19,25 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
 
 /** Which tasks models are put to, and how. */
 final class TaskOptions {
     private static final String DEFAULT_METRICS = "bleu,chrf,rouge-l,f1,exact-match";
     private static final String SQUAD_METRICS = "f1,exact-match";
     private static final String SQUAD_2_METRICS = "f1-v2,exact-match";
+
+    /** Tasks that options are for. */
+    private static final Map<String, Kind> KINDS = Map.of(
+            "--labels", Kind.CLASSIFICATION,
+            "--max-tokens", Kind.GENERATION,
+            "--stop", Kind.GENERATION,
+            "--metric", Kind.GENERATION);
 
     @Option(
             names = "--task",
@@ -34,12 +47,14 @@ final class TaskOptions {
                     + " classification or generation; without a form it is told by the fields.")
     private List<String> tasks = List.of();
 
+    @Needs("--task")
     @Option(
             names = "--few-shot",
             paramLabel = "FILE",
             description = "Examples, a file of the task's form: they come before each question with their answers.")
     private Path fewShot;
 
+    @Needs("--few-shot")
     @Option(
             names = "--shots",
             paramLabel = "N",
@@ -47,12 +62,14 @@ final class TaskOptions {
             description = "How many examples, from the file's beginning; 0, the default, for all.")
     private int shots;
 
+    @Needs("--task")
     @Option(
             names = "--field",
             paramLabel = "FIELD=NAME",
             description = "What the file calls a field of the form, such as choices=options; dots lead into objects.")
     private Map<String, String> fields = Map.of();
 
+    @Needs("--task")
     @Option(
             names = "--template",
             paramLabel = "TEXT",
@@ -60,12 +77,14 @@ final class TaskOptions {
                     "Prompts in place of the form's own, with the file's fields in braces: \"Q: {question}\\nA:\".")
     private String template;
 
+    @Needs("--task")
     @Option(
             names = "--delimiter",
             paramLabel = "TEXT",
             description = "What stands between prompt and answer in place of the form's own, a space.")
     private String delimiter;
 
+    @Needs("--task")
     @Option(
             names = "--labels",
             split = ",",
@@ -73,6 +92,7 @@ final class TaskOptions {
             description = "All labels of a classification, parted by commas. Default: those in the file.")
     private List<String> labels = List.of();
 
+    @Needs(value = "--task", noted = true)
     @Option(
             names = "--limit",
             paramLabel = "N",
@@ -80,6 +100,7 @@ final class TaskOptions {
             description = "Read the first N questions of each task only; 0, the default, for all.")
     private int limit;
 
+    @Needs("--task")
     @Option(
             names = "--max-tokens",
             paramLabel = "N",
@@ -87,6 +108,7 @@ final class TaskOptions {
             description = "Most tokens of an answer that is generated. Default: ${DEFAULT-VALUE}.")
     private int maxTokens;
 
+    @Needs("--task")
     @Option(
             names = "--stop",
             paramLabel = "TEXT",
@@ -96,6 +118,7 @@ final class TaskOptions {
                             + " end of the line.")
     private String stop;
 
+    @Needs("--task")
     @Option(
             names = "--metric",
             split = ",",
@@ -107,6 +130,9 @@ final class TaskOptions {
     @Mixin
     private MetricOptions metricOptions;
 
+    @Spec(Spec.Target.MIXEE)
+    private CommandSpec mixee;
+
     boolean given() {
         return !tasks.isEmpty();
     }
@@ -116,10 +142,8 @@ final class TaskOptions {
         Range.NOT_NEGATIVE.check("--shots", shots);
         Range.NOT_NEGATIVE.check("--limit", limit);
         Range.ONE_OR_MORE.check("--max-tokens", maxTokens);
-        if (shots > 0 && fewShot == null) {
-            throw new UsageException("--shots " + shots + " needs --few-shot FILE, which holds the examples");
-        }
         metricOptions.metrics(metrics);
+        Fields named = new Fields(fields);
         List<Task> read = new ArrayList<>();
         for (String task : tasks) {
             Optional<Preset> form = form(task);
@@ -134,14 +158,40 @@ final class TaskOptions {
                             form.orElse(null),
                             fewShot,
                             shots,
-                            fields,
+                            named,
                             template == null ? null : unescaped(template),
                             delimiter == null ? null : unescaped(delimiter),
                             labels,
                             limit),
                     notes));
         }
+        named.unused().ifPresent(why -> {
+            throw new UsageException("--field " + why + "; mend it, or leave it out");
+        });
+        requireUse(read, notes);
         return named(read);
+    }
+
+    /** Options that are for tasks of a kind only. */
+    private void requireUse(List<Task> read, Consumer<String> notes) {
+        if (!given()) {
+            return;
+        }
+        List<String> names = new ArrayList<>();
+        read.stream().filter(task -> task.kind() == Kind.GENERATION).forEach(task -> names.addAll(metrics(task)));
+        for (OptionSpec option : Needs.Check.asked(mixee.commandLine().getParseResult())) {
+            Kind kind = KINDS.get(option.longestName());
+            if (kind != null && read.stream().noneMatch(task -> task.kind() == kind)) {
+                notes.accept(option.longestName() + " is for tasks of "
+                        + kind.name().toLowerCase(Locale.ROOT) + ", and none is one (" + forms(read)
+                        + "), so it has no effect");
+            }
+        }
+        metricOptions.tellUse(names, notes);
+    }
+
+    private static String forms(List<Task> tasks) {
+        return tasks.stream().map(task -> task.form().code()).distinct().collect(Collectors.joining(", "));
     }
 
     /** The form before a file's name, if there is one. */
@@ -172,11 +222,16 @@ final class TaskOptions {
 
     /** How text is generated for a task. */
     TaskRun.Generation generation(Task task) {
+        return new TaskRun.Generation(
+                maxTokens,
+                unescaped(stop),
+                task.kind() == Kind.GENERATION ? metricOptions.metrics(metrics(task)) : List.of());
+    }
+
+    private List<String> metrics(Task task) {
         boolean squad = task.form() == Preset.SQUAD;
         String usual = !squad ? DEFAULT_METRICS : task.hasEmptyReferences() ? SQUAD_2_METRICS : SQUAD_METRICS;
-        List<String> names = !metrics.isEmpty() ? metrics : List.of(usual.split(",", -1));
-        return new TaskRun.Generation(
-                maxTokens, unescaped(stop), task.kind() == Kind.GENERATION ? metricOptions.metrics(names) : List.of());
+        return !metrics.isEmpty() ? metrics : List.of(usual.split(",", -1));
     }
 
     /** Line ends and tabs, which are hard to type. */

@@ -27,6 +27,7 @@ record Regime(
         ModelConfig model,
         ParameterLayout layout,
         SequencedMap<String, DatasetSummary> texts,
+        List<String> evaluated,
         long perEpoch,
         long totalSteps,
         long memory) {
@@ -46,6 +47,9 @@ record Regime(
             DatasetSummary summary = text.getValue();
             lines.add("%s: %s%s".formatted(text.getKey(), words(summary.train()), heldOut(summary)));
             summary.heldOutWarning().ifPresent(lines::add);
+        }
+        if (evaluated.isEmpty()) {
+            lines.add("nothing is held out: nothing is evaluated, and there will be no best model");
         }
         long perStep = (long) length.batch() * length.accumulation();
         long sequences = Math.min(length.totalSequences(perEpoch), totalSteps * perStep);

@@ -5,7 +5,6 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -24,8 +23,6 @@ import picocli.CommandLine.Spec;
                     + " means it; a longer --steps needs no --change where the learning rate goes on without a jump."
         })
 public final class ResumeCommand implements Callable<Integer> {
-    private static final Set<String> LENGTHS = Set.of("steps", "epochs", "tokens");
-
     @Spec
     private CommandSpec spec;
 
@@ -47,9 +44,6 @@ public final class ResumeCommand implements Callable<Integer> {
         if (changes.containsKey("engine")) {
             // The device that was chosen for another engine.
             changes.putIfAbsent("device", null);
-        }
-        if (LENGTHS.stream().anyMatch(changes::containsKey)) {
-            LENGTHS.forEach(length -> changes.putIfAbsent(length, null));
         }
         return changes;
     }

@@ -186,6 +186,7 @@ public final class Run implements AutoCloseable {
         TrainConfig config =
                 begun.with(changes, "command line").with(Map.of("out", absolute(folder.toString())), "command line");
         Progress progress = new Progress(err, "train");
+        config.requireEffect(changes.keySet(), progress::note);
         RunFolder held = new RunFolder(folder, new FolderLock(folder), acceptConfig, progress::note);
         boolean opened = false;
         try {
@@ -271,10 +272,6 @@ public final class Run implements AutoCloseable {
             throw new UserException("sequence is " + sequence + ", but the model in " + data.model() + " has "
                     + model.longestText() + " positions; choose a shorter one");
         }
-        if (data.replay().isEmpty() != (data.replayFraction() == 0)) {
-            throw new UsageException("replay and replay_fraction belong together; give both (such as --replay TEXTS"
-                    + " --replay-fraction 0.25) or neither");
-        }
         if (config.regularisation().teacher() != null) {
             Path teacher = Path.of(config.regularisation().teacher());
             ModelFolder.check(teacher, Teachers.config(teacher, model, sequence));
@@ -321,9 +318,6 @@ public final class Run implements AutoCloseable {
 
     private void checkSamples() {
         WatchingOptions watching = config.watching();
-        if (watching.sampleEvery() == 0 && watching.samplePrompts() != null) {
-            throw new UsageException("sample_prompts are continued every sample_every steps; give that, too");
-        }
         if (watching.sampleEvery() > 0
                 && watching.samplePrompts() == null
                 && evaluated().isEmpty()) {
@@ -568,6 +562,7 @@ public final class Run implements AutoCloseable {
                         stored,
                         trainer.weights().layout(),
                         texts(),
+                        evaluated(),
                         trainer.sequencesPerEpoch(),
                         trainer.totalSteps(),
                         memory(stored).bytes());

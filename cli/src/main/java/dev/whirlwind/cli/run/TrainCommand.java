@@ -81,6 +81,7 @@ public final class TrainCommand implements Callable<Integer> {
                         .with(given, "command line");
                 Extension.check(options);
             }
+            options.requireEffect(names, spec.commandLine().getErr()::println);
         } catch (UsageException e) {
             throw e;
         } catch (UserException e) {

@@ -3,6 +3,7 @@ package dev.whirlwind.cli.run;
 import dev.whirlwind.training.config.Aliases;
 import dev.whirlwind.training.config.Options;
 import dev.whirlwind.training.config.TrainConfig;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -21,6 +22,9 @@ import picocli.CommandLine.ParseResult;
 public final class TrainOptions {
     /** A step reads what it read before: without these a run has lost its place. */
     private static final Set<String> FIXED = Set.of("batch", "sequence", "accumulation");
+
+    /** Of which one takes the place of another. */
+    private static final Set<String> LENGTHS = Set.of("steps", "epochs", "tokens");
 
     private TrainOptions() {}
 
@@ -92,11 +96,18 @@ public final class TrainOptions {
     /** Those that were given, by the names of {@link TrainConfig}. */
     static Map<String, Object> given(ParseResult parsed) {
         Map<String, Object> given = new LinkedHashMap<>();
+        Set<String> lengths = new HashSet<>(LENGTHS);
         for (OptionSpec option : parsed.matchedOptions()) {
             String name = option.longestName().replace("--", "").replace('-', '_');
-            if (Options.find(name).isPresent()) {
+            Options.find(name).ifPresent(found -> {
                 given.put(name, option.getValue());
-            }
+                if (!Aliases.yields(name, option.getValue())) {
+                    lengths.remove(found.name());
+                }
+            });
+        }
+        if (lengths.size() < LENGTHS.size()) {
+            lengths.forEach(length -> given.put(length, null));
         }
         return given;
     }

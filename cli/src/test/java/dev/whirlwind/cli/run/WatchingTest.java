@@ -108,7 +108,7 @@ class WatchingTest {
         assertThat(samples.getFirst().prompt()).startsWith("Line 0 of text");
 
         Cli.run(train(temp.resolve("a"), 2, "--sample-prompts", temp.resolve("none.txt")))
-                .isWrongUsage("sample_prompts are continued every sample_every steps");
+                .isWrongUsage("sample_prompts only has an effect with sample_every");
         Cli.run(train(temp.resolve("b"), 2, "--sample-every", 1, "--sample-prompts", temp.resolve("none.txt")))
                 .fails("none.txt: cannot be read (no such file", "sample_prompts");
         Cli.run(train(temp.resolve("c"), 2, "--sample-every", 1, "--held-out", 0))

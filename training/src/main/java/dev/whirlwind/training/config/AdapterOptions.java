@@ -15,12 +15,14 @@ public record AdapterOptions(
         Integer lora,
 
         @Option(
+                needs = "lora",
                 label = "X",
                 range = Range.POSITIVE_FLOAT,
                 help = "The adapter counts by this over its rank. Default: twice the rank.")
         Double loraAlpha,
 
         @Option(
+                needs = "lora",
                 value = "0",
                 label = "P",
                 range = Range.FLOAT_FRACTION,
@@ -28,6 +30,7 @@ public record AdapterOptions(
         double loraDropout,
 
         @Option(
+                needs = "lora",
                 label = "NAME",
                 help =
                         "Modules with an adapter, such as q_proj, or a regular expression of whole names; may be given several"
@@ -35,15 +38,22 @@ public record AdapterOptions(
         List<String> loraTarget,
 
         @Option(
+                needs = "lora",
                 label = "NAME",
                 help =
                         "Modules that are trained as a whole beside adapters, such as embed_tokens; may be given several times.")
         List<String> loraSave,
 
-        @Option(value = "false", help = "The adapter counts by alpha over the root of the rank (rsLoRA).")
+        @Option(
+                needs = "lora",
+                value = "false",
+                help = "The adapter counts by alpha over the root of the rank (rsLoRA).")
         boolean rslora,
 
-        @Option(value = "false", help = "Learn the norms of the weights' rows apart from their directions (DoRA).")
+        @Option(
+                needs = "lora",
+                value = "false",
+                help = "Learn the norms of the weights' rows apart from their directions (DoRA).")
         boolean dora,
 
         @Option(
@@ -51,17 +61,6 @@ public record AdapterOptions(
                 range = Range.ONE_OR_MORE,
                 help = "How much faster the adapter's B learns than its A (LoRA+); 16 is usual.")
         double loraPlus) {
-
-    public AdapterOptions {
-        if (lora == null) {
-            Range.require(loraAlpha == null, "lora_alpha", loraAlpha, "left out where there is no lora");
-            Range.require(loraTarget.isEmpty(), "lora_target", loraTarget, "left out where there is no lora");
-            Range.require(loraSave.isEmpty(), "lora_save", loraSave, "left out where there is no lora");
-            Range.require(loraDropout == 0, "lora_dropout", loraDropout, "left out where there is no lora");
-            Range.require(!rslora, "rslora", true, "left out where there is no lora");
-            Range.require(!dora, "dora", true, "left out where there is no lora");
-        }
-    }
 
     /**
      * A new adapter; empty where none is asked for.

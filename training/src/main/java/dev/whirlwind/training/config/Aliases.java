@@ -5,6 +5,8 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.function.BinaryOperator;
+import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 import tools.jackson.databind.JsonNode;
 
@@ -18,8 +20,11 @@ public final class Aliases {
      *
      * @param option ours
      * @param remark in what its value is another; null where it is the same
+     * @param value ours for theirs, and for ours as it stands
+     * @param yields whether a value is what there leaves the matter to another name: these are often written out
      */
-    public record Alias(String name, String option, String remark, UnaryOperator<Object> value) {}
+    public record Alias(
+            String name, String option, String remark, BinaryOperator<Object> value, Predicate<Object> yields) {}
 
     private static final SequencedMap<String, Alias> ALIASES = new LinkedHashMap<>();
     private static final SequencedMap<String, String> ANSWERS = new LinkedHashMap<>();
@@ -31,7 +36,12 @@ public final class Aliases {
         alias("validation_file", "valid");
         alias("validation_split_percentage", "held_out", "in percent", value -> number(value, x -> x / 100));
         alias("num_train_epochs", "epochs");
-        alias("max_steps", "steps", "-1 gives no length", value -> "-1".equals(text(value)) ? null : value);
+        alias(
+                "max_steps",
+                "steps",
+                "-1 gives no length",
+                (value, _) -> "-1".equals(text(value)) ? null : value,
+                value -> "-1".equals(text(value)));
         alias("per_device_train_batch_size", "batch");
         alias("train_batch_size", "batch");
         alias("batch_size", "batch");
@@ -51,14 +61,20 @@ public final class Aliases {
                     case "cosine_with_min_lr" -> "cosine";
                     default -> value;
                 });
-        alias("warmup_steps", "warmup");
-        alias("warmup_ratio", "warmup", "below 1", value -> {
-            number(value, ratio -> {
-                Range.require(ratio < 1, "warmup_ratio", ratio, "below 1; give warmup_steps the number of steps");
-                return ratio;
-            });
-            return value;
-        });
+        alias("warmup_steps", "warmup", "0 beside a warmup_ratio is none", (value, _) -> value, Aliases::isZero);
+        alias(
+                "warmup_ratio",
+                "warmup",
+                "below 1; 0 beside warmup_steps is none",
+                (value, _) -> {
+                    number(value, ratio -> {
+                        Range.require(
+                                ratio < 1, "warmup_ratio", ratio, "below 1; give warmup_steps the number of steps");
+                        return ratio;
+                    });
+                    return value;
+                },
+                Aliases::isZero);
         alias("optim", "optimizer", "`adamw_torch` and its kin are adamw, `lion_32bit` lion", value -> switch (text(
                 value)) {
             case "adamw_torch", "adamw_torch_fused", "adamw_hf" -> "adamw";
@@ -77,8 +93,8 @@ public final class Aliases {
         alias("save_total_limit", "keep");
         alias("gradient_checkpointing", "recompute");
         alias("report_to", "log_to");
-        alias("bf16", "precision", "true or false", value -> precision("bf16", value));
-        alias("fp16", "precision", "true or false", value -> precision("fp16", value));
+        alias("bf16", "precision", "true or false", (value, now) -> precision("bf16", value, now), Aliases::isFalse);
+        alias("fp16", "precision", "true or false", (value, now) -> precision("fp16", value, now), Aliases::isFalse);
         alias(
                 "eval_batches",
                 "eval_windows",
@@ -124,7 +140,12 @@ public final class Aliases {
     }
 
     private static void alias(String name, String option, String remark, UnaryOperator<Object> value) {
-        ALIASES.put(name, new Alias(name, option, remark, value));
+        alias(name, option, remark, (given, _) -> value.apply(given), _ -> false);
+    }
+
+    private static void alias(
+            String name, String option, String remark, BinaryOperator<Object> value, Predicate<Object> yields) {
+        ALIASES.put(name, new Alias(name, option, remark, value, yields));
     }
 
     private static void answer(String name, String sentence) {
@@ -151,9 +172,26 @@ public final class Aliases {
         return ALIASES.containsKey(name) ? ALIASES.get(name).option() : name;
     }
 
-    /** Our value for the value of a name. */
-    static Object value(String name, Object value) {
-        return ALIASES.containsKey(name) ? ALIASES.get(name).value().apply(value) : value;
+    /**
+     * Our value for the value of a name.
+     *
+     * @param now ours as it stands
+     */
+    static Object value(String name, Object value, Object now) {
+        return ALIASES.containsKey(name) ? ALIASES.get(name).value().apply(value, now) : value;
+    }
+
+    /** Whether the value of a name says nothing where another name of the same option is given. */
+    public static boolean yields(String name, Object value) {
+        return ALIASES.containsKey(name) && ALIASES.get(name).yields().test(value);
+    }
+
+    private static boolean isZero(Object value) {
+        return text(value).matches("0+(\\.0*)?");
+    }
+
+    private static boolean isFalse(Object value) {
+        return text(value).equalsIgnoreCase("false");
     }
 
     private static String text(Object value) {
@@ -170,10 +208,11 @@ public final class Aliases {
         }
     }
 
-    private static Object precision(String name, Object value) {
+    /** Not to take one of them leaves another. */
+    private static Object precision(String name, Object value, Object now) {
         return switch (text(value).toLowerCase(Locale.ROOT)) {
             case "true", "" -> name;
-            case "false" -> "fp32";
+            case "false" -> name.equalsIgnoreCase(String.valueOf(now)) ? "fp32" : now;
             default -> value;
         };
     }

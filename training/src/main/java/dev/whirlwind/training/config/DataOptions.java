@@ -30,12 +30,17 @@ public record DataOptions(
         double heldOut,
 
         @Option(
+                needs = "replay_fraction",
                 range = Range.PATH,
                 free = true,
                 help = "General text that is mixed in so that it is not forgotten; prepared or not.")
         List<String> replay,
 
-        @Option(value = "0", range = Range.FRACTION, help = "Fraction of the sequences that is taken from --replay.")
+        @Option(
+                needs = "replay",
+                value = "0",
+                range = Range.FRACTION,
+                help = "Fraction of the sequences that is taken from --replay.")
         double replayFraction,
 
         @Option(

@@ -23,6 +23,7 @@ public record EvaluationOptions(
         String bestBy,
 
         @Option(
+                needs = "eval_every",
                 value = "0",
                 range = Range.NOT_NEGATIVE,
                 help = "Evaluations without a new best that end the run; 0 for never.")

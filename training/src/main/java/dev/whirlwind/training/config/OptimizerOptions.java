@@ -24,21 +24,31 @@ public record OptimizerOptions(
         double weightDecay,
 
         @Option(
+                needs = "optimizer!=adafactor",
                 value = "0.9",
                 range = Range.FLOAT_FRACTION,
                 help = "AdamW's decay of the mean gradient; with lion its share in the direction.")
         double beta1,
 
         @Option(
+                needs = "optimizer!=adafactor",
                 range = Range.FLOAT_FRACTION,
                 label = "X",
                 help = "AdamW's decay of the mean squared gradient, lion's of the mean. Default: 0.95, with lion 0.99.")
         Double beta2,
 
-        @Option(value = "0.95", range = Range.FLOAT_FRACTION, help = "Muon's decay of the mean gradient.")
+        @Option(
+                needs = "optimizer=muon",
+                value = "0.95",
+                range = Range.FLOAT_FRACTION,
+                help = "Muon's decay of the mean gradient.")
         double momentum,
 
-        @Option(value = "1e-8", range = Range.POSITIVE_FLOAT, help = "What AdamW adds to the denominator.")
+        @Option(
+                needs = {"optimizer=adamw", "optimizer=muon"},
+                value = "1e-8",
+                range = Range.POSITIVE_FLOAT,
+                help = "What AdamW adds to the denominator.")
         double eps,
 
         @Option(value = "1", range = Range.CLIP, help = "Largest global norm of the gradient; 0 for no clipping.")
@@ -78,6 +88,7 @@ public record OptimizerOptions(
         Remedy onSpike,
 
         @Option(
+                needs = "on_spike!=ignore",
                 value = "6",
                 range = Range.POSITIVE,
                 help = "Standard deviations above the recent mean that are a jump.")

@@ -25,6 +25,9 @@ public @interface Option {
     /** What values it may have. */
     Range range() default Range.ANY;
 
+    /** What it has an effect beside, as in {@link Need}; of several one will do. Empty for an effect of its own. */
+    String[] needs() default {};
+
     /** Whether it may change while a run is under way, because it does not decide what the run becomes. */
     boolean free() default false;
 }

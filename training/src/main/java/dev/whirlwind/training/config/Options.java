@@ -68,8 +68,15 @@ public final class Options {
             return component.getType();
         }
 
+        /** What it is, and what it needs beside, unless that is there by default. */
         public String help() {
-            return declared.help();
+            boolean met = Need.met(needs(), name -> ENTRIES.get(name).defaultValue());
+            return declared.help() + (met ? "" : " Only with " + Need.words(needs(), Options::flag) + ".");
+        }
+
+        /** What it has an effect beside. */
+        public List<Need> needs() {
+            return Need.of(declared.needs());
         }
 
         /** As it would stand in YAML; empty for none. */
@@ -112,7 +119,7 @@ public final class Options {
             JsonNode json = MAPPER.valueToTree(given);
             if (type().isEnum() && json.isString()) {
                 return Arrays.stream(type().getEnumConstants())
-                        .filter(value -> plainName(value).equals(plainName(json.stringValue())))
+                        .filter(value -> Need.plain(value).equals(Need.plain(json.stringValue())))
                         .findFirst()
                         .orElseThrow(() -> wrong(given, null));
             }
@@ -124,11 +131,6 @@ public final class Options {
             } catch (JacksonException e) {
                 throw wrong(given, e);
             }
-        }
-
-        /** Whatever its words are parted by: inverseSqrt, inverse_sqrt, INVERSE-SQRT. */
-        private static String plainName(Object value) {
-            return value.toString().replaceAll("[_-]", "").toLowerCase(Locale.ROOT);
         }
 
         private UserException wrong(Object given, Exception e) {
@@ -195,6 +197,11 @@ public final class Options {
         SequencedMap<String, Object> values = new LinkedHashMap<>();
         ENTRIES.forEach((name, entry) -> values.put(name, entry.of(config)));
         return values;
+    }
+
+    /** As it stands on the command line. */
+    public static String flag(String name) {
+        return "--" + name.replace('_', '-');
     }
 
     /** As it stands in YAML and JSON. */

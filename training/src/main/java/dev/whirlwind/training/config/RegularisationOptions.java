@@ -30,9 +30,10 @@ public record RegularisationOptions(
         String ewc,
 
         @Option(
+                needs = "ewc",
                 label = "X",
                 range = Range.POSITIVE_FLOAT,
-                help = "Weight of that pull: the higher, the less is forgotten, and learnt. Default: 1000 with --ewc.")
+                help = "Weight of that pull: the higher, the less is forgotten, and learnt. Default: 1000.")
         Double ewcWeight,
 
         @Option(
@@ -63,11 +64,13 @@ public record RegularisationOptions(
         List<String> teacherCache,
 
         @Option(
+                needs = {"teacher", "teacher_cache"},
                 range = Range.SHARE,
-                help = "Weight of the teacher's probabilities; the text has the rest. Default: 0.3 with a teacher.")
+                help = "Weight of the teacher's probabilities; the text has the rest. Default: 0.3.")
         Double distill,
 
         @Option(
+                needs = {"teacher", "teacher_cache"},
                 value = "2",
                 range = Range.TEMPERATURE,
                 help = "What logits are divided by where the teacher's probabilities are compared.")
@@ -77,14 +80,11 @@ public record RegularisationOptions(
     private static final double EWC_WEIGHT = 1000;
 
     public RegularisationOptions {
-        Range.require(ewc != null || ewcWeight == null, "ewc_weight", ewcWeight, "left out where there is no ewc");
         Range.require(
                 teacher == null || teacherCache.isEmpty(),
                 "teacher_cache",
                 teacherCache,
                 "left out where there is a teacher");
-        boolean teaches = teacher != null || !teacherCache.isEmpty();
-        Range.require(teaches || distill == null, "distill", distill, "left out where there is no teacher");
     }
 
     /** Weight of the pull by importance. */

@@ -10,7 +10,7 @@ public record ScheduleOptions(
         @Option(value = "1e-4", range = Range.LEARNING_RATE, help = "Highest learning rate.")
         double lr,
 
-        @Option(help = "Learning rate at the end. Default: a tenth of --lr.")
+        @Option(needs = "schedule!=constant", help = "Learning rate at the end. Default: a tenth of --lr.")
         Double minLr,
 
         @Option(
@@ -27,13 +27,17 @@ public record ScheduleOptions(
         double warmup,
 
         @Option(
+                needs = {"schedule=wsd", "schedule=infinite"},
                 value = "0.1",
                 label = "N|X",
                 range = Range.NOT_NEGATIVE,
                 help = "Steps of the last fall of wsd and infinite; below 1 a fraction of all.")
         double decay,
 
-        @Option(value = "linear", help = "How wsd falls: linear, sqrt (1 - sqrt), cosine or exponential.")
+        @Option(
+                needs = "schedule=wsd",
+                value = "linear",
+                help = "How wsd falls: linear, sqrt (1 - sqrt), cosine or exponential.")
         Fall fall) {
 
     public ScheduleOptions {

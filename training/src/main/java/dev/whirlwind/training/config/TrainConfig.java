@@ -4,16 +4,20 @@ import dev.whirlwind.model.Adapter;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Reason;
+import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.adapters.AdapterConfig;
 import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.training.optimizers.RateFactors;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.function.Consumer;
 
 /**
  * All options of a training run, by subject. In a map or a YAML file their names are in snake_case, as {@code min_lr}; what
@@ -96,15 +100,47 @@ public record TrainConfig(
             Map<String, String> given = new HashMap<>();
             options.forEach((name, value) -> {
                 Options.Entry option = known(name);
+                if (Aliases.yields(name, value)) {
+                    return;
+                }
                 String before = given.put(option.name(), name);
                 if (before != null) {
                     throw new UserException(before + " and " + name + " are the same option; keep one of them");
                 }
-                values.put(option.name(), option.read(Aliases.value(name, value)));
+                values.put(option.name(), option.read(Aliases.value(name, value, values.get(option.name()))));
+            });
+            options.forEach((name, value) -> {
+                Options.Entry option = known(name);
+                if (Aliases.yields(name, value) && !given.containsKey(option.name())) {
+                    values.put(option.name(), option.read(Aliases.value(name, value, values.get(option.name()))));
+                }
             });
             return Options.build(values);
         } catch (UserException e) {
             throw new UserException(source + ": " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Checks that what was asked for has an effect; what an option is by default needs none.
+     *
+     * @param names of options, ours or those of {@link Aliases}
+     * @param notes told of options of another schedule, optimizer and so on than was chosen
+     * @throws UsageException if an option has an effect beside another only, which is not given
+     */
+    public void requireEffect(Collection<String> names, Consumer<String> notes) {
+        Map<String, Object> values = Options.values(this);
+        for (String name : names) {
+            Options.Entry option = known(name);
+            boolean asked = !Objects.equals(values.get(option.name()), option.defaultValue());
+            if (!asked || Need.met(option.needs(), values::get)) {
+                continue;
+            }
+            String only = option.name() + " only has an effect with " + Need.words(option.needs(), needed -> needed);
+            if (!Need.byValue(option.needs())) {
+                throw new UsageException(only + "; give that, too, or leave " + option.name() + " out");
+            }
+            notes.accept(only + ", so it has none");
         }
     }
 

@@ -15,16 +15,23 @@ public record WatchingOptions(
         long sampleEvery,
 
         @Option(
+                needs = "sample_every",
                 label = "FILE",
                 range = Range.PATH,
                 free = true,
                 help = "Prompts of the samples, one a line. Default: how each text that is evaluated on begins.")
         String samplePrompts,
 
-        @Option(value = "64", range = Range.ONE_OR_MORE, free = true, help = "Most tokens that a sample adds.")
+        @Option(
+                needs = "sample_every",
+                value = "64",
+                range = Range.ONE_OR_MORE,
+                free = true,
+                help = "Most tokens that a sample adds.")
         int sampleTokens,
 
         @Option(
+                needs = "sample_every",
                 value = "0.8",
                 range = Range.NOT_NEGATIVE,
                 free = true,

@@ -3,6 +3,7 @@ package dev.whirlwind.training.optimizers;
 import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Reason;
+import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import java.nio.file.FileSystems;
 import java.nio.file.Path;
@@ -52,6 +53,10 @@ public final class RateFactors {
                 .filter(tensor -> layout.adapter().isNone() || layout.adapter().has(tensor))
                 .map(CheckpointTensor::name)
                 .toList();
+        if (ofB != 1 && layout.adapter().isNone()) {
+            throw new UsageException(
+                    "lora_plus only has an effect with an adapter; give lora a rank, or leave lora_plus out");
+        }
         int layers = layout.config().layers();
         Map<String, Double> factors = new LinkedHashMap<>();
         layout.checkpointTensors().forEach(tensor -> factors.put(tensor.name(), 0.0));

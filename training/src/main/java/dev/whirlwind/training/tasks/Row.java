@@ -4,7 +4,6 @@ import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
 import java.util.regex.MatchResult;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -15,14 +14,13 @@ import tools.jackson.databind.JsonNode;
  * preset that would fit.
  *
  * @param place in the file, such as {@code line 3}
- * @param names what the file calls a preset's fields, where it is something else; dots lead into objects
  */
-record Row(Path file, String place, JsonNode json, Map<String, String> names, Preset preset) {
+record Row(Path file, String place, JsonNode json, Fields fields, Preset preset) {
     private static final Pattern FIELD = Pattern.compile("\\{([^{}]+)}");
 
     /** The field's value, or null where there is none. */
     JsonNode find(String field) {
-        return find(json, names.getOrDefault(field, field));
+        return fields.find(json, field);
     }
 
     static JsonNode find(JsonNode json, String name) {
@@ -57,7 +55,7 @@ record Row(Path file, String place, JsonNode json, Map<String, String> names, Pr
     List<String> texts(String field) {
         List<String> texts = texts(field, get(field));
         if (texts.isEmpty()) {
-            throw error("\"" + names.getOrDefault(field, field) + "\" is empty; mend it, or remove the row");
+            throw error("\"" + fields.name(field) + "\" is empty; mend it, or remove the row");
         }
         return texts;
     }
@@ -113,12 +111,12 @@ record Row(Path file, String place, JsonNode json, Map<String, String> names, Pr
 
     private UserException wrong(String field, String wanted, JsonNode value) {
         String found = value.isMissingNode() ? "missing" : Reason.cited(value);
-        return error("\"" + names.getOrDefault(field, field) + "\" must be " + wanted + ", not " + found
+        return error("\"" + fields.name(field) + "\" must be " + wanted + ", not " + found
                 + "; mend it, or name another field by --field " + field + "=NAME");
     }
 
     private UserException missing(String field) {
-        String name = names.getOrDefault(field, field);
+        String name = fields.name(field);
         String has = json.isEmpty() ? "no fields at all" : Reason.cited(String.join(", ", json.propertyNames()));
         String remedy = Preset.fitting(json)
                 .filter(other -> other != preset)

@@ -6,7 +6,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 import java.util.function.Consumer;
 
@@ -36,7 +35,7 @@ public record Task(String name, Path file, Preset form, String examples, List<It
             Preset preset,
             Path examples,
             int shots,
-            Map<String, String> fields,
+            Fields fields,
             String template,
             String delimiter,
             List<String> labels,

@@ -7,7 +7,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.regex.Pattern;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
@@ -134,10 +133,10 @@ final class TaskFile {
     }
 
     /** What preset a file of no stated form is of, by its first row. */
-    static Preset recognise(Path file, Map<String, String> names) {
+    static Preset recognise(Path file, Fields fields) {
         Found first = read(file, true).getFirst();
         ObjectNode known = ((ObjectNode) first.json()).deepCopy();
-        names.forEach((field, name) -> put(known, field, Row.find(first.json(), name)));
+        fields.names().forEach((field, name) -> put(known, field, Row.find(first.json(), name)));
         return Preset.fitting(known).orElseThrow(() -> {
             List<String> forms = new ArrayList<>();
             for (Preset preset : Preset.values()) {

@@ -4,11 +4,15 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whirlwind.model.Precision;
+import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.training.optimizers.Schedule;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -96,6 +100,98 @@ class OptionsTest {
                         "engine"));
     }
 
+    /** A value of an option's that is not what it is by default, as it would be given. */
+    private static Object another(Options.Entry option) {
+        Object usual = option.defaultValue();
+        for (Object value : List.of(true, 1e-6, 3, "bf16", "exponential", "x", List.of("x"))) {
+            try {
+                if (!option.read(value).equals(usual)) {
+                    return value;
+                }
+            } catch (UserException _) {
+                // Of another kind.
+            }
+        }
+        throw new AssertionError(option.name() + ": no value fits");
+    }
+
+    /** A value that does what another option needs. */
+    private static Object fitting(Need need) {
+        Options.Entry option = Options.all().get(need.option());
+        Object value = need.value() == null || need.other() ? another(option) : need.value();
+        return option.type().isEnum() && need.other()
+                ? Arrays.stream(option.type().getEnumConstants())
+                        .map(Object::toString)
+                        .filter(name -> !Need.plain(name).equals(Need.plain(need.value())))
+                        .findFirst()
+                        .orElseThrow()
+                : value;
+    }
+
+    /** The error or the note. */
+    private static String told(TrainConfig config, List<String> names) {
+        List<String> notes = new ArrayList<>();
+        try {
+            config.requireEffect(names, notes::add);
+        } catch (UsageException e) {
+            notes.add(e.getMessage());
+        }
+        assertThat(notes).hasSize(1);
+        return notes.getFirst();
+    }
+
+    private static void fail(String note) {
+        throw new AssertionError(note);
+    }
+
+    /** Of each that has an effect beside another only: alone it is refused in a line, beside each of them it is not. */
+    @Test
+    void whatHasNoEffectIsRefused() {
+        List<String> seen = new ArrayList<>();
+        for (Options.Entry option : Options.all().values()) {
+            if (option.needs().isEmpty()) {
+                continue;
+            }
+            seen.add(option.name());
+            List<String> names = List.of(option.name());
+            assertThat(option.needs())
+                    .allSatisfy(
+                            need -> assertThat(Options.all()).as(option.name()).containsKey(need.option()));
+            Map<String, Object> without = new HashMap<>();
+            for (Need need : option.needs()) {
+                Options.Entry needed = Options.all().get(need.option());
+                Object none = need.value() == null
+                        ? needed.type() == double.class || needed.type() == long.class ? 0 : null
+                        : need.other() ? need.value() : needed.type().isEnum() ? "constant" : "loops";
+                without.put(needed.name(), needed.name().equals("optimizer") && !need.other() ? "adafactor" : none);
+            }
+            TrainConfig usual = of(without);
+            usual.requireEffect(names, OptionsTest::fail);
+            TrainConfig alone = usual.with(Map.of(option.name(), another(option)), "test");
+            assertThat(told(alone, names))
+                    .as(option.name())
+                    .startsWith(option.name() + " only has an effect with ")
+                    .contains(option.needs().getFirst().option())
+                    .endsWith(Need.byValue(option.needs()) ? ", so it has none" : " or leave " + option.name() + " out")
+                    .hasLineCount(1);
+            // What was not asked for, as of a run of before, is left as it is.
+            alone.requireEffect(List.of("lr"), OptionsTest::fail);
+            for (Need need : option.needs()) {
+                Map<String, Object> beside = new HashMap<>(without);
+                beside.put(need.option(), fitting(need));
+                beside.put(option.name(), another(option));
+                of(beside).requireEffect(names, OptionsTest::fail);
+            }
+        }
+        assertThat(seen)
+                .contains("temperature", "distill", "lora_alpha", "momentum", "fall", "min_lr", "replay", "patience");
+        assertThat(Options.all().get("fall").help()).endsWith(" Only with --schedule wsd.");
+        assertThat(Options.all().get("min_lr").help()).endsWith(" Default: a tenth of --lr.");
+        assertThat(told(of(Map.of("schedule", "constant", "min_lr", 0)), List.of("min_lr")))
+                .isEqualTo("min_lr only has an effect with another schedule than constant, so it has none");
+        assertThat(Options.all().get("decay").help()).endsWith(" Only with --schedule wsd or infinite.");
+    }
+
     @Test
     void valuesOfAnEnumAreNamed() {
         assertThat(Options.all().get("schedule").choices())
@@ -152,6 +248,25 @@ class OptionsTest {
                         List.of("a.txt"))));
         assertThat(of(Map.of("bf16", true)).engine().precision()).isEqualTo(Precision.BF16);
         assertThat(of(Map.of("fp16", "False")).engine().precision()).isEqualTo(Precision.FP32);
+        assertThat(of(Map.of("bf16", true, "fp16", false)).engine().precision()).isEqualTo(Precision.BF16);
+        TrainConfig half = of(Map.of("precision", "bf16", "fp16", false));
+        assertThat(half.engine().precision()).isEqualTo(Precision.BF16);
+        assertThat(half.with(Map.of("fp16", false), "test").engine().precision())
+                .isEqualTo(Precision.BF16);
+        assertThat(half.with(Map.of("bf16", false), "test").engine().precision())
+                .isEqualTo(Precision.FP32);
+        assertThatThrownBy(() -> of(Map.of("bf16", true, "fp16", true))).hasMessageContaining("are the same option");
+        assertThat(of(Map.of("warmup_ratio", 0.03, "warmup_steps", 0))
+                        .schedule()
+                        .warmup())
+                .isEqualTo(0.03);
+        assertThat(of(Map.of("warmup_ratio", 0.0, "warmup_steps", 500))
+                        .schedule()
+                        .warmup())
+                .isEqualTo(500);
+        assertThat(of(Map.of("warmup_ratio", 0.0, "warmup_steps", 0)).schedule().warmup())
+                .isZero();
+        assertThat(of(Map.of("max_steps", -1, "steps", 7)).length().steps()).isEqualTo(7);
         assertThat(of(Map.of("max_steps", 70)).length().steps()).isEqualTo(70);
         assertThat(of(Map.of("lr_scheduler_type", "warmup_stable_decay"))
                         .schedule()
