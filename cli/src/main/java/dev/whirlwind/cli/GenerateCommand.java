@@ -5,6 +5,7 @@ import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.Needs;
 import dev.whirlwind.cli.shared.Output;
+import dev.whirlwind.cli.shared.WeightsOption;
 import dev.whirlwind.data.tokenizers.BadText;
 import dev.whirlwind.data.tokenizers.TextStream;
 import dev.whirlwind.data.tokenizers.Tokenizer;
@@ -87,6 +88,9 @@ final class GenerateCommand implements Callable<Integer> {
     private long seed;
 
     @Mixin
+    private WeightsOption weightsOption;
+
+    @Mixin
     private EngineOptions engines;
 
     @Mixin
@@ -108,7 +112,7 @@ final class GenerateCommand implements Callable<Integer> {
         });
         try (Engine engine = engines.open()) {
             Parameters weights =
-                    Models.load(engine, model, config, spec.commandLine().getErr());
+                    weightsOption.load(engine, model, config, spec.commandLine().getErr());
             engines.announce(engine, spec.commandLine().getErr());
             StringBuilder continuation = new StringBuilder();
             long start = System.nanoTime();

@@ -15,6 +15,7 @@ import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.WeightFormat;
 import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.model.safetensors.DType;
 import java.io.IOException;
@@ -102,7 +103,9 @@ final class InitCommand implements Callable<Integer> {
     static long write(Path folder, ModelConfig model, Optional<Tokenizer> tokenizer, long seed, DType dtype) {
         MemoryCheck.now().requireWeights(model);
         try (Engine engine = Engines.open("cpu", null, 1, Precision.FP32)) {
-            Parameters weights = new Parameters(engine, new ParameterLayout(model), "weights");
+            // Rounded once either way.
+            WeightFormat format = dtype == DType.BF16 ? WeightFormat.BF16 : WeightFormat.FP32;
+            Parameters weights = new Parameters(engine, new ParameterLayout(model), "weights", format);
             Initializer.initialize(weights, seed);
             Storage.createFolders(folder);
             HuggingFace.save(folder, weights, dtype, LARGEST_SHARD);

@@ -4,6 +4,7 @@ import dev.whirlwind.cli.shared.EngineOptions;
 import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.Output;
+import dev.whirlwind.cli.shared.WeightsOption;
 import dev.whirlwind.cli.terminal.Interruption;
 import dev.whirlwind.cli.terminal.Shell;
 import dev.whirlwind.cli.terminal.WorkProgress;
@@ -85,6 +86,9 @@ final class TeachCommand implements Callable<Integer> {
     private int batch;
 
     @Mixin
+    private WeightsOption weightsOption;
+
+    @Mixin
     private EngineOptions engines;
 
     @Mixin
@@ -134,7 +138,7 @@ final class TeachCommand implements Callable<Integer> {
                 Engine engine = engines.open()) {
             engines.announce(engine, err);
             Transformer teacher =
-                    Transformer.forEvaluation(engine, Models.load(engine, model, config, err), batch, length);
+                    Transformer.forEvaluation(engine, weightsOption.load(engine, model, config, err), batch, length);
             writer = new TeacherCacheWriter(teacher, text, Companions.model(model), top, temperature);
             err.printf("%,d sequences of %d tokens: %,.1f MB%n", writer.sequences(), length, writer.bytes() * 1e-6);
             write(writer, err);

@@ -15,8 +15,10 @@ import jdk.incubator.vector.VectorSpecies;
 /**
  * The upper halves of floats, in the order of files. Two that lie side by side are loaded as one int: shifted and masked it
  * is both floats, and vectors of these are interleaved.
+ *
+ * @param readOnly where they lie in a file
  */
-record Bfloat16(long address) implements StoredWeights.Part {
+record Bfloat16(long address, boolean readOnly) implements StoredWeights.Part {
     private static final VectorSpecies<Integer> INTS =
             Memory.SPECIES.withLanes(int.class).check(int.class);
     private static final IntVector LOW = Packing.interleaving(0);
@@ -68,6 +70,9 @@ record Bfloat16(long address) implements StoredWeights.Part {
 
     @Override
     public void round(long first, int count, long from, long key, long element) {
+        if (readOnly) {
+            throw new IllegalStateException("weights that lie in a file cannot be changed");
+        }
         long to = address + Short.BYTES * first;
         if (key == StochasticRounding.NEAREST) {
             for (int i = 0; i < count; i++) {

@@ -5,10 +5,14 @@ import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
+import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.WeightFormat;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
 
 /**
@@ -88,6 +92,11 @@ public final class CpuEngine implements Engine {
     }
 
     @Override
+    public boolean readsFiles() {
+        return true;
+    }
+
+    @Override
     public Buffer allocateWeights(String name, List<WeightFormat.Span> spans) {
         List<StoredWeights.Part> parts =
                 spans.stream().map(span -> part(name, span)).toList();
@@ -96,15 +105,28 @@ public final class CpuEngine implements Engine {
     }
 
     private StoredWeights.Part part(String name, WeightFormat.Span span) {
+        if (span.file() != null) {
+            return new Bfloat16(map(span), true);
+        }
         // Vectors are loaded whole.
         long memory = memory(name, Math.ceilDiv(span.bytes(), (long) Float.BYTES) + Memory.LANES)
                 .address();
         return switch (span.format()) {
             case FP32 -> new StoredFloats(memory);
-            case BF16 -> new Bfloat16(memory);
+            case BF16 -> new Bfloat16(memory, false);
             case INT8 -> new Int8(memory, span.length());
             case NF4 -> new Nf4(memory, span.length());
         };
+    }
+
+    private long map(WeightFormat.Span span) {
+        WeightFormat.FilePart part = span.file();
+        try (FileChannel channel = FileChannel.open(part.file(), StandardOpenOption.READ)) {
+            return channel.map(FileChannel.MapMode.READ_ONLY, part.offset(), span.bytes(), arena)
+                    .address();
+        } catch (IOException e) {
+            throw new UserException(part.file() + ": cannot be read (" + Reason.of(e) + ")", e);
+        }
     }
 
     @Override

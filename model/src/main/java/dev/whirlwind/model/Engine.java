@@ -17,6 +17,9 @@ public interface Engine extends AutoCloseable {
     /** New memory of {@code length} floats, all zero; it lives until the engine is closed. */
     Buffer allocate(String name, long length);
 
+    /** Whether weights can be read where they lie in files. */
+    boolean readsFiles();
+
     /** The same for weights, some of which may be kept with fewer bits. */
     Buffer allocateWeights(String name, List<WeightFormat.Span> spans);
 

@@ -11,10 +11,14 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Predicate;
 import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -36,16 +40,22 @@ public final class HuggingFace {
      * @throws UserException if a tensor is missing, of another shape, not finite, or not the model's
      */
     public static Loaded load(Engine engine, Path folder, ModelConfig config, Consumer<String> notes) {
-        return load(engine, folder, config, _ -> Adapter.NONE, WeightFormat.FP32, notes);
+        return load(engine, folder, config, _ -> Adapter.NONE, WeightFormat.FP32, _ -> _ -> true, notes);
     }
 
-    /** The same with room for adapters, whose parameters stay zero, and matrices in a format. */
+    /**
+     * The same with room for adapters, whose parameters stay zero, and matrices in a format. What lies in the files in that
+     * format may be read there.
+     *
+     * @param changed tensors that are to be changed, which have memory of their own
+     */
     public static Loaded load(
             Engine engine,
             Path folder,
             ModelConfig config,
             Function<ModelConfig, Adapter> adapter,
             WeightFormat format,
+            Function<ParameterLayout, Predicate<String>> changed,
             Consumer<String> notes) {
         try (StoredModel stored = StoredModel.open(folder, config)) {
             if (stored.config().tied() != config.tied()) {
@@ -54,9 +64,12 @@ public final class HuggingFace {
                                 + " values: it stays a head of its own, and saved models say \"" + ModelConfig.TIED
                                 + "\": false");
             }
-            Parameters weights = new Parameters(
-                    engine, new ParameterLayout(stored.config(), adapter.apply(stored.config())), "weights", format);
-            return new Loaded(weights, read(stored, weights));
+            ParameterLayout layout = new ParameterLayout(stored.config(), adapter.apply(stored.config()));
+            Map<CheckpointTensor, WeightFormat.FilePart> files = format == WeightFormat.BF16 && engine.readsFiles()
+                    ? files(stored, layout, changed.apply(layout))
+                    : Map.of();
+            Parameters weights = new Parameters(engine, layout, "weights", format, files);
+            return new Loaded(weights, read(stored, weights, files.keySet()));
         }
     }
 
@@ -72,19 +85,36 @@ public final class HuggingFace {
                 throw new UserException(folder + ": config.json ties the head to the token embedding, but its"
                         + " lm_head.weight has other values; set \"" + ModelConfig.TIED + "\": false in config.json");
             }
-            return read(stored, parameters);
+            return read(stored, parameters, Set.of());
         }
     }
 
-    private static DType read(StoredModel stored, Parameters parameters) {
+    /** Where matrices lie as the arena has them. */
+    private static Map<CheckpointTensor, WeightFormat.FilePart> files(
+            StoredModel stored, ParameterLayout layout, Predicate<String> changed) {
+        Map<CheckpointTensor, WeightFormat.FilePart> files = new HashMap<>();
+        for (int i = 0; i < stored.names().size(); i++) {
+            String name = stored.names().get(i);
+            CheckpointTensor tensor = stored.tensors().get(i);
+            TensorFile file = stored.files().file(name);
+            boolean matrix = tensor.offset() < layout.decayedLength();
+            if (matrix && file.dtype(name) == DType.BF16 && !tensor.transposed() && !changed.test(tensor.name())) {
+                file.part(name).ifPresent(part -> files.put(tensor, part));
+            }
+        }
+        return files;
+    }
+
+    private static DType read(StoredModel stored, Parameters parameters, Set<CheckpointTensor> inFiles) {
         Buffer arena = parameters.buffer();
         for (int i = 0; i < stored.names().size(); i++) {
-            read(
-                    stored.files().file(stored.names().get(i)),
-                    stored.names().get(i),
-                    stored.tensors().get(i),
-                    arena,
-                    true);
+            String name = stored.names().get(i);
+            CheckpointTensor tensor = stored.tensors().get(i);
+            if (inFiles.contains(tensor)) {
+                require(stored.files().file(name), name, tensor, arena);
+            } else {
+                read(stored.files().file(name), name, tensor, arena, true);
+            }
         }
         parameters.upload();
         String first = stored.names().getFirst();
@@ -145,6 +175,18 @@ public final class HuggingFace {
                     require(file, name, floats, piece, arena.format(tensor.offset()));
                 }
                 arena.put(tensor.offset() + first, floats, piece);
+            }
+        }
+    }
+
+    /** The same of what is read where it lies. */
+    private static void require(TensorFile file, String name, CheckpointTensor tensor, Buffer arena) {
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment floats = scratch.allocate(4L * PIECE, 64);
+            for (long first = 0; first < tensor.size(); first += PIECE) {
+                long count = Math.min(PIECE, tensor.size() - first);
+                arena.get(tensor.offset() + first, floats, count);
+                require(file, name, floats, count, WeightFormat.FP32);
             }
         }
     }

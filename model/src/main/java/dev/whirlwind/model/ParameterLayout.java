@@ -284,12 +284,25 @@ public final class ParameterLayout {
      * The arena with matrices in a format. Vectors and adapters are floats always; embeddings and the head are not quantised,
      * as in QLoRA.
      *
+     * @param files where tensors of bf16 lie in the order of their rows, to be read there; by their places in the arena
      * @throws UserException if rows of a matrix do not consist of whole blocks
      */
-    List<WeightFormat.Span> spans(WeightFormat format) {
+    List<WeightFormat.Span> spans(WeightFormat format, Map<CheckpointTensor, WeightFormat.FilePart> files) {
         WeightFormat.Span vectors = new WeightFormat.Span(length - decayedLength, WeightFormat.FP32);
         if (format.isTrainable()) {
-            return List.of(new WeightFormat.Span(decayedLength, format), vectors);
+            List<WeightFormat.Span> spans = new ArrayList<>();
+            long start = 0;
+            for (CheckpointTensor tensor : places.headMap(decayedLength).values()) {
+                WeightFormat.FilePart file = files.get(tensor);
+                if (file != null) {
+                    add(spans, tensor.offset() - start, format);
+                    spans.add(new WeightFormat.Span(tensor.size(), format, file));
+                    start = tensor.offset() + tensor.size();
+                }
+            }
+            add(spans, decayedLength - start, format);
+            spans.add(vectors);
+            return spans;
         }
         long linear = parameter("attention.qkv.weight").offset();
         for (Parameter p : parameters()) {
@@ -304,6 +317,12 @@ public final class ParameterLayout {
                 new WeightFormat.Span(linear, WeightFormat.BF16),
                 new WeightFormat.Span(decayedLength - linear, format),
                 vectors);
+    }
+
+    private static void add(List<WeightFormat.Span> spans, long length, WeightFormat format) {
+        if (length > 0) {
+            spans.add(new WeightFormat.Span(length, format));
+        }
     }
 
     /** Floats of the arena's first part, which weight decay acts on. */

@@ -1,5 +1,6 @@
 package dev.whirlwind.model;
 
+import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
 
@@ -40,13 +41,28 @@ public final class Parameters {
 
     /** The same of weights whose matrices are kept in a format. */
     public Parameters(Engine engine, ParameterLayout layout, String name, WeightFormat format) {
-        this(engine, layout, allocate(engine, layout, name, format), _ -> true);
+        this(engine, layout, name, format, Map.of());
     }
 
-    private static Buffer allocate(Engine engine, ParameterLayout layout, String name, WeightFormat format) {
+    /** And of which some are read where they lie in files. */
+    Parameters(
+            Engine engine,
+            ParameterLayout layout,
+            String name,
+            WeightFormat format,
+            Map<CheckpointTensor, WeightFormat.FilePart> files) {
+        this(engine, layout, allocate(engine, layout, name, format, files), _ -> true);
+    }
+
+    private static Buffer allocate(
+            Engine engine,
+            ParameterLayout layout,
+            String name,
+            WeightFormat format,
+            Map<CheckpointTensor, WeightFormat.FilePart> files) {
         return format == WeightFormat.FP32
                 ? engine.allocate(name, layout.length())
-                : engine.allocateWeights(name, layout.spans(format));
+                : engine.allocateWeights(name, layout.spans(format, files));
     }
 
     private Parameters(Engine engine, ParameterLayout layout, Buffer buffer, Predicate<String> present) {

@@ -1,5 +1,7 @@
 package dev.whirlwind.model;
 
+import java.nio.file.Path;
+
 /** What weights lie in memory as; programs compute in floats of them whatever it is. */
 public enum WeightFormat {
     /** Floats. */
@@ -24,12 +26,20 @@ public enum WeightFormat {
         return this == FP32 || this == BF16;
     }
 
+    /** Bytes of a file. */
+    public record FilePart(Path file, long offset) {}
+
     /**
      * Weights that follow each other in memory.
      *
      * @param length how many
+     * @param file that they lie in as they are, and are only read from; null where they are to have memory
      */
-    public record Span(long length, WeightFormat format) {
+    public record Span(long length, WeightFormat format, FilePart file) {
+        public Span(long length, WeightFormat format) {
+            this(length, format, null);
+        }
+
         /** Bytes that they take, scales included. */
         public long bytes() {
             long blocks = Math.ceilDiv(length, (long) BLOCK);

@@ -39,6 +39,11 @@ public final class ReferenceEngine implements Engine {
     }
 
     @Override
+    public boolean readsFiles() {
+        return false;
+    }
+
+    @Override
     public Buffer allocateWeights(String name, List<WeightFormat.Span> spans) {
         throw new UnsupportedOperationException("the reference keeps doubles");
     }

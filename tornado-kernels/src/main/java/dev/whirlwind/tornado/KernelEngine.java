@@ -125,6 +125,11 @@ abstract class KernelEngine implements Engine {
     }
 
     @Override
+    public boolean readsFiles() {
+        return false;
+    }
+
+    @Override
     public Buffer allocateWeights(String name, List<WeightFormat.Span> spans) {
         throw new UserException(
                 "the engine '" + name() + "' keeps weights as floats; use --engine cpu or --weights fp32");

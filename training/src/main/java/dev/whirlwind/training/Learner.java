@@ -5,6 +5,7 @@ import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.HuggingFace.Loaded;
 import dev.whirlwind.model.Initializer;
 import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.WeightFormat;
@@ -16,6 +17,8 @@ import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Predicate;
 
 /**
  * What a run trains: a model, or an adapter of one.
@@ -32,19 +35,20 @@ record Learner(Parameters weights, DType dtype, Optional<AdapterConfig> adapter)
     static Learner load(Engine engine, Path source, ModelConfig model, TrainConfig config, Consumer<String> notes) {
         Optional<AdapterConfig> adapter = config.adapter(model);
         WeightFormat format = config.memory().weights();
+        Function<ParameterLayout, Predicate<String>> changed = layout -> config.factors(layout)::trains;
         if (!format.isTrainable() && adapter.isEmpty() && !ModelFolder.isAdapter(source)) {
             throw new UserException("weights: " + format.name().toLowerCase(Locale.ROOT)
                     + " cannot be trained, only an adapter of them; add --lora with a rank, or use bf16");
         }
         if (ModelFolder.isAdapter(source)) {
-            Loaded loaded = ModelFolder.load(engine, source, model, format, notes);
+            Loaded loaded = ModelFolder.load(engine, source, model, format, changed, notes);
             return new Learner(loaded.weights(), DType.F32, Optional.of(AdapterConfig.read(source)));
         }
         if (adapter.isEmpty()) {
-            Loaded loaded = ModelFolder.load(engine, source, model, format, notes);
+            Loaded loaded = ModelFolder.load(engine, source, model, format, changed, notes);
             return new Learner(loaded.weights(), loaded.dtype(), adapter);
         }
-        Loaded loaded = HuggingFace.load(engine, source, model, adapter.get()::of, format, notes);
+        Loaded loaded = HuggingFace.load(engine, source, model, adapter.get()::of, format, changed, notes);
         Initializer.initializeAdapters(loaded.weights(), config.data().seed());
         return new Learner(loaded.weights(), DType.F32, adapter);
     }

@@ -66,6 +66,13 @@ public final class TinyRun {
         return model(folder, LLAMA, DType.F32, change);
     }
 
+    /** Wide enough for blocks of quantised weights. */
+    static Path wideLlama(Path folder, DType dtype) throws IOException {
+        String wide = LLAMA.replace(
+                "\"hidden_size\": 8, \"intermediate_size\": 12", "\"hidden_size\": 64, \"intermediate_size\": 128");
+        return model(folder, wide, dtype, weights -> {});
+    }
+
     private static Path model(Path folder, String json, DType dtype, Consumer<Parameters> change) throws IOException {
         Files.createDirectories(folder);
         ModelConfig config = ModelConfig.parse(json.getBytes(StandardCharsets.UTF_8), "test");

@@ -159,6 +159,11 @@ final class TimedEngine implements Engine {
     }
 
     @Override
+    public boolean readsFiles() {
+        return engine.readsFiles();
+    }
+
+    @Override
     public Buffer allocateWeights(String name, List<WeightFormat.Span> spans) {
         return engine.allocateWeights(name, spans);
     }

@@ -13,6 +13,7 @@ import dev.whirlwind.cli.shared.NamedText;
 import dev.whirlwind.cli.shared.Needs;
 import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.cli.shared.Texts;
+import dev.whirlwind.cli.shared.WeightsOption;
 import dev.whirlwind.cli.terminal.WorkProgress;
 import dev.whirlwind.data.EvaluationWindows;
 import dev.whirlwind.data.EvaluationWindows.Convention;
@@ -177,6 +178,9 @@ public final class EvalCommand implements Callable<Integer> {
     private Path predictions;
 
     @Mixin
+    private WeightsOption weightsOption;
+
+    @Mixin
     private TaskOptions tasks;
 
     @Mixin
@@ -319,7 +323,7 @@ public final class EvalCommand implements Callable<Integer> {
                         passages);
         // One engine per model: its memory goes back before the next is loaded.
         try (Engine engine = engines.open()) {
-            Parameters weights = Models.load(engine, prepared.model(), config, err);
+            Parameters weights = weightsOption.load(engine, prepared.model(), config, err);
             engines.announce(engine, err);
             List<Evaluation> evaluations = new ArrayList<>();
             List<Result> results = new ArrayList<>();

@@ -5,11 +5,14 @@ import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.HuggingFace.Loaded;
 import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.WeightFormat;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.function.Predicate;
 
 /** A folder of a model, or of an adapter, which names its base model: the model with the adapter is meant. */
 public final class ModelFolder {
@@ -50,17 +53,28 @@ public final class ModelFolder {
 
     /** As {@link HuggingFace#load}, with the adapter where the folder is one's. */
     public static Loaded load(Engine engine, Path folder, ModelConfig config, Consumer<String> notes) {
-        return load(engine, folder, config, WeightFormat.FP32, notes);
+        return load(engine, folder, config, WeightFormat.FP32, _ -> _ -> true, notes);
     }
 
-    /** The same with the model's matrices in a format; those of an adapter are floats. */
+    /** The same only to be read, with the model's matrices in a format; those of an adapter are floats. */
     public static Loaded load(
             Engine engine, Path folder, ModelConfig config, WeightFormat format, Consumer<String> notes) {
+        return load(engine, folder, config, format, _ -> _ -> false, notes);
+    }
+
+    /** The same for whoever changes some of them. */
+    public static Loaded load(
+            Engine engine,
+            Path folder,
+            ModelConfig config,
+            WeightFormat format,
+            Function<ParameterLayout, Predicate<String>> changed,
+            Consumer<String> notes) {
         if (!isAdapter(folder)) {
-            return HuggingFace.load(engine, folder, config, _ -> Adapter.NONE, format, notes);
+            return HuggingFace.load(engine, folder, config, _ -> Adapter.NONE, format, changed, notes);
         }
         AdapterConfig adapter = AdapterConfig.read(folder);
-        Loaded loaded = HuggingFace.load(engine, adapter.base(), config, adapter::of, format, notes);
+        Loaded loaded = HuggingFace.load(engine, adapter.base(), config, adapter::of, format, changed, notes);
         AdapterFiles.load(folder, adapter, loaded.weights());
         return loaded;
     }

@@ -1,6 +1,7 @@
 package dev.whirlwind.model.safetensors;
 
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.WeightFormat;
 import dev.whirlwind.model.weights.Errors;
 import dev.whirlwind.model.weights.MappedFile;
 import dev.whirlwind.model.weights.TensorFile;
@@ -13,6 +14,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.SequencedSet;
 
@@ -112,6 +114,12 @@ public final class SafetensorsFile implements TensorFile {
     public MemorySegment data(String name) {
         TensorInfo tensor = tensor(name);
         return data.asSlice(tensor.begin(), tensor.end() - tensor.begin());
+    }
+
+    @Override
+    public Optional<WeightFormat.FilePart> part(String name) {
+        long start = mapped.bytes().byteSize() - data.byteSize();
+        return Optional.of(new WeightFormat.FilePart(path, start + tensor(name).begin()));
     }
 
     @Override

@@ -1,9 +1,11 @@
 package dev.whirlwind.model.weights;
 
+import dev.whirlwind.model.WeightFormat;
 import dev.whirlwind.model.safetensors.DType;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.SequencedSet;
 
 /** A file of named tensors, checked when it was opened, whose values are read as floats. */
@@ -34,6 +36,11 @@ public interface TensorFile extends AutoCloseable {
      * @throws UserException if there is no such tensor or its type is not F16, BF16, F32 or F64
      */
     void readFloats(String name, long first, long count, MemorySegment floats, long offset);
+
+    /** Where in which file a tensor's elements lie as one range of bytes, little-endian; empty if they do not. */
+    default Optional<WeightFormat.FilePart> part(String name) {
+        return Optional.empty();
+    }
 
     /** Number of elements. */
     default long elements(String name) {

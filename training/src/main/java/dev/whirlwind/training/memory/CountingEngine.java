@@ -41,6 +41,11 @@ final class CountingEngine implements Engine {
     }
 
     @Override
+    public boolean readsFiles() {
+        return false;
+    }
+
+    @Override
     public Buffer allocateWeights(String name, List<WeightFormat.Span> spans) {
         spans.forEach(span -> bytes = Math.addExact(bytes, span.bytes()));
         return new Nothing(spans.stream().mapToLong(WeightFormat.Span::length).sum());

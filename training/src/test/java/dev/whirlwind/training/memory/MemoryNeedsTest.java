@@ -59,6 +59,11 @@ class MemoryNeedsTest {
         }
 
         @Override
+        public boolean readsFiles() {
+            return false;
+        }
+
+        @Override
         public Buffer allocateWeights(String name, List<WeightFormat.Span> spans) {
             throw new UnsupportedOperationException();
         }
