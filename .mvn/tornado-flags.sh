@@ -151,6 +151,9 @@ whirlwind_tornado_list() {
   printf '%s\n' "--add-modules=$whirlwind_modules" "--enable-native-access=$whirlwind_native"
   # A kernel that cannot run on the device is an error, never slow Java in silence; and room for large graphs.
   printf '%s\n' -Dtornado.recover.bailout=False -Dtornado.tvm.maxbytecodesize=1048576
+  # CUDA would lock all pages of the host's side of every array, most of which nobody looks at, and cannot lock those of
+  # several arrays in one piece of memory (HostMemory).
+  printf '%s\n' -Dtornado.cuda.host.pinning=false
   if [ -n "$whirlwind_left_out" ]; then printf '%s\n' "-Dwhirlwind.tornado.left.out=$whirlwind_left_out"; fi
 }
 

@@ -1,5 +1,7 @@
 package dev.whirlwind.model;
 
+import java.util.stream.LongStream;
+
 /**
  * What a forward pass leaves for the backward pass, and the backward pass's own scratch. Training keeps every layer's;
  * recomputation keeps only the residual stream; evaluation keeps nothing, so all layers share one slice.
@@ -113,14 +115,23 @@ final class Activations {
 
     /** What matrix products and attention read: 16 bits of it do. */
     private Tensor activations(boolean keep, String name, long size) {
-        long stride = keep ? ParameterLayout.align(size) : 0;
-        long length = keep ? Math.multiplyExact(layers, stride) : size;
-        return new Tensor(engine.allocateActivations(name, length), 0, stride);
+        if (!keep) {
+            return new Tensor(engine.allocateActivations(name, size), 0, 0);
+        }
+        long stride = ParameterLayout.align(size);
+        return new Tensor(
+                engine.allocateActivations(name, Math.multiplyExact(layers, stride), starts(layers, stride)),
+                0,
+                stride);
     }
 
     private Tensor slices(String name, int count, long size) {
         long stride = ParameterLayout.align(size);
-        return new Tensor(engine.allocate(name, Math.multiplyExact(count, stride)), 0, stride);
+        return new Tensor(engine.allocate(name, Math.multiplyExact(count, stride), starts(count, stride)), 0, stride);
+    }
+
+    static long[] starts(int count, long stride) {
+        return LongStream.range(0, count).map(i -> i * stride).toArray();
     }
 
     private Tensor shared(String name, long size) {

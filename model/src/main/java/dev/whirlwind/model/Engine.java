@@ -29,6 +29,17 @@ public interface Engine extends AutoCloseable {
      */
     Buffer allocateActivations(String name, long length);
 
+    /**
+     * The same for several slices, each of which operations treat by itself, or else elements: an engine may divide between
+     * them what is too large for one array.
+     *
+     * @param starts where slices begin, ascending
+     */
+    Buffer allocate(String name, long length, long[] starts);
+
+    /** The same for activations. */
+    Buffer allocateActivations(String name, long length, long[] starts);
+
     /** What programs are told at each run, with room for so many tokens; the host's memory, on any device. */
     default Inputs inputs(int places) {
         return new Inputs(places);

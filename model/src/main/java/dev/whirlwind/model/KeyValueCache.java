@@ -10,7 +10,8 @@ public final class KeyValueCache {
         config.requirePositions(capacity);
         this.capacity = capacity;
         long stride = ParameterLayout.align((long) capacity * 2 * config.kvHeads() * config.headDim());
-        tensor = new Tensor(engine.allocate("key-value cache", config.layers() * stride), 0, stride);
+        long[] starts = Activations.starts(config.layers(), stride);
+        tensor = new Tensor(engine.allocate("key-value cache", config.layers() * stride, starts), 0, stride);
     }
 
     public int capacity() {

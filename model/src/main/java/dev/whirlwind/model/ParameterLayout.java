@@ -15,6 +15,7 @@ import java.util.TreeMap;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 
 /**
  * Where each parameter lies in one contiguous arena of floats; weights, gradients and moments share it. All
@@ -323,6 +324,14 @@ public final class ParameterLayout {
         if (length > 0) {
             spans.add(new WeightFormat.Span(length, format));
         }
+    }
+
+    /** Where slices begin, ascending. */
+    public long[] starts() {
+        return parameters.values().stream()
+                .flatMapToLong(p -> LongStream.range(p.firstLayer(), p.firstLayer() + p.layers())
+                        .map(layer -> p.offset((int) layer)))
+                .toArray();
     }
 
     /** Floats of the arena's first part, which weight decay acts on. */

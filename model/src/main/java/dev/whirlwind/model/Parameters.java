@@ -36,7 +36,7 @@ public final class Parameters {
 
     /** Allocates an arena of zeros named {@code name}. */
     public Parameters(Engine engine, ParameterLayout layout, String name) {
-        this(engine, layout, engine.allocate(name, layout.length()), _ -> true);
+        this(engine, layout, name, WeightFormat.FP32);
     }
 
     /** The same of weights whose matrices are kept in a format. */
@@ -61,7 +61,7 @@ public final class Parameters {
             WeightFormat format,
             Map<CheckpointTensor, WeightFormat.FilePart> files) {
         return format == WeightFormat.FP32
-                ? engine.allocate(name, layout.length())
+                ? engine.allocate(name, layout.length(), layout.starts())
                 : engine.allocateWeights(name, layout.spans(format, files));
     }
 

@@ -946,23 +946,22 @@ final class GpuRecorder extends Recorder {
 
     // ---------------------------------------------------------------------------------------------- optimizer
 
-    /** Several groups for each partial sum, where there is enough to add up and units for them. */
+    /** Several for each partial sum, where there is enough to add up and units for them. */
     @Override
-    public void sumOfSquares(Tensor partials, Tensor x, long length) {
-        int parts = Math.clamp(length / PARTIALS / GROUP, 1, ceil(2 * groups, PARTIALS));
-        Tensor to = parts == 1 ? partials : engine.scratch("sums", size(parts, PARTIALS));
-        stage.call(
-                "sumOfSquares",
-                Sums::wSquares,
-                at(x, to),
-                new KernelContext(),
-                array(x),
-                array(to),
-                Math.toIntExact(length),
-                parts * PARTIALS);
-        stage.grid(parts * PARTIALS * GROUP, 1, GROUP, 1);
-        if (parts > 1) {
-            addParts("sumOfSquares", to, partials, 0, partials, PARTIALS, parts, PARTIALS, 0);
+    int stretches(long length) {
+        return PARTIALS * Math.clamp(length / PARTIALS / GROUP, 1, ceil(2 * groups, PARTIALS));
+    }
+
+    @Override
+    void squares(Tensor sums, Tensor x, int n, int stretches, int stretch) {
+        stage.call("sumOfSquares", Sums::wSquares, at(x, sums), new KernelContext(), array(x), array(sums), n, stretch);
+        stage.grid(stretches * GROUP, 1, GROUP, 1);
+    }
+
+    @Override
+    void addStretches(Tensor partials, Tensor sums, int stretches) {
+        if (stretches > PARTIALS) {
+            addParts("sumOfSquares", sums, partials, 0, partials, PARTIALS, stretches / PARTIALS, PARTIALS, 0);
         }
     }
 

@@ -22,6 +22,8 @@ final class HostMemory implements AutoCloseable {
             "calloc", FunctionDescriptor.of(ValueLayout.ADDRESS, ValueLayout.JAVA_LONG, ValueLayout.JAVA_LONG));
     private static final MethodHandle FREE = function("free", FunctionDescriptor.ofVoid(ValueLayout.ADDRESS));
 
+    private static final long HEADER = TornadoNativeArray.ARRAY_HEADER;
+
     private final Arena arena = Arena.ofShared();
 
     private static MethodHandle function(String name, FunctionDescriptor type) {
@@ -39,8 +41,9 @@ final class HostMemory implements AutoCloseable {
         return IntArray.fromSegmentShallow(zeros(name, length));
     }
 
-    private MemorySegment zeros(String name, int length) {
-        long bytes = TornadoNativeArray.ARRAY_HEADER + (long) length * Integer.BYTES;
+    /** Room for an array's header and so many numbers. */
+    MemorySegment zeros(String name, long length) {
+        long bytes = HEADER + length * Integer.BYTES;
         MemorySegment memory = calloc(bytes);
         if (memory.equals(MemorySegment.NULL)) {
             throw new UserException(String.format(
@@ -50,6 +53,17 @@ final class HostMemory implements AutoCloseable {
                     bytes / 0x1p30));
         }
         return memory.reinterpret(bytes, arena, HostMemory::free);
+    }
+
+    /**
+     * Some of the numbers behind a header as an array of their own. Its header lies over the numbers before it: TornadoVM writes
+     * it when an array is made, here over zeros, and from then on only ever copies it to the device.
+     */
+    static FloatArray floats(MemorySegment zeros, long first, long length) {
+        MemorySegment part = zeros.asSlice(first * Float.BYTES, HEADER + length * Float.BYTES);
+        FloatArray array = FloatArray.fromSegmentShallow(part);
+        part.asSlice(0, HEADER).fill((byte) 0);
+        return array;
     }
 
     private static MemorySegment calloc(long bytes) {

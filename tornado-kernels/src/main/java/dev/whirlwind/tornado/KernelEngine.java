@@ -3,28 +3,42 @@ package dev.whirlwind.tornado;
 import dev.whirlwind.model.Buffer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Inputs;
+import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Tensor;
+import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.WeightFormat;
 import dev.whirlwind.tornado.kernels.Half;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
-/** Records each program once as kernel calls and replays them. */
+/**
+ * Records each program as kernel calls and replays them: once, or where buffers are divided into several arrays, once for
+ * all layers whose tensors lie in the same ones.
+ */
 abstract class KernelEngine implements Engine {
-    private final IdentityHashMap<Program, Recording> recordings = new IdentityHashMap<>();
+    /** Numbers that one array may hold: kernels index by int, a work item's share beyond the end. */
+    private static final long INDICES = Integer.MAX_VALUE - 1024;
+
+    private final IdentityHashMap<Program, List<Recording>> recordings = new IdentityHashMap<>();
     private final Map<String, Memory> scratch = new HashMap<>();
     private final Map<String, HalfMemory> scratchHalves = new HashMap<>();
     private final HostMemory host = new HostMemory();
     private final Precision precision;
+    private final long largestArray;
+    private boolean divides;
 
     /** Copies in 16 bits by the floats that they follow. */
     private final IdentityHashMap<Memory, Copy> copies = new IdentityHashMap<>();
@@ -35,14 +49,31 @@ abstract class KernelEngine implements Engine {
     private Tensor halfTable;
     private int kernels;
 
-    /** What a program is replayed as, of which floats it reads the copies, and which it changes. */
-    private record Recording(List<Stage> stages, Set<Memory> copied, Set<Memory> written) {}
+    /**
+     * What a program is replayed as where tensors of divided buffers lie in these arrays (see {@link Placement}), of which floats it reads the copies,
+     * and which it changes.
+     */
+    private record Recording(List<Stage> stages, Map<Tensor, Long> arrays, Set<Memory> copied, Set<Memory> written) {}
 
     /** And how it is made anew. */
     private record Copy(HalfMemory memory, List<Stage> renew) {}
 
-    KernelEngine(Precision precision) {
+    /**
+     * With arrays of some size.
+     *
+     * @param largestArray most numbers that one may hold; {@code -Dwhirlwind.largest-array} may say less
+     */
+    KernelEngine(Precision precision, long largestArray) {
         this.precision = precision;
+        this.largestArray = Math.min(Math.min(largestArray, INDICES), ofProperty());
+    }
+
+    private static long ofProperty() {
+        String value = System.getProperty("whirlwind.largest-array", String.valueOf(INDICES));
+        if (!value.matches("[1-9][0-9]{0,17}")) {
+            throw new UsageException("-Dwhirlwind.largest-array is " + value + "; it must be a number of floats");
+        }
+        return Long.parseLong(value);
     }
 
     @Override
@@ -57,11 +88,7 @@ abstract class KernelEngine implements Engine {
 
     @Override
     public final void run(Program program, Inputs inputs, int layer) {
-        Recording recording = recordings.get(program);
-        if (recording == null) {
-            recording = record(program);
-            recordings.put(program, recording);
-        }
+        Recording recording = recording(program, layer);
         for (Memory floats : recording.copied()) {
             if (changed.remove(floats)) {
                 run(copies.get(floats).renew(), inputs, 0);
@@ -71,15 +98,29 @@ abstract class KernelEngine implements Engine {
         recording.written().forEach(this::changed);
     }
 
-    private Recording record(Program program) {
-        Recorder recorder = recorder();
-        if (!precision.isHalf()) {
-            program.run(recorder);
-            return new Recording(stagesOf(recorder), Set.of(), Set.of());
+    private Recording recording(Program program, int layer) {
+        List<Recording> known = recordings.computeIfAbsent(program, _ -> new ArrayList<>(1));
+        for (Recording recording : known) {
+            if (Placement.fit(recording.arrays(), layer)) {
+                return recording;
+            }
         }
-        MixedPrecision mixed = new MixedPrecision(this, recorder);
-        program.run(mixed);
-        return new Recording(stagesOf(recorder), mixed.copied(), mixed.written());
+        Recording recording = record(program, layer);
+        known.add(recording);
+        return recording;
+    }
+
+    private Recording record(Program program, int layer) {
+        Recorder recorder = recorder();
+        MixedPrecision mixed = precision.isHalf() ? new MixedPrecision(this, recorder) : null;
+        Ops ops = mixed == null ? recorder : mixed;
+        Placement placement = new Placement(ops, recorder, layer);
+        program.run(divides ? placement.ops() : ops);
+        return new Recording(
+                stagesOf(recorder),
+                placement.arrays(),
+                mixed == null ? Set.of() : mixed.copied(),
+                mixed == null ? Set.of() : mixed.written());
     }
 
     private List<Stage> stagesOf(Recorder recorder) {
@@ -110,17 +151,72 @@ abstract class KernelEngine implements Engine {
     /** Runs the calls of a stage whose cursor is filled. */
     abstract void run(Stage stage);
 
+    /** Is told of an array's bytes before it is made. */
+    void take(String name, long bytes) {}
+
+    /** Is given each array. */
+    void keep(FloatArray array) {}
+
+    /** The same. */
+    void keep(IntArray array) {}
+
     @Override
     public Buffer allocate(String name, long length) {
-        requireIndices(name, length);
-        return new Memory(name, host.floats(name, (int) length));
+        require(name, length);
+        take(name, Math.multiplyExact(length, Float.BYTES));
+        FloatArray array = host.floats(name, (int) length);
+        keep(array);
+        return new Memory(name, array);
     }
 
-    /** Kernels index by int. */
-    private void requireIndices(String name, long length) {
-        if (length > Integer.MAX_VALUE - 1024) {
-            throw new UserException("the engine '" + name() + "' holds at most 2147482623 floats in one buffer, but "
-                    + name + " needs " + length + "; use --engine cpu or a smaller model or batch");
+    @Override
+    public final Buffer allocate(String name, long length, long[] starts) {
+        if (length <= largestArray) {
+            return allocate(name, length);
+        }
+        take(name, Math.multiplyExact(length, Float.BYTES));
+        MemorySegment whole = host.zeros(name, length);
+        Divided divided = divided(length, whole.asSlice(TornadoNativeArray.ARRAY_HEADER));
+        eachArray(name, length, starts, (first, end) -> {
+            FloatArray array = HostMemory.floats(whole, first, end - first);
+            keep(array);
+            divided.add(first, new Memory(name, array));
+        });
+        return divided;
+    }
+
+    private Divided divided(long length, MemorySegment segment) {
+        divides = true;
+        return new Divided(length, segment);
+    }
+
+    /** Numbers from one place to before another. */
+    @FunctionalInterface
+    private interface Numbers {
+        void at(long first, long end);
+    }
+
+    /** As few arrays as hold whole slices. */
+    private void eachArray(String name, long length, long[] starts, Numbers array) {
+        long first = 0;
+        long end = 0;
+        for (int i = 0; i <= starts.length; i++) {
+            long next = i < starts.length ? starts[i] : length;
+            if (next - first > largestArray && end > first) {
+                array.at(first, end);
+                first = end;
+            }
+            require(name, next - first);
+            end = next;
+        }
+        array.at(first, end);
+    }
+
+    private void require(String name, long length) {
+        if (length > largestArray) {
+            throw new UserException("the engine '" + name() + "' holds at most " + largestArray
+                    + " numbers in one array, but " + name + " needs " + length
+                    + " in one; use --engine cpu or a smaller model or batch");
         }
     }
 
@@ -136,13 +232,68 @@ abstract class KernelEngine implements Engine {
     }
 
     @Override
-    public Buffer allocateActivations(String name, long length) {
+    public final Buffer allocateActivations(String name, long length) {
         return precision.isHalf() ? allocateHalves(name, length) : allocate(name, length);
     }
 
+    @Override
+    public final Buffer allocateActivations(String name, long length, long[] starts) {
+        if (!precision.isHalf()) {
+            return allocate(name, length, starts);
+        }
+        if (length <= largestArray) {
+            return allocateHalves(name, length);
+        }
+        Divided divided = divided(length, null);
+        eachArray(name, length, starts, (first, end) -> divided.add(first, allocateHalves(name, end - first)));
+        return divided;
+    }
+
     HalfMemory allocateHalves(String name, long length) {
-        requireIndices(name, length);
-        return new HalfMemory(name, host.ints(name, (int) ((length + 1) / 2)), length);
+        require(name, length);
+        take(name, Math.multiplyExact(length, Short.BYTES));
+        IntArray words = host.ints(name, (int) ((length + 1) / 2));
+        keep(words);
+        return new HalfMemory(name, words, length);
+    }
+
+    @Override
+    public final void download(Buffer buffer, long offset, long length) {
+        eachPart(buffer, offset, length, this::fetch);
+    }
+
+    @Override
+    public final void upload(Buffer buffer, long offset, long length) {
+        eachPart(buffer, offset, length, (memory, first, count) -> {
+            changed(memory);
+            send(memory, first, count);
+        });
+    }
+
+    /** Brings floats of an array to the host. */
+    abstract void fetch(Memory memory, long offset, long length);
+
+    /** Brings the host's to the array. */
+    abstract void send(Memory memory, long offset, long length);
+
+    /** Some floats of an array. */
+    @FunctionalInterface
+    private interface Part {
+        void at(Memory memory, long offset, long length);
+    }
+
+    private static void eachPart(Buffer buffer, long offset, long length, Part part) {
+        if (!(buffer instanceof Divided divided)) {
+            part.at((Memory) buffer, offset, length);
+            return;
+        }
+        divided.arrays().forEach((first, array) -> {
+            long from = Math.max(offset, first);
+            long end = Math.min(offset + length, first + array.length());
+            if (from < end) {
+                part.at((Memory) array, from - first, end - from);
+            }
+        });
     }
 
     /** The copy of a tensor that takes 16 bits a number, made anew when a program reads it after a change. */
@@ -160,9 +311,9 @@ abstract class KernelEngine implements Engine {
     }
 
     /** The host or a program has changed floats that may have a copy. */
-    final void changed(Buffer floats) {
+    private void changed(Memory floats) {
         if (copies.containsKey(floats)) {
-            changed.add((Memory) floats);
+            changed.add(floats);
         }
     }
 

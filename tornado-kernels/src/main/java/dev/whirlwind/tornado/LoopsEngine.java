@@ -1,6 +1,5 @@
 package dev.whirlwind.tornado;
 
-import dev.whirlwind.model.Buffer;
 import dev.whirlwind.model.Precision;
 import java.util.Locale;
 
@@ -14,7 +13,7 @@ public final class LoopsEngine extends KernelEngine {
     }
 
     public LoopsEngine(Precision precision) {
-        super(precision);
+        super(precision, Long.MAX_VALUE);
     }
 
     @Override
@@ -36,12 +35,10 @@ public final class LoopsEngine extends KernelEngine {
     }
 
     @Override
-    public void download(Buffer buffer, long offset, long length) {}
+    void fetch(Memory memory, long offset, long length) {}
 
     @Override
-    public void upload(Buffer buffer, long offset, long length) {
-        changed(buffer);
-    }
+    void send(Memory memory, long offset, long length) {}
 
     @Override
     public void close() {

@@ -1089,18 +1089,66 @@ class Recorder implements Ops {
     // ---------------------------------------------------------------------------------------------- optimizer
 
     @Override
-    public void sumOfSquares(Tensor partials, Tensor x, long length) {
-        int share = Math.toIntExact((length + PARTIALS - 1) / PARTIALS);
-        stage.call(
-                "sumOfSquares",
-                Optimizer::wSumOfSquares,
-                at(x, partials),
-                array(x),
-                array(partials),
-                (int) length,
-                PARTIALS,
-                share);
+    public final void sumOfSquares(Tensor partials, Tensor x, long length) {
+        sumOfSquares(partials, List.of(new Range(x, 0, length)));
     }
+
+    /**
+     * Floats of a range that goes on in other arrays.
+     *
+     * @param first of them, from the whole range's start
+     */
+    record Range(Tensor x, long first, long end) {}
+
+    /** The same for a range in several arrays; stretches of it are summed as if all lay in one. */
+    final void sumOfSquares(Tensor partials, List<Range> ranges) {
+        long length = ranges.getLast().end();
+        int stretches = stretches(length);
+        int stretch = Math.toIntExact(Math.ceilDiv(length, stretches));
+        Tensor sums = stretches == PARTIALS ? partials : engine.scratch("sums", stretches);
+        int done = 0;
+        while (done < stretches) {
+            long first = Math.min(length, (long) done * stretch);
+            Range range =
+                    ranges.stream().filter(r -> first < r.end()).findFirst().orElse(ranges.getLast());
+            int whole = range.end() == length ? stretches : (int) (range.end() / stretch);
+            if (whole > done) {
+                int n = Math.toIntExact(Math.min(range.end(), (long) whole * stretch) - first);
+                squares(sums.skip(done), range.x().skip(first - range.first()), n, whole - done, stretch);
+                done = whole;
+            } else {
+                int n = Math.toIntExact(Math.min(stretch, length - first));
+                squares(sums.skip(done), gathered(ranges, first, n), n, 1, stretch);
+                done++;
+            }
+        }
+        addStretches(partials, sums, stretches);
+    }
+
+    /** Floats that lie across several arrays, in one. */
+    private Tensor gathered(List<Range> ranges, long first, int n) {
+        Tensor gathered = engine.scratch("what lies across arrays", n);
+        for (Range range : ranges) {
+            long from = Math.max(first, range.first());
+            long end = Math.min(first + n, range.end());
+            if (from < end) {
+                copy(range.x().skip(from - range.first()), gathered.skip(from - first), end - from);
+            }
+        }
+        return gathered;
+    }
+
+    /** How many stretches of a range are summed each by itself: a multiple of {@link #PARTIALS}. */
+    int stretches(long length) {
+        return PARTIALS;
+    }
+
+    /** sums[i] = that of the squares of stretch i of x[n]. */
+    void squares(Tensor sums, Tensor x, int n, int stretches, int stretch) {
+        stage.call("sumOfSquares", Optimizer::wSumOfSquares, at(x, sums), array(x), array(sums), n, stretches, stretch);
+    }
+
+    void addStretches(Tensor partials, Tensor sums, int stretches) {}
 
     @Override
     public void adamw(Tensor parameter, Tensor gradient, Tensor m, Tensor v, long length, AdamW settings) {

@@ -1,6 +1,5 @@
 package dev.whirlwind.tornado;
 
-import dev.whirlwind.model.Buffer;
 import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
@@ -11,9 +10,11 @@ import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.TaskGraph;
 import uk.ac.manchester.tornado.api.TornadoExecutionPlan;
 import uk.ac.manchester.tornado.api.WorkerGrid2D;
-import uk.ac.manchester.tornado.api.common.TornadoDevice;
 import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.enums.ProfilerMode;
+import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
+import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
  * Runs the kernels on a TornadoVM device. Each stage of a program becomes one task graph when it first runs, and is
@@ -31,7 +32,6 @@ public final class TornadoEngine extends KernelEngine {
     private final int computeUnits;
     private final boolean tensorCores;
     private final long memory;
-    private final long largest;
     private long allocated;
     private int kernelsCompiled;
     private KernelTimes times;
@@ -69,6 +69,11 @@ public final class TornadoEngine extends KernelEngine {
         };
     }
 
+    private static long largestArray(DeviceInfo info) {
+        long bytes = Devices.device(info).getPhysicalDevice().getDeviceMaxAllocationSize();
+        return (bytes - TornadoNativeArray.ARRAY_HEADER) / Float.BYTES;
+    }
+
     private static int computeUnits(DeviceInfo info) {
         return Devices.device(info).getPhysicalDevice().getDeviceMaxComputeUnits();
     }
@@ -80,16 +85,14 @@ public final class TornadoEngine extends KernelEngine {
 
     private TornadoEngine(
             DeviceInfo info, Precision precision, long memory, boolean gpu, int computeUnits, Compiling compiling) {
-        super(precision);
+        super(precision, largestArray(info));
         this.info = info;
         this.compiling = compiling;
         this.memory = memory;
         this.gpu = gpu;
         this.computeUnits = computeUnits;
         tensorCores = gpu && precision == Precision.BF16 && TensorCores.areUsed(info);
-        TornadoDevice device = Devices.device(info);
-        largest = device.getPhysicalDevice().getDeviceMaxAllocationSize();
-        residency = new Residency(device);
+        residency = new Residency(Devices.device(info));
         residency.check(info.name());
     }
 
@@ -111,35 +114,29 @@ public final class TornadoEngine extends KernelEngine {
     }
 
     @Override
-    public Buffer allocate(String name, long length) {
-        require(name, Math.multiplyExact(length, Float.BYTES));
-        Memory buffer = (Memory) super.allocate(name, length);
-        residency.add(buffer.array());
-        return buffer;
-    }
-
-    @Override
-    HalfMemory allocateHalves(String name, long length) {
-        require(name, Math.multiplyExact(length, Short.BYTES));
-        HalfMemory buffer = super.allocateHalves(name, length);
-        residency.add(buffer.words());
-        return buffer;
-    }
-
-    private void require(String name, long bytes) {
-        if (allocated + bytes > memory || bytes > largest) {
+    void take(String name, long bytes) {
+        if (allocated + bytes > memory) {
             throw new UserException(String.format(
                     Locale.ROOT,
-                    "%s has %.1f GiB of memory (%.1f GiB for one buffer), but the run needs %.1f GiB and more (%.1f GiB "
-                            + "for %s); choose a smaller batch or model, or --engine cpu",
+                    "%s has %.1f GiB of memory, but the run needs %.1f GiB and more (%.1f GiB for %s); choose a smaller "
+                            + "batch or model, or --engine cpu",
                     info.name(),
                     memory / 0x1p30,
-                    largest / 0x1p30,
                     (allocated + bytes) / 0x1p30,
                     bytes / 0x1p30,
                     name));
         }
         allocated += bytes;
+    }
+
+    @Override
+    void keep(FloatArray array) {
+        residency.add(array);
+    }
+
+    @Override
+    void keep(IntArray array) {
+        residency.add(array);
     }
 
     /** The device that it runs on. */
@@ -297,20 +294,15 @@ public final class TornadoEngine extends KernelEngine {
     }
 
     @Override
-    public void download(Buffer buffer, long offset, long length) {
+    void fetch(Memory memory, long offset, long length) {
         traffic = traffic.afterDownload();
-        guardedTransfer(
-                "while fetching " + ((Memory) buffer).name(),
-                () -> residency.download(((Memory) buffer).array(), offset, length));
+        guardedTransfer("while fetching " + memory.name(), () -> residency.download(memory.array(), offset, length));
     }
 
     @Override
-    public void upload(Buffer buffer, long offset, long length) {
-        changed(buffer);
+    void send(Memory memory, long offset, long length) {
         traffic = traffic.afterUpload(length);
-        guardedTransfer(
-                "while sending " + ((Memory) buffer).name(),
-                () -> residency.upload(((Memory) buffer).array(), offset, length));
+        guardedTransfer("while sending " + memory.name(), () -> residency.upload(memory.array(), offset, length));
     }
 
     private void guardedTransfer(String where, Runnable transfer) {

@@ -41,7 +41,7 @@ final class Launches extends KernelEngine {
     private final List<Launch> all = new ArrayList<>();
 
     private Launches(int computeUnits, Precision precision, boolean tensorCores) {
-        super(precision);
+        super(precision, Long.MAX_VALUE);
         this.computeUnits = computeUnits;
         this.tensorCores = tensorCores;
     }
@@ -214,10 +214,10 @@ final class Launches extends KernelEngine {
     }
 
     @Override
-    public void download(Buffer buffer, long offset, long length) {}
+    void fetch(Memory memory, long offset, long length) {}
 
     @Override
-    public void upload(Buffer buffer, long offset, long length) {}
+    void send(Memory memory, long offset, long length) {}
 
     @Override
     public void close() {}

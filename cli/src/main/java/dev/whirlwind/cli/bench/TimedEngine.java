@@ -179,6 +179,16 @@ final class TimedEngine implements Engine {
     }
 
     @Override
+    public Buffer allocateActivations(String name, long length, long[] starts) {
+        return engine.allocateActivations(name, length, starts);
+    }
+
+    @Override
+    public Buffer allocate(String name, long length, long[] starts) {
+        return engine.allocate(name, length, starts);
+    }
+
+    @Override
     public void download(Buffer buffer, long offset, long length) {
         engine.download(buffer, offset, length);
     }

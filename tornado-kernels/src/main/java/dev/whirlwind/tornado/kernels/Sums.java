@@ -113,27 +113,28 @@ public final class Sums {
 
     /** partials[p] = the sum of squares of group p's share of x, by neighbours reading neighbours. */
     public static void wSquares(
-            IntArray c, int at, KernelContext context, FloatArray x, FloatArray partials, int n, int parts) {
+            IntArray c, int at, KernelContext context, FloatArray x, FloatArray partials, int n, int stretch) {
         float[] sums = context.allocateFloatLocalArray(256);
         int item = context.localIdx;
         int x0 = c.get(at);
-        int step = parts * 256;
+        int first = context.groupIdx * stretch;
+        int end = first + TornadoMath.min(stretch, n - first);
         float sum0 = 0f;
         float sum1 = 0f;
         float sum2 = 0f;
         float sum3 = 0f;
-        int i = context.groupIdx * 256 + item;
-        for (; i < n - 3 * step; i += 4 * step) {
+        int i = first + item;
+        for (; i < end - 768; i += 1024) {
             float value0 = x.get(x0 + i);
-            float value1 = x.get(x0 + i + step);
-            float value2 = x.get(x0 + i + 2 * step);
-            float value3 = x.get(x0 + i + 3 * step);
+            float value1 = x.get(x0 + i + 256);
+            float value2 = x.get(x0 + i + 512);
+            float value3 = x.get(x0 + i + 768);
             sum0 += value0 * value0;
             sum1 += value1 * value1;
             sum2 += value2 * value2;
             sum3 += value3 * value3;
         }
-        for (; i < n; i += step) {
+        for (; i < end; i += 256) {
             float value = x.get(x0 + i);
             sum0 += value * value;
         }

@@ -36,6 +36,16 @@ final class CountingEngine implements Engine {
     }
 
     @Override
+    public Buffer allocate(String name, long length, long[] starts) {
+        return allocate(name, length);
+    }
+
+    @Override
+    public Buffer allocateActivations(String name, long length, long[] starts) {
+        return allocateActivations(name, length);
+    }
+
+    @Override
     public Buffer allocateActivations(String name, long length) {
         return allocate(name, length);
     }

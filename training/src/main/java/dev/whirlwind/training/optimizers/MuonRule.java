@@ -13,6 +13,7 @@ import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Tensor;
 import dev.whirlwind.training.optimizers.ParameterGroups.UpdateOfGroups;
 import java.util.List;
+import java.util.stream.LongStream;
 
 /**
  * Muon (Jordan et al., 2024, kellerjordan.github.io/posts/muon): a layer's matrix moves along the nearest orthogonal
@@ -95,7 +96,11 @@ public final class MuonRule implements UpdateRule {
                 .map(Matrix::new)
                 .toList();
         m = new Parameters(engine, layout, "muon.m");
-        v = engine.allocate("muon.v", layout.length() - (end - first));
+        long[] starts = LongStream.of(layout.starts())
+                .filter(start -> start < first || start >= end)
+                .map(start -> start < first ? start : start - (end - first))
+                .toArray();
+        v = engine.allocate("muon.v", layout.length() - (end - first), starts);
         partials = new Tensor(engine.allocate("muon.squares", Ops.PARTIALS), 0, 0);
         long largest = matrices.stream()
                 .mapToLong(matrix -> Ops.newtonSchulzScratch(matrix.group.rows(), matrix.group.columns()))

@@ -69,6 +69,16 @@ class MemoryNeedsTest {
         }
 
         @Override
+        public Buffer allocate(String name, long length, long[] starts) {
+            return allocate(name, length);
+        }
+
+        @Override
+        public Buffer allocateActivations(String name, long length, long[] starts) {
+            return allocateActivations(name, length);
+        }
+
+        @Override
         public Buffer allocateActivations(String name, long length) {
             return allocate(name, length);
         }
