@@ -1,7 +1,6 @@
 package dev.whirlwind.cli;
 
 import dev.whirlwind.cli.shared.EngineOptions;
-import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.cli.terminal.Interruption;
@@ -86,7 +85,7 @@ final class ExportCommand implements Callable<Integer> {
         Models.requireEmpty(out);
         PrintWriter err = spec.commandLine().getErr();
         ModelConfig config = ModelFolder.config(model);
-        MemoryCheck.now().requireTask("export", MemoryNeeds.weights(ModelFolder.check(model, config)));
+        engines.memory().requireTask("export", MemoryNeeds.weights(ModelFolder.check(model, config)));
         boolean hasTokenizer = Tokenizer.isIn(model) || Tokenizer.isIn(ModelFolder.base(model));
         Optional<Tokenizer> tokenizer =
                 hasTokenizer ? Optional.of(Models.tokenizer(model, config, err::println)) : Optional.empty();

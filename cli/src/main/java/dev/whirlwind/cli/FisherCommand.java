@@ -1,7 +1,6 @@
 package dev.whirlwind.cli;
 
 import dev.whirlwind.cli.shared.EngineOptions;
-import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.cli.shared.Texts;
@@ -105,7 +104,7 @@ final class FisherCommand implements Callable<Integer> {
         ModelConfig config = ModelConfig.read(model).withDropout(0);
         Tokenizer tokenizer = Models.tokenizer(model, config, err::println);
         int length = Models.sequence(config, sequence);
-        MemoryCheck.now().requireTask("fisher", MemoryNeeds.fisher(config, length));
+        engines.memory().requireTask("fisher", MemoryNeeds.fisher(config, length));
         TrainingSequences texts = new ShuffledSequences(
                 Texts.open(data, TokenDataset.TRAIN, tokenizer, config.vocabularySize(), err::println), length, seed);
         int count = (int) Math.min(sequences, texts.perEpoch());

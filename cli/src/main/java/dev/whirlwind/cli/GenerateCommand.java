@@ -1,7 +1,6 @@
 package dev.whirlwind.cli;
 
 import dev.whirlwind.cli.shared.EngineOptions;
-import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.Needs;
 import dev.whirlwind.cli.shared.Output;
@@ -106,7 +105,7 @@ final class GenerateCommand implements Callable<Integer> {
         String text = prompt == null ? standardInput() : prompt;
         int length = prompt(tokenizer, config, text).length;
         ModelConfig stored = ModelFolder.check(model, config);
-        MemoryCheck.now().requireGeneration("max_tokens", maxTokens, tokens -> {
+        engines.memory().requireGeneration("max_tokens", maxTokens, tokens -> {
             int capacity = capacity(config, length, tokens);
             return MemoryNeeds.generation(stored, capacity, chunk(capacity));
         });

@@ -1,8 +1,8 @@
 package dev.whirlwind.cli;
 
 import dev.whirlwind.cli.shared.Engines;
-import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
+import dev.whirlwind.cli.shared.PlanOption;
 import dev.whirlwind.data.tokenizers.ByteTokenizer;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
@@ -24,6 +24,7 @@ import java.nio.file.Path;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
@@ -66,6 +67,9 @@ final class InitCommand implements Callable<Integer> {
             description = "Type of the saved weights: F32, BF16, F16 or F64. Default: ${DEFAULT-VALUE}.")
     private DType dtype;
 
+    @Mixin
+    private PlanOption plan;
+
     @Override
     public Integer call() {
         Models.requireEmpty(out);
@@ -75,6 +79,7 @@ final class InitCommand implements Callable<Integer> {
         ModelConfig model = ModelConfig.PRESETS.contains(config)
                 ? ModelConfig.preset(config)
                 : ModelConfig.readFile(requireFile(config));
+        plan.memory().requireWeights(model);
         long parameters = write(out, model, tokenizer(model), seed, dtype);
         spec.commandLine()
                 .getOut()
@@ -101,7 +106,6 @@ final class InitCommand implements Callable<Integer> {
 
     /** Writes a fresh model folder and gives its number of parameters. */
     static long write(Path folder, ModelConfig model, Optional<Tokenizer> tokenizer, long seed, DType dtype) {
-        MemoryCheck.now().requireWeights(model);
         try (Engine engine = Engines.open("cpu", null, 1, Precision.FP32)) {
             // Rounded once either way.
             WeightFormat format = dtype == DType.BF16 ? WeightFormat.BF16 : WeightFormat.FP32;

@@ -5,6 +5,7 @@ import dev.whirlwind.cli.bench.CompareCommand;
 import dev.whirlwind.cli.evaluation.EvalCommand;
 import dev.whirlwind.cli.evaluation.ScoreCommand;
 import dev.whirlwind.cli.run.LrFindCommand;
+import dev.whirlwind.cli.run.PlanCommand;
 import dev.whirlwind.cli.run.ReportCommand;
 import dev.whirlwind.cli.run.ResumeCommand;
 import dev.whirlwind.cli.run.TrainCommand;
@@ -46,6 +47,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             PrepareCommand.class,
             TrainCommand.class,
             ResumeCommand.class,
+            PlanCommand.class,
             LrFindCommand.class,
             ReportCommand.class,
             EvalCommand.class,
@@ -114,6 +116,7 @@ public final class Main implements Runnable {
                 .setExecutionStrategy(Main::execute)
                 .setExecutionExceptionHandler((e, command, parsed) -> main.failure(e, err));
         TrainOptions.addAll(commandLine.getSubcommands().get("train").getCommandSpec());
+        TrainOptions.addAll(commandLine.getSubcommands().get("plan").getCommandSpec());
         TrainOptions.addChangeable(commandLine.getSubcommands().get("resume").getCommandSpec());
         commandLine
                 .getSubcommands()

@@ -1,7 +1,6 @@
 package dev.whirlwind.cli;
 
 import dev.whirlwind.cli.shared.EngineOptions;
-import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.NamedText;
 import dev.whirlwind.cli.shared.Needs;
@@ -240,7 +239,7 @@ final class MergeCommand implements Callable<Integer> {
         PrintWriter err = spec.commandLine().getErr();
         ModelConfig config = models.config();
         int length = Models.sequence(config, sequence);
-        MemoryCheck.now().requireEvaluation(config, batch, length);
+        engines.memory().requireEvaluation(config, batch, length);
         Map<String, EvaluationWindows> texts = new LinkedHashMap<>();
         for (NamedText named : NamedText.of("--data", data)) {
             TokenSource text =

@@ -1,7 +1,6 @@
 package dev.whirlwind.cli;
 
 import dev.whirlwind.cli.shared.EngineOptions;
-import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.cli.shared.WeightsOption;
@@ -132,7 +131,7 @@ final class TeachCommand implements Callable<Integer> {
                     + " needs " + (length + 1) + "; give a shorter --sequence");
         }
         Models.requireEmpty(out);
-        MemoryCheck.now().requireEvaluation(config, batch, length);
+        engines.memory().requireEvaluation(config, batch, length);
         TeacherCacheWriter writer;
         try (Interruption _ = Interruption.ending(err, "interrupted; " + out + " is of no use, and can be removed");
                 Engine engine = engines.open()) {

@@ -20,7 +20,9 @@ public final class Child {
                 "--add-modules=jdk.incubator.vector",
                 "-Djdk.incubator.vector.VECTOR_ACCESS_OOB_CHECK=0",
                 "--enable-native-access=ALL-UNNAMED",
-                "-XX:+UseSerialGC"));
+                "-XX:+UseSerialGC",
+                "-Xms96m",
+                "-Xmn64m"));
         command.addAll(properties);
         command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
         for (Object arg : args) {

@@ -67,6 +67,7 @@ class DocumentedCommandsTest {
                             "--warmup 100",
                             "--warmup 2")),
             Map.entry("resume", Map.of("--steps 5000", "--steps 40")),
+            Map.entry("plan", Map.of()),
             Map.entry("lr-find", Map.of()),
             Map.entry("fisher", Map.of()),
             Map.entry("teach", Map.of()),

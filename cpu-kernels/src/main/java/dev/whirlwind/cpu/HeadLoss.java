@@ -19,8 +19,6 @@ import jdk.incubator.vector.VectorOperators;
  * into {@link Ops#LOGITS_BYTES}, because every chunk reads all weights, and fewer rows would make that the cost.
  */
 final class HeadLoss implements Workers.Task {
-    private static final int LEAST_ROWS = 16;
-
     /** Floats whose exponentials are summed in float before the sum goes on in double. */
     private static final int FLOATS_IN_A_SUM = 64 * LANES;
 
@@ -124,11 +122,9 @@ final class HeadLoss implements Workers.Task {
         this.nll = nll;
         this.targets = targets;
         this.vocabulary = vocabulary;
-        // Rows start on cache lines, not all in the same set of the cache, and have room for a last whole vector.
-        step = Math.ceilDiv(vocabulary, 16) * 16 + 16;
-        int most = (int) Math.max(LEAST_ROWS, Ops.LOGITS_BYTES / 4 / step / LEAST_ROWS * LEAST_ROWS);
-        int chunk = Math.ceilDiv(Math.ceilDiv(rows, Math.ceilDiv(rows, most)), LEAST_ROWS) * LEAST_ROWS;
-        reserve((long) Math.min(rows, chunk) * step);
+        step = Ops.logitsStep(vocabulary);
+        int chunk = Ops.logitsRows(rows, vocabulary);
+        reserve((long) chunk * step);
         for (firstRow = 0; firstRow < rows; firstRow += chunk) {
             int count = Math.min(chunk, rows - firstRow);
             long in = x + 4L * firstRow * width;

@@ -14,6 +14,27 @@ public interface Ops {
     /** Most bytes of logits that engines hold at once for a loss; of wide rows a few are more. */
     long LOGITS_BYTES = 64L << 20;
 
+    /** Rows of logits start at multiples of so many floats, and come so many at a time. */
+    int LOGITS_ALIGNMENT = 16;
+
+    /** Rows of logits that the CPU engine holds at once: parts of nearly the same size, as each reads all weights. */
+    static int logitsRows(int rows, int vocabulary) {
+        long fit = LOGITS_BYTES / Float.BYTES / logitsStep(vocabulary) / LOGITS_ALIGNMENT;
+        int most = Math.toIntExact(Math.max(1, fit) * LOGITS_ALIGNMENT);
+        int part = Math.ceilDiv(rows, Math.ceilDiv(rows, most));
+        return Math.min(rows, Math.ceilDiv(part, LOGITS_ALIGNMENT) * LOGITS_ALIGNMENT);
+    }
+
+    /** Floats from one of these rows to the next: they are not all in the same set of the cache, and a last vector is whole. */
+    static int logitsStep(int vocabulary) {
+        return (Math.ceilDiv(vocabulary, LOGITS_ALIGNMENT) + 1) * LOGITS_ALIGNMENT;
+    }
+
+    /** Bytes of these rows. */
+    static long logitsBytes(int rows, int vocabulary) {
+        return (long) Float.BYTES * logitsRows(rows, vocabulary) * logitsStep(vocabulary);
+    }
+
     /**
      * Token plus learned position: out[r] = wte[token[r]] + wpe[position + r % sequence].
      *

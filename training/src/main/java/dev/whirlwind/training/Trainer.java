@@ -203,6 +203,7 @@ public final class Trainer implements AutoCloseable {
             }
             List<State> states = new ArrayList<>(optimizer.state());
             followers.forEach(follower -> states.add(follower.state()));
+            states.forEach(State::reserve);
             SavingOptions saving = config.saving();
             WatchingOptions watching = config.watching();
             samples = watching.sampleEvery() == 0 || corpus.prompts().isEmpty()

@@ -28,7 +28,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalDouble;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -204,11 +206,13 @@ public final class BenchCommand implements Callable<Integer> {
 
     /** For the steps or tokens and, while their tensors are there, for the measurement of the machine's memory. */
     private void requireMemory(ModelConfig config) {
-        MemoryCheck check = MemoryCheck.now();
+        MemoryCheck check = engines.memory();
         if (!generation) {
-            check.require(
-                    new MemoryCheck.Training(config, batch, sequence, 0, recompute, MemoryBenchmark.BYTES),
-                    MemoryCheck::asOptions);
+            check.requireTraining(
+                    config,
+                    Map.of("batch", batch, "sequence", sequence, "recompute", recompute),
+                    Set.of("batch", "sequence", "recompute"),
+                    MemoryBenchmark.BYTES);
             return;
         }
         config.requirePositions((long) sequence + GENERATION_WARM_UP + steps + PROFILED);

@@ -1,9 +1,9 @@
 package dev.whirlwind.cli.bench;
 
 import dev.whirlwind.cli.shared.Engines;
-import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.Output;
+import dev.whirlwind.cli.shared.PlanOption;
 import dev.whirlwind.cli.terminal.Table;
 import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.Engine;
@@ -28,6 +28,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
@@ -93,6 +94,9 @@ public final class CompareCommand implements Callable<Integer> {
     private float dropout;
 
     @Mixin
+    private PlanOption plan;
+
+    @Mixin
     private Output output;
 
     /** What one engine made of it; the first step, which may compile, counts apart. */
@@ -134,10 +138,12 @@ public final class CompareCommand implements Callable<Integer> {
     private void requireMemory() {
         ModelConfig config = isPreset() ? config() : ModelFolder.check(Path.of(model), config());
         long trained = 2 * Float.BYTES * new ParameterLayout(config).length();
-        MemoryCheck.now()
-                .require(
-                        new MemoryCheck.Training(config, batch, sequence, accumulation, null, trained),
-                        MemoryCheck::asOptions);
+        plan.memory()
+                .requireTraining(
+                        config,
+                        Map.of("batch", batch, "sequence", sequence, "accumulation", accumulation),
+                        Set.of("batch", "sequence", "accumulation"),
+                        trained);
     }
 
     /** By a name that may have a precision behind a colon. */

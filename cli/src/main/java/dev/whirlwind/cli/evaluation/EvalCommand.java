@@ -7,7 +7,6 @@ import dev.whirlwind.cli.evaluation.EvalReport.Memorised;
 import dev.whirlwind.cli.evaluation.EvalReport.TaskCompared;
 import dev.whirlwind.cli.evaluation.EvalReport.TaskResult;
 import dev.whirlwind.cli.shared.EngineOptions;
-import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.NamedText;
 import dev.whirlwind.cli.shared.Needs;
@@ -283,16 +282,16 @@ public final class EvalCommand implements Callable<Integer> {
                     + " tokens of a window, so that tokens between windows would not be read; make it smaller");
         }
         if (!data.isEmpty()) {
-            MemoryCheck.now().requireEvaluation(stored, batch, length);
+            engines.memory().requireEvaluation(stored, batch, length);
         }
         if (memorised != null) {
-            MemoryCheck.now().requireTask("--memorised", Likelihoods.bytes(stored, Memorisation.LENGTH, true));
+            engines.memory().requireTask("--memorised", Likelihoods.bytes(stored, Memorisation.LENGTH, true));
             config.requirePositions(Memorisation.LENGTH);
         }
         List<TaskRun> runs = new ArrayList<>();
         for (Task task : questions) {
             TaskRun run = new TaskRun(task, tokenizer, config, tasks.generation(task));
-            MemoryCheck.now().requireTask("the task " + task.name(), run.bytes());
+            engines.memory().requireTask("the task " + task.name(), run.bytes());
             if (run.shortened() > 0) {
                 notes.accept("%s: %,d prompts of %s have more tokens than the model's %,d positions; their beginnings"
                                 .formatted(model, run.shortened(), task.name(), config.maxPositions())

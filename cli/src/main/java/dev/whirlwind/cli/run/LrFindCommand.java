@@ -1,7 +1,6 @@
 package dev.whirlwind.cli.run;
 
 import dev.whirlwind.cli.shared.EngineOptions;
-import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.cli.shared.Pages;
@@ -28,6 +27,7 @@ import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -116,7 +116,12 @@ public final class LrFindCommand implements Callable<Integer> {
         ModelConfig config = ModelFolder.config(model);
         Tokenizer tokenizer = Models.tokenizer(model, config, err::println);
         int length = Models.sequence(config, sequence);
-        MemoryCheck.now().require(new MemoryCheck.Training(config, batch, length, 0, null, 0), MemoryCheck::asOptions);
+        engines.memory()
+                .requireTraining(
+                        config,
+                        Map.of("model", model.toString(), "batch", batch, "sequence", length),
+                        Set.of("batch", "sequence"),
+                        0);
         TrainingSequences sequences = new ShuffledSequences(
                 Texts.open(data, TokenDataset.TRAIN, tokenizer, config.vocabularySize(), err::println),
                 length,

@@ -8,6 +8,7 @@ import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.training.config.LengthOptions;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.memory.AvailableMemory;
+import dev.whirlwind.training.memory.MemoryPlan;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -20,7 +21,7 @@ import java.util.function.Predicate;
  * @param layout of the model, with an adapter that the run trains
  * @param texts by the option that names them: data, valid, replay
  * @param perEpoch training sequences in a pass over data, replayed ones included
- * @param memory that the run needs, in bytes
+ * @param memory that the run needs
  */
 record Regime(
         TrainConfig config,
@@ -30,7 +31,7 @@ record Regime(
         List<String> evaluated,
         long perEpoch,
         long totalSteps,
-        long memory) {
+        MemoryPlan memory) {
 
     List<String> lines() {
         List<String> lines = new ArrayList<>();
@@ -63,7 +64,7 @@ record Regime(
                         sequences * sequence,
                         (double) sequences / perEpoch));
         lines.add("memory: about %.1f GB, and %.1f GB can be had"
-                .formatted(1e-9 * memory, 1e-9 * AvailableMemory.bytes()));
+                .formatted(1e-9 * memory.host().total(), 1e-9 * AvailableMemory.bytes()));
         return lines;
     }
 

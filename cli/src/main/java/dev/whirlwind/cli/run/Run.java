@@ -27,10 +27,10 @@ import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.model.files.FolderLock;
 import dev.whirlwind.training.Teachers;
 import dev.whirlwind.training.Trainer;
+import dev.whirlwind.training.checkpoints.DiskNeeds;
 import dev.whirlwind.training.checkpoints.RunFolder;
 import dev.whirlwind.training.config.DataOptions;
 import dev.whirlwind.training.config.EngineOptions;
-import dev.whirlwind.training.config.LengthOptions;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.config.WatchingOptions;
 import dev.whirlwind.training.distillation.TeacherCache;
@@ -38,7 +38,6 @@ import dev.whirlwind.training.evaluation.Prompt;
 import dev.whirlwind.training.evaluation.Samples;
 import dev.whirlwind.training.log.CsvLog;
 import dev.whirlwind.training.log.TensorBoard;
-import dev.whirlwind.training.memory.MemoryNeeds;
 import dev.whirlwind.training.optimizers.Fisher;
 import dev.whirlwind.training.report.LiveReport;
 import dev.whirlwind.training.report.RunHistory;
@@ -63,8 +62,6 @@ import picocli.CommandLine;
  */
 public final class Run implements AutoCloseable {
     public static final String CONFIG = "config.yaml";
-
-    private static final int BEGINNING = 32;
 
     private static final String VALID = "valid";
     private static final String REPLAY = "replay";
@@ -197,7 +194,7 @@ public final class Run implements AutoCloseable {
             run.held = held;
             run.log();
             run.checkJudging();
-            run.checkMemory(run.model, run::asChanges);
+            run.checkMemory(run.model, RunMemory.CHANGEABLE_UNDER_WAY, run::asChanges);
             if (run.prepare(err)) {
                 progress.note(PrepareCommand.ends(run.tokenizer));
             }
@@ -286,7 +283,7 @@ public final class Run implements AutoCloseable {
         }
         checkJudging();
         checkSamples();
-        checkMemory(stored, MemoryCheck::asOptions);
+        checkMemory(stored, RunMemory.CHANGEABLE, MemoryCheck::asOptions);
     }
 
     private void checkJudging() {
@@ -334,47 +331,28 @@ public final class Run implements AutoCloseable {
                 : Prompt.read(Path.of(watching.samplePrompts()), tokenizer);
     }
 
-    /** Bytes that samples take besides. */
-    private long forSamples() {
-        WatchingOptions watching = config.watching();
-        if (watching.sampleEvery() == 0) {
-            return 0;
-        }
-        List<Prompt> prompts = filePrompts();
-        int capacity = prompts.isEmpty()
-                ? (int) Math.min(model.longestText(), (long) beginning() + watching.sampleTokens())
-                : Samples.capacity(model, prompts, watching.sampleTokens());
-        return MemoryNeeds.sampling(model, capacity, Samples.chunk(capacity));
+    private void checkMemory(ModelConfig stored, Set<String> changeable, Function<Map<String, Object>, String> words) {
+        RunMemory memory = memory(stored);
+        MemoryCheck room = memory.room(config.memory().noPlan());
+        room.requireTraining(memory.less(config, changeable, room), words);
     }
 
-    /** Bytes that a teacher takes besides. */
-    private long forTeacher() {
-        String teacher = config.regularisation().teacher();
-        int batch = config.length().batch();
-        int sequence = config.length().sequenceLength(model.maxPositions());
-        return teacher != null
-                ? MemoryNeeds.evaluation(ModelFolder.config(Path.of(teacher)), batch, sequence)
-                : caches().stream()
-                        .limit(1)
-                        .mapToLong(cache -> MemoryNeeds.keptTeacher(model, batch, sequence, cache.top()))
-                        .sum();
+    /** Says so where the checkpoints will not all have room; what lies there already goes as newer ones come. */
+    private void checkDisk(RunMemory memory, long steps) {
+        DiskNeeds needs = memory.disk(config, steps);
+        DiskNeeds.available(folder).ifPresent(free -> {
+            long there = held.checkpoints().list().size() * needs.checkpoint();
+            if (free + there < needs.run()) {
+                progress.note("files: up to " + MemoryCheck.size(needs.run()) + " will be written, "
+                        + MemoryCheck.size(needs.checkpoint()) + " a checkpoint, and "
+                        + MemoryCheck.size(free) + " are free in " + folder
+                        + "; free some, or the run will stop at a checkpoint");
+            }
+        });
     }
 
-    private void checkMemory(ModelConfig stored, Function<Map<String, Object>, String> words) {
-        MemoryCheck.now().require(memory(stored), words);
-    }
-
-    private MemoryCheck.Training memory(ModelConfig stored) {
-        LengthOptions length = config.length();
-        Double dropout = config.regularisation().dropout();
-        return new MemoryCheck.Training(
-                dropout == null ? stored : stored.withDropout(dropout.floatValue()),
-                length.batch(),
-                length.sequenceLength(model.maxPositions()),
-                length.accumulation(),
-                config.memory().recompute(),
-                forSamples() + forTeacher(),
-                config);
+    private RunMemory memory(ModelConfig stored) {
+        return RunMemory.of(config, stored, filePrompts());
     }
 
     /** How a run that is under way is given other options, none of which changes what a step reads. */
@@ -500,7 +478,7 @@ public final class Run implements AutoCloseable {
 
     /** Tokens of a text's beginning that are a prompt, so that as many may follow. */
     private int beginning() {
-        return Math.max(1, Math.min(BEGINNING, model.longestText() / 2));
+        return RunMemory.beginning(model);
     }
 
     private List<Prompt> prompts(Map<String, TokenSource> heldOut) {
@@ -565,8 +543,9 @@ public final class Run implements AutoCloseable {
                         evaluated(),
                         trainer.sequencesPerEpoch(),
                         trainer.totalSteps(),
-                        memory(stored).bytes());
+                        memory(stored).plan(config));
                 regime.lines().forEach(progress::note);
+                checkDisk(memory(stored), trainer.totalSteps() - trainer.step());
                 progress.begin(
                         trainer.step(),
                         trainer.totalSteps(),

@@ -2,13 +2,11 @@ package dev.whirlwind.cli.run;
 
 import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.model.UsageException;
-import dev.whirlwind.model.UserException;
 import dev.whirlwind.training.config.Aliases;
 import dev.whirlwind.training.config.TrainConfig;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.util.LinkedHashSet;
-import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
@@ -45,7 +43,11 @@ public final class TrainCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         Set<String> names = new LinkedHashSet<>();
-        TrainConfig options = options(names);
+        TrainConfig options = TrainOptions.read(
+                config,
+                spec.commandLine().getParseResult(),
+                names,
+                spec.commandLine().getErr()::println);
         if (printConfig) {
             spec.commandLine().getOut().print(ConfigFile.template(options));
             spec.commandLine().getOut().flush();
@@ -60,34 +62,6 @@ public final class TrainCommand implements Callable<Integer> {
                 Run run = Run.create(options, "train", err)) {
             return run.train(spec.commandLine(), output.isJson());
         }
-    }
-
-    /** What was asked for, by {@code names}. All that is wrong here is wrong usage: nothing has been read but options. */
-    private TrainConfig options(Set<String> names) {
-        TrainConfig options = TrainConfig.DEFAULTS;
-        try {
-            Map<String, Object> file = config == null ? Map.of() : ConfigFile.read(config);
-            Map<String, Object> given = TrainOptions.given(spec.commandLine().getParseResult());
-            names.addAll(file.keySet());
-            names.addAll(given.keySet());
-            options = options.with(file, String.valueOf(config)).with(given, "command line");
-            if (options.data().extend() != null) {
-                if (options.data().model() != null) {
-                    throw new UsageException("extend goes on with the model that "
-                            + options.data().extend() + " had on its plateau; leave model out");
-                }
-                options = Extension.of(Path.of(options.data().extend()))
-                        .with(file, String.valueOf(config))
-                        .with(given, "command line");
-                Extension.check(options);
-            }
-            options.requireEffect(names, spec.commandLine().getErr()::println);
-        } catch (UsageException e) {
-            throw e;
-        } catch (UserException e) {
-            throw new UsageException(e.getMessage(), e);
-        }
-        return options;
     }
 
     /** Says once which names of others were read as which options. */

@@ -1,14 +1,18 @@
 package dev.whirlwind.cli.run;
 
+import dev.whirlwind.model.UsageException;
+import dev.whirlwind.model.UserException;
 import dev.whirlwind.training.config.Aliases;
 import dev.whirlwind.training.config.Options;
 import dev.whirlwind.training.config.TrainConfig;
+import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.function.Predicate;
 import picocli.CommandLine.Model.ArgGroupSpec;
 import picocli.CommandLine.Model.CommandSpec;
@@ -90,6 +94,40 @@ public final class TrainOptions {
             builder.type(List.class).auxiliaryTypes(String.class).arity("1..*");
         } else {
             builder.type(String.class);
+        }
+    }
+
+    /**
+     * What was asked for. All that is wrong here is wrong usage: nothing has been read but options.
+     *
+     * @param config a YAML file, over which the command line wins; null for none
+     * @param names gets those of what was given
+     * @param notes told of what has no effect
+     */
+    static TrainConfig read(Path config, ParseResult parsed, Set<String> names, Consumer<String> notes) {
+        try {
+            Map<String, Object> file = config == null ? Map.of() : ConfigFile.read(config);
+            Map<String, Object> given = given(parsed);
+            names.addAll(file.keySet());
+            names.addAll(given.keySet());
+            TrainConfig options =
+                    TrainConfig.DEFAULTS.with(file, String.valueOf(config)).with(given, "command line");
+            if (options.data().extend() != null) {
+                if (options.data().model() != null) {
+                    throw new UsageException("extend goes on with the model that "
+                            + options.data().extend() + " had on its plateau; leave model out");
+                }
+                options = Extension.of(Path.of(options.data().extend()))
+                        .with(file, String.valueOf(config))
+                        .with(given, "command line");
+                Extension.check(options);
+            }
+            options.requireEffect(names, notes);
+            return options;
+        } catch (UsageException e) {
+            throw e;
+        } catch (UserException e) {
+            throw new UsageException(e.getMessage(), e);
         }
     }
 

@@ -3,6 +3,7 @@ package dev.whirlwind.cli.shared;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Precision;
 import java.io.PrintWriter;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** What every command that computes is asked. */
@@ -38,6 +39,9 @@ public final class EngineOptions {
                             + " weights, gradients and sums stay fp32. Default: ${DEFAULT-VALUE}.")
     private Precision precision;
 
+    @Mixin
+    private PlanOption plan;
+
     private boolean announced;
 
     public Engine open() {
@@ -51,6 +55,11 @@ public final class EngineOptions {
             err.println(Engines.choice(opened));
             announced = true;
         }
+    }
+
+    /** The memory that may be taken. */
+    public MemoryCheck memory() {
+        return plan.memory();
     }
 
     /** The engine's name as it was given. */

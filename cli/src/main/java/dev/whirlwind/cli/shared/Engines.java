@@ -74,6 +74,15 @@ public final class Engines {
         }
     }
 
+    /** The device with memory of its own that an engine of this name would compute on; empty where it is the host's. */
+    public static Optional<DeviceInfo> device(String name, String device) {
+        return switch (name) {
+            case "tornado" -> Optional.of(Devices.find(device));
+            case AUTO -> gpu(device);
+            default -> Optional.empty();
+        };
+    }
+
     private static Engine cpu(int threads, Precision precision) {
         requireUse("cpu", null, precision);
         if (!hasVectors()) {

@@ -5,12 +5,14 @@ import dev.whirlwind.model.UserException;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.memory.AvailableMemory;
 import dev.whirlwind.training.memory.MemoryNeeds;
+import dev.whirlwind.training.memory.MemoryPlan;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Function;
-import java.util.function.IntPredicate;
 import java.util.function.IntToLongFunction;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
@@ -21,58 +23,49 @@ import java.util.stream.Stream;
  * Refuses what the machine has too little memory for, and says what would fit, before the kernel kills it without a word.
  *
  * @param available bytes that may be taken
+ * @param device bytes of a device with memory of its own
  */
-public record MemoryCheck(long available) {
-    private static final String IGNORE = "WHIRLWIND_IGNORE_MEMORY";
-
-    /** A shorter sequence is hardly worth training on. */
+public record MemoryCheck(long available, long device) {
+    /** A shorter sequence is hardly worth reading. */
     private static final int SHORTEST = 16;
 
     /** Other options, by name, and what they need. */
     private record Choice(Map<String, Object> options, long bytes) {}
 
-    /** Of this machine, at this moment. */
-    public static MemoryCheck now() {
-        return new MemoryCheck("1".equals(System.getenv(IGNORE)) ? Long.MAX_VALUE : AvailableMemory.bytes());
+    /** Of a machine without devices. */
+    public MemoryCheck(long available) {
+        this(available, 0);
+    }
+
+    /**
+     * Of this machine, at this moment.
+     *
+     * @param unchecked whether all is to be tried
+     */
+    public static MemoryCheck now(boolean unchecked) {
+        return unchecked
+                ? new MemoryCheck(Long.MAX_VALUE, Long.MAX_VALUE)
+                : new MemoryCheck(AvailableMemory.bytes(), Long.MAX_VALUE);
+    }
+
+    /** The same with so much memory of a device. */
+    public MemoryCheck onDevice(long bytes) {
+        return new MemoryCheck(available, available == Long.MAX_VALUE ? available : bytes);
     }
 
     /** Options as they stand on the command line. */
     public static String asOptions(Map<String, Object> options) {
         return options.entrySet().stream()
-                .map(option -> "--" + option.getKey().replace('_', '-')
-                        + (option.getValue().equals(true) ? "" : " " + option.getValue()))
+                .map(option -> option.getValue() == null
+                        ? "without --" + option.getKey().replace('_', '-')
+                        : "--" + option.getKey().replace('_', '-')
+                                + (option.getValue().equals(true) ? "" : " " + option.getValue()))
                 .collect(Collectors.joining(" "));
     }
 
-    /**
-     * How a model is to be trained.
-     *
-     * @param accumulation 0 where there is no such option
-     * @param recompute null where there is no such option
-     * @param more bytes that the command needs besides
-     * @param options of which the optimizer is of interest
-     */
-    public record Training(
-            ModelConfig model,
-            int batch,
-            int sequence,
-            int accumulation,
-            Boolean recompute,
-            long more,
-            TrainConfig options) {
-        /** With the default options. */
-        public Training(ModelConfig model, int batch, int sequence, int accumulation, Boolean recompute, long more) {
-            this(model, batch, sequence, accumulation, recompute, more, TrainConfig.DEFAULTS);
-        }
-
-        /** All that it needs. */
-        public long bytes() {
-            return bytes(batch, sequence, Boolean.TRUE.equals(recompute));
-        }
-
-        private long bytes(int batch, int sequence, boolean recompute) {
-            return more + MemoryNeeds.training(model, batch, sequence, recompute, options);
-        }
+    /** Whether there is room for a run. */
+    public boolean fits(MemoryPlan plan) {
+        return plan.host().total() <= available && plan.device().total() <= device;
     }
 
     /**
@@ -80,46 +73,43 @@ public record MemoryCheck(long available) {
      *
      * @param words how options are set
      */
-    public void require(Training t, Function<Map<String, Object>, String> words) {
-        boolean given = Boolean.TRUE.equals(t.recompute());
-        boolean possible = t.recompute() != null;
-        Stream<Supplier<Optional<Choice>>> choices = Stream.of(
-                () -> possible && !given ? choice(t, t.batch(), t.sequence(), true) : Optional.empty(),
-                () -> smallerBatch(t, t.sequence(), given),
-                () -> possible && !given ? smallerBatch(t, t.sequence(), true) : Optional.empty(),
-                () -> IntStream.iterate(t.sequence() / 2, length -> length >= SHORTEST, length -> length / 2)
-                        .mapToObj(length -> choice(t, 1, length, possible))
-                        .flatMap(Optional::stream)
-                        .findFirst());
-        require("training", t.bytes(), choices, words);
+    public void requireTraining(LessMemory run, Function<Map<String, Object>, String> words) {
+        MemoryPlan plan = run.needs().apply(run.config());
+        if (fits(plan)) {
+            return;
+        }
+        boolean tooMuchOnHost = plan.host().total() > available;
+        Stream<Supplier<Optional<Choice>>> choices = Stream.of(() -> run.changes().stream()
+                .map(change -> new Choice(
+                        change.options(),
+                        tooMuchOnHost
+                                ? change.plan().host().total()
+                                : change.plan().device().total()))
+                .findFirst());
+        if (tooMuchOnHost) {
+            require("training", plan.host().total(), available, choices, words);
+        } else {
+            require("training", plan.device().total(), device, choices, words);
+        }
     }
 
-    /** The largest part of a step's sequences that fits, so that the step stays what it is. */
-    private Optional<Choice> smallerBatch(Training t, int sequence, boolean recompute) {
-        long step = (long) t.batch() * Math.max(1, t.accumulation());
-        int most = largest(t.batch() - 1, batch -> t.bytes(batch, sequence, recompute) <= available);
-        return IntStream.iterate(most, batch -> batch > 0, batch -> batch - 1)
-                .filter(batch -> step % batch == 0)
-                .mapToObj(batch -> choice(t, batch, sequence, recompute))
-                .flatMap(Optional::stream)
-                .findFirst();
-    }
-
-    private Optional<Choice> choice(Training t, int batch, int sequence, boolean recompute) {
-        Map<String, Object> options = new LinkedHashMap<>();
-        if (batch != t.batch()) {
-            options.put("batch", batch);
-            if (t.accumulation() > 0) {
-                options.put("accumulation", (long) t.batch() * t.accumulation() / batch);
-            }
-        }
-        if (sequence != t.sequence()) {
-            options.put("sequence", sequence);
-        }
-        if (recompute && !Boolean.TRUE.equals(t.recompute())) {
-            options.put("recompute", true);
-        }
-        return fitting(options, t.bytes(batch, sequence, recompute));
+    /**
+     * To train with a few options only.
+     *
+     * @param changeable which may be others
+     * @param more bytes that the command needs besides
+     */
+    public void requireTraining(ModelConfig model, Map<String, Object> options, Set<String> changeable, long more) {
+        TrainConfig config = TrainConfig.of(options, "command line");
+        requireTraining(
+                new LessMemory(
+                        config,
+                        config.length().sequenceLength(model.maxPositions()),
+                        changeable,
+                        with -> MemoryPlan.onHost(MemoryNeeds.training(model, with, MemoryNeeds.Beside.NOTHING))
+                                .plus(more),
+                        this::fits),
+                MemoryCheck::asOptions);
     }
 
     /** To compute losses of a model. */
@@ -131,7 +121,7 @@ public record MemoryCheck(long available) {
                                 options("batch", 1, "sequence", length), MemoryNeeds.evaluation(model, 1, length)))
                         .flatMap(Optional::stream)
                         .findFirst());
-        require("evaluation", MemoryNeeds.evaluation(model, batch, sequence), choices, MemoryCheck::asOptions);
+        require("evaluation", MemoryNeeds.evaluation(model, batch, sequence), choices);
     }
 
     /**
@@ -142,22 +132,21 @@ public record MemoryCheck(long available) {
      * @param bytes that such a value needs
      */
     public void requireGeneration(String option, int size, IntToLongFunction bytes) {
-        Stream<Supplier<Optional<Choice>>> choices = Stream.of(() -> smaller(option, size, bytes));
-        require("generation", bytes.applyAsLong(size), choices, MemoryCheck::asOptions);
+        require("generation", bytes.applyAsLong(size), Stream.of(() -> smaller(option, size, bytes)));
     }
 
     /** To answer a task's questions. */
     public void requireTask(Object task, long bytes) {
-        require(task.toString(), bytes, Stream.empty(), MemoryCheck::asOptions);
+        require(task.toString(), bytes, Stream.empty());
     }
 
     /** To make a model. */
     public void requireWeights(ModelConfig model) {
-        require("this model", MemoryNeeds.weights(model), Stream.empty(), MemoryCheck::asOptions);
+        require("this model", MemoryNeeds.weights(model), Stream.empty());
     }
 
     private Optional<Choice> smaller(String option, int size, IntToLongFunction bytes) {
-        int most = largest(size - 1, value -> bytes.applyAsLong(value) <= available);
+        int most = LessMemory.largest(size - 1, value -> bytes.applyAsLong(value) <= available);
         return most < 1 ? Optional.empty() : fitting(options(option, most), bytes.applyAsLong(most));
     }
 
@@ -173,39 +162,31 @@ public record MemoryCheck(long available) {
         return bytes <= available ? Optional.of(new Choice(options, bytes)) : Optional.empty();
     }
 
-    /** The largest number up to {@code most} that fits, as all smaller ones do; 0 where none does. */
-    private static int largest(int most, IntPredicate fits) {
-        int low = 0;
-        int high = most;
-        while (low < high) {
-            int middle = (int) (((long) low + high + 1) / 2);
-            if (fits.test(middle)) {
-                low = middle;
-            } else {
-                high = middle - 1;
-            }
-        }
-        return low;
+    private void require(String what, long bytes, Stream<Supplier<Optional<Choice>>> choices) {
+        require(what, bytes, available, choices, MemoryCheck::asOptions);
     }
 
-    private void require(
+    private static void require(
             String what,
             long bytes,
+            long room,
             Stream<Supplier<Optional<Choice>>> choices,
             Function<Map<String, Object>, String> words) {
-        if (bytes <= available) {
+        if (bytes <= room) {
             return;
         }
         String advice = choices.map(Supplier::get)
                 .flatMap(Optional::stream)
                 .findFirst()
-                .map(choice -> "with " + words.apply(choice.options()) + " it needs " + size(choice.bytes()))
+                .map(choice -> (choice.options().values().stream().anyMatch(Objects::isNull) ? "" : "with ")
+                        + words.apply(choice.options()) + " it needs " + size(choice.bytes()))
                 .orElse("the model itself does not fit: take a smaller one, or free memory");
-        throw new UserException(what + " needs " + size(bytes) + " of memory, and " + size(available) + " can be had; "
-                + advice + "; " + IGNORE + "=1 tries it all the same");
+        throw new UserException(what + " needs " + size(bytes) + " of memory, and " + size(room) + " can be had; "
+                + advice + "; --no-plan tries it all the same");
     }
 
-    private static String size(long bytes) {
+    /** In words, to three digits or so. */
+    public static String size(long bytes) {
         return bytes >= Long.MAX_VALUE / 4
                 ? "more than 2 EiB"
                 : bytes < 1 << 30 ? (bytes >> 20) + " MiB" : String.format(Locale.ROOT, "%.1f GiB", bytes / 0x1p30);

@@ -6,16 +6,22 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import dev.whirlwind.cli.Child;
 import dev.whirlwind.cli.Cli;
-import dev.whirlwind.cli.shared.MemoryCheck.Training;
 import dev.whirlwind.cpu.MemoryBenchmark;
 import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.memory.MemoryNeeds;
+import dev.whirlwind.training.memory.MemoryPlan;
+import dev.whirlwind.training.memory.MemoryUse;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -39,62 +45,109 @@ class MemoryCheckTest {
     }
 
     private static long training(int batch, int sequence, boolean recompute) {
-        return MemoryNeeds.training(MODEL, batch, sequence, recompute);
+        return training(MODEL, batch, sequence, recompute);
+    }
+
+    private static long training(ModelConfig model, int batch, int sequence, boolean recompute) {
+        Map<String, ?> options = Map.of("batch", batch, "sequence", sequence, "recompute", recompute);
+        return MemoryNeeds.training(model, TrainConfig.of(options, "test"), MemoryNeeds.Beside.NOTHING)
+                .total();
     }
 
     private static void refuses(ThrowingCallable check, String... says) {
         assertThatThrownBy(check)
                 .isInstanceOf(UserException.class)
                 .hasMessageContainingAll(says)
-                .hasMessageContaining("; WHIRLWIND_IGNORE_MEMORY=1 tries it all the same")
+                .hasMessageContaining("; --no-plan tries it all the same")
                 .message()
                 .hasLineCount(1);
     }
 
-    private static ThrowingCallable train(long available, Training training) {
-        return () -> new MemoryCheck(available).require(training, MemoryCheck::asOptions);
+    private static final Set<String> ALL =
+            Set.of("batch", "accumulation", "recompute", "sequence", "optimizer", "lora", "ema");
+
+    private static ThrowingCallable train(long available, Set<String> changeable, Object... options) {
+        Map<String, Object> given = new LinkedHashMap<>(Map.of("model", "none"));
+        for (int i = 0; i < options.length; i += 2) {
+            given.put((String) options[i], options[i + 1]);
+        }
+        return () -> new MemoryCheck(available).requireTraining(MODEL, given, changeable, 0);
     }
 
     @Test
     void whatFitsExactlyIsNotRefused() {
         long bytes = training(4, 512, false);
-        assertThatCode(train(bytes, new Training(MODEL, 4, 512, 1, false, 0))).doesNotThrowAnyException();
-        refuses(train(bytes - 1, new Training(MODEL, 4, 512, 1, false, 0)), "training needs ", " GiB of memory, and ");
-        refuses(train(bytes, new Training(MODEL, 4, 512, 1, false, 1)), "training needs ");
-    }
-
-    @Test
-    void recomputationComesFirst() {
-        refuses(train(training(8, 512, true), new Training(MODEL, 8, 512, 2, false, 0)), "with --recompute it needs ");
-    }
-
-    @Test
-    void thenAPartOfTheBatchWithWhichTheStepStaysTheSame() {
+        assertThatCode(train(bytes, ALL, "batch", 4, "sequence", 512)).doesNotThrowAnyException();
+        refuses(train(bytes - 1, ALL, "batch", 4, "sequence", 512), "training needs ", " GiB of memory, and ");
         refuses(
-                train(training(5, 512, true), new Training(MODEL, 8, 512, 2, true, 0)),
+                () -> new MemoryCheck(bytes).requireTraining(MODEL, Map.of("batch", 4, "sequence", 512), ALL, 1),
+                "training needs ");
+    }
+
+    @Test
+    void aPartOfTheBatchWithWhichTheStepStaysTheSameComesFirst() {
+        refuses(
+                train(training(5, 512, true), ALL, "batch", 8, "sequence", 512, "accumulation", 2, "recompute", true),
                 "with --batch 4 --accumulation 4 it needs ");
-        refuses(train(training(5, 512, false), new Training(MODEL, 8, 512, 0, null, 0)), "with --batch 4 it needs ");
-        long recomputed = training(2, 1024, true);
-        assertThat(recomputed).isLessThan(training(1, 1024, false));
         refuses(
-                train(recomputed, new Training(MODEL, 8, 1024, 2, false, 0)),
-                "with --batch 2 --accumulation 8 --recompute it needs ");
+                train(training(5, 512, false), Set.of("batch"), "batch", 8, "sequence", 512),
+                "with --batch 4 it needs ");
+    }
+
+    @Test
+    void thenRecomputationAndThenBoth() {
+        long less = training(1, 1024, false) - 1;
+        assertThat(training(3, 1024, true)).isLessThan(less);
+        refuses(
+                train(training(1, 1024, false) - 1, ALL, "batch", 1, "sequence", 1024, "accumulation", 2),
+                "with --recompute it needs ");
+        refuses(
+                train(training(2, 1024, true), ALL, "batch", 8, "sequence", 1024, "accumulation", 2),
+                "with --recompute --batch 2 --accumulation 8 it needs ");
     }
 
     @Test
     void thenAShorterSequence() {
         refuses(
-                train(training(1, 100, true), new Training(MODEL, 8, 512, 1, false, 0)),
-                "with --batch 1 --accumulation 8 --sequence 64 --recompute it needs ");
+                train(training(1, 100, true), ALL, "batch", 8, "sequence", 512),
+                "with --sequence 64 --recompute --batch 1 --accumulation 8 it needs ");
+    }
+
+    @Test
+    void thenWhatIsTrainedInAnotherWay() {
+        long weights = MemoryNeeds.weights(MODEL);
+        long parameters = 4 * new ParameterLayout(MODEL).length();
+        Object[] options = {"batch", 1, "sequence", 16, "recompute", true, "ema", 0.9};
+        refuses(train(weights + 7 * parameters / 2, ALL, options), "; without --ema it needs ");
+        refuses(
+                train(weights + 5 * parameters / 2, ALL, "batch", 1, "sequence", 16, "recompute", true),
+                "with --optimizer lion it needs ");
+        refuses(
+                train(weights + 3 * parameters / 2, ALL, "batch", 1, "sequence", 16, "recompute", true),
+                "with --optimizer adafactor it needs ");
+        refuses(
+                train(weights + parameters / 2, ALL, "batch", 1, "sequence", 16, "recompute", true),
+                "with --lora 16 it needs ");
     }
 
     @Test
     void orTheModelItselfDoesNotFit() {
         refuses(
-                train(MemoryNeeds.weights(MODEL), new Training(MODEL, 8, 512, 1, false, 0)),
+                train(MemoryNeeds.weights(MODEL), ALL, "batch", 8, "sequence", 512),
                 "training needs ",
                 "the model itself does not fit: take a smaller one");
         refuses(() -> new MemoryCheck(1 << 20).requireWeights(MODEL), "this model needs ", " and 1 MiB can be had");
+    }
+
+    @Test
+    void aDeviceMayBeFull() {
+        MemoryUse use = MemoryNeeds.training(
+                MODEL, TrainConfig.of(Map.of("batch", 2, "sequence", 64), "test"), MemoryNeeds.Beside.NOTHING);
+        MemoryPlan plan = MemoryPlan.onDevice(use, false);
+        MemoryCheck room = new MemoryCheck(Long.MAX_VALUE - 1);
+        assertThat(room.onDevice(plan.device().total()).fits(plan)).isTrue();
+        assertThat(room.onDevice(plan.device().total() - 1).fits(plan)).isFalse();
+        assertThat(MemoryCheck.now(true).onDevice(1).fits(plan)).isTrue();
     }
 
     @Test
@@ -108,12 +161,12 @@ class MemoryCheckTest {
 
     @Test
     void generation() {
-        MemoryCheck check = new MemoryCheck(MemoryNeeds.generation(MODEL, 17, 1));
+        MemoryCheck check = new MemoryCheck(MemoryNeeds.generation(MODEL, 517, 1));
         refuses(
                 () -> check.requireGeneration(
                         "max_tokens", 1_000, tokens -> MemoryNeeds.generation(MODEL, 7 + tokens, 1)),
                 "generation needs ",
-                "with --max-tokens 10 it needs ");
+                "with --max-tokens 510 it needs ");
     }
 
     @ParameterizedTest
@@ -202,7 +255,7 @@ class MemoryCheckTest {
                             .readTree(output.toFile())
                             .path("peak_rss_mib")
                             .doubleValue();
-            long predicted = MemoryNeeds.training(ModelConfig.preset(preset).withDropout(0), 4, sequence, false);
+            long predicted = training(ModelConfig.preset(preset).withDropout(0), 4, sequence, false);
             System.out.printf(
                     "%s, 4 x %d: predicted %.0f MiB, measured %.0f%n",
                     preset, sequence, predicted / 0x1p20, measured / 0x1p20);

@@ -33,6 +33,11 @@ public interface Tokenizer {
         return TokenizerFiles.isIn(folder);
     }
 
+    /** Bytes of the files that a folder's tokenizer is made from; 0 where there are none. */
+    static long fileSize(Path folder) {
+        return TokenizerFiles.size(folder);
+    }
+
     /**
      * The ids of a text, without the special tokens that a model expects around it. The names of special tokens inside
      * the text become their ids, as with every Hugging Face tokenizer.

@@ -66,6 +66,17 @@ final class TokenizerFiles {
         return Stream.of(TOKENIZER, SENTENCE_PIECE, VOCABULARY).anyMatch(name -> isThere(folder.resolve(name)));
     }
 
+    /** Of the files that a tokenizer is made from; 0 where there are none. */
+    static long size(Path folder) {
+        return Stream.of(List.of(TOKENIZER), List.of(SENTENCE_PIECE), List.of(VOCABULARY, MERGES))
+                .mapToLong(names -> names.stream()
+                        .mapToLong(name -> folder.resolve(name).toFile().length())
+                        .sum())
+                .filter(size -> size > 0)
+                .findFirst()
+                .orElse(0);
+    }
+
     /** Also a link that leads nowhere, or a pipe: what cannot be read is told, and not taken for missing. */
     private static boolean isThere(Path file) {
         return Files.exists(file, LinkOption.NOFOLLOW_LINKS);

@@ -25,6 +25,9 @@ import java.util.SequencedSet;
 public final class SafetensorsFile implements TensorFile {
     private static final ValueLayout.OfLong LENGTH = ValueLayout.JAVA_LONG_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 
+    /** Elements that are read before their pages are given back, which otherwise count as this process's memory. */
+    private static final long PIECE = 4 << 20;
+
     private final Path path;
     private final MappedFile mapped;
     private final MemorySegment data;
@@ -130,7 +133,13 @@ public final class SafetensorsFile implements TensorFile {
             throw Errors.notFloats(path, name, tensor.dtype().name());
         }
         try {
-            Conversion.widen(tensor.dtype(), data(name), first, floats, offset, count);
+            MemorySegment elements = data(name);
+            int width = tensor.dtype().bits() / 8;
+            for (long done = 0; done < count; done += PIECE) {
+                long length = Math.min(PIECE, count - done);
+                Conversion.widen(tensor.dtype(), elements, first + done, floats, offset + done, length);
+                elements.asSlice((first + done) * width, length * width).unload();
+            }
         } catch (InternalError e) { // what the JVM makes of a mapped page that cannot be read
             throw Errors.cut(path, name, e);
         }

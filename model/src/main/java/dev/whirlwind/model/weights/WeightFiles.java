@@ -42,6 +42,9 @@ public final class WeightFiles implements AutoCloseable {
     private static final String BIN = "pytorch_model.bin";
     private static final String BIN_INDEX = "pytorch_model.bin.index.json";
 
+    /** One of these is in every folder that has weights. */
+    public static final List<String> NAMES = List.of(SINGLE, INDEX, BIN, BIN_INDEX);
+
     private static final JsonMapper JSON = JsonMapper.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)

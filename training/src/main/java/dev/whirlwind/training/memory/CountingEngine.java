@@ -9,9 +9,15 @@ import dev.whirlwind.model.WeightFormat;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
-/** Gives no memory and computes nothing, but knows how much memory it was asked for. */
+/** Gives no memory and computes nothing, but knows how much memory it was asked for, and for what. */
 final class CountingEngine implements Engine {
-    private long bytes;
+    private final Precision precision;
+    private MemoryUse use = MemoryUse.NONE;
+    private Purpose purpose = Purpose.WEIGHTS;
+
+    CountingEngine(Precision precision) {
+        this.precision = precision;
+    }
 
     /** Floats that are not there. */
     private record Nothing(long length) implements Buffer {
@@ -21,18 +27,33 @@ final class CountingEngine implements Engine {
         }
     }
 
-    /** All that it was asked for. */
-    long bytes() {
-        return bytes;
+    /** What it will be asked for from now on is for this. */
+    CountingEngine now(Purpose next) {
+        purpose = next;
+        return this;
     }
 
-    private void count(long elements) {
-        bytes = Math.addExact(bytes, Math.multiplyExact(elements, Float.BYTES));
+    /** All that it was asked for. */
+    MemoryUse use() {
+        return use;
+    }
+
+    private void count(Purpose of, long elements, int bytes) {
+        use = use.plus(MemoryUse.of(of, Math.multiplyExact(elements, bytes)));
+    }
+
+    /** A pass's buffers are not all activations. */
+    private Purpose purpose(String name) {
+        if (purpose != Purpose.ACTIVATIONS) {
+            return purpose;
+        }
+        boolean scratch = name.startsWith("d.") || name.startsWith("adapters.") || name.equals("branch");
+        return name.equals("gradients") ? Purpose.GRADIENTS : scratch ? Purpose.SCRATCH : purpose;
     }
 
     @Override
     public Precision precision() {
-        return Precision.FP32;
+        return precision;
     }
 
     @Override
@@ -47,7 +68,8 @@ final class CountingEngine implements Engine {
 
     @Override
     public Buffer allocateActivations(String name, long length) {
-        return allocate(name, length);
+        count(purpose(name), length, precision.isHalf() ? Short.BYTES : Float.BYTES);
+        return new Nothing(length);
     }
 
     @Override
@@ -57,20 +79,20 @@ final class CountingEngine implements Engine {
 
     @Override
     public Buffer allocateWeights(String name, List<WeightFormat.Span> spans) {
-        spans.forEach(span -> bytes = Math.addExact(bytes, span.bytes()));
+        spans.forEach(span -> count(purpose, span.bytes(), 1));
         return new Nothing(spans.stream().mapToLong(WeightFormat.Span::length).sum());
     }
 
     @Override
     public Buffer allocate(String name, long length) {
-        count(length);
+        count(purpose(name), length, Float.BYTES);
         return new Nothing(length);
     }
 
     /** Tokens and targets. */
     @Override
     public Inputs inputs(int places) {
-        count(2L * places);
+        count(purpose, 2L * places, Integer.BYTES);
         return new Inputs(0);
     }
 

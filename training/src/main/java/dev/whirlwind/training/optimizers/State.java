@@ -4,6 +4,8 @@ import dev.whirlwind.model.Buffer;
 import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Parameters;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 
 /**
@@ -13,6 +15,9 @@ import java.util.List;
  * @param tensors their places in the buffer
  */
 public record State(String prefix, Engine engine, Buffer buffer, List<CheckpointTensor> tensors) {
+    /** No machine has smaller ones. */
+    private static final long PAGE = 4096;
+
     public State {
         tensors = List.copyOf(tensors);
     }
@@ -26,6 +31,17 @@ public record State(String prefix, Engine engine, Buffer buffer, List<Checkpoint
     /** Makes what the engine computed visible in the buffer's host view. */
     public void download() {
         engine.download(buffer, 0, buffer.length());
+    }
+
+    /**
+     * Takes the host's memory for all of it: where an engine computes elsewhere, that would else be taken when it is first
+     * saved, perhaps after hours.
+     */
+    public void reserve() {
+        MemorySegment segment = buffer.segment();
+        for (long place = 0; place < segment.byteSize(); place += PAGE) {
+            segment.set(ValueLayout.JAVA_BYTE, place, segment.get(ValueLayout.JAVA_BYTE, place));
+        }
     }
 
     /** Makes what the host wrote into the buffer visible to the engine. */

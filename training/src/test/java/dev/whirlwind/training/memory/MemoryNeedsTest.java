@@ -11,6 +11,7 @@ import dev.whirlwind.model.Generator;
 import dev.whirlwind.model.Initializer;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.ModelConfig;
+import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Precision;
@@ -19,9 +20,12 @@ import dev.whirlwind.model.Sampler;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.WeightFormat;
+import dev.whirlwind.training.config.TrainConfig;
+import dev.whirlwind.training.memory.MemoryNeeds.Beside;
 import dev.whirlwind.training.optimizers.Optimizer;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
 import java.util.function.BiConsumer;
 import org.junit.jupiter.api.Test;
@@ -125,18 +129,32 @@ class MemoryNeedsTest {
         return ModelConfig.parse(json.getBytes(StandardCharsets.UTF_8), "test");
     }
 
-    /** Tensors that were taken, and for GPT-2 the largest that its files hold transposed. */
+    /** Tensors that were taken. */
     private static long taken(ModelConfig config, BiConsumer<Engine, Parameters> use) {
         try (Taking engine = new Taking()) {
             Parameters weights = new Parameters(engine, new ParameterLayout(config), "weights");
             Initializer.initialize(weights, 1);
             use.accept(engine, weights);
-            return engine.bytes + (config.isGpt2() ? 4 * 12 * 48 : 0);
+            return engine.bytes;
         }
     }
 
+    /** Rows are aligned, with room for a vector. */
     private static long logits(int rows, ModelConfig config) {
-        return 4L * rows * config.vocabularySize();
+        return 4L * rows * (Math.ceilDiv(config.vocabularySize(), 16) * 16 + 16);
+    }
+
+    private static long java(ModelConfig config) {
+        return MemoryNeeds.java(config, 0).total();
+    }
+
+    private static MemoryUse training(ModelConfig config, Map<String, ?> options) {
+        return MemoryNeeds.training(config, TrainConfig.of(options, "test"), Beside.NOTHING);
+    }
+
+    private static long total(ModelConfig config, int batch, int sequence, boolean recompute) {
+        return training(config, Map.of("batch", batch, "sequence", sequence, "recompute", recompute))
+                .total();
     }
 
     @ParameterizedTest
@@ -151,11 +169,10 @@ class MemoryNeedsTest {
                 optimizer.update(1e-3, optimizer.gradientNorm());
                 model.evaluate();
             });
-            assertThat(MemoryNeeds.training(config, BATCH, SEQUENCE, recompute))
-                    .isEqualTo(MemoryNeeds.OVERHEAD + logits(BATCH * SEQUENCE, config) + taken);
+            assertThat(total(config, BATCH, SEQUENCE, recompute))
+                    .isEqualTo(java(config) + logits(BATCH * SEQUENCE, config) + taken);
         }
-        assertThat(MemoryNeeds.training(config, BATCH, SEQUENCE, true))
-                .isLessThan(MemoryNeeds.training(config, BATCH, SEQUENCE, false));
+        assertThat(total(config, BATCH, SEQUENCE, true)).isLessThan(total(config, BATCH, SEQUENCE, false));
     }
 
     @ParameterizedTest
@@ -167,7 +184,7 @@ class MemoryNeedsTest {
                 (engine, weights) -> Transformer.forEvaluation(engine, weights, BATCH, SEQUENCE)
                         .evaluate());
         assertThat(MemoryNeeds.evaluation(config, BATCH, SEQUENCE))
-                .isEqualTo(MemoryNeeds.OVERHEAD + logits(BATCH * SEQUENCE, config) + taken);
+                .isEqualTo(java(config) + logits(BATCH * SEQUENCE, config) + taken);
     }
 
     @ParameterizedTest
@@ -178,7 +195,7 @@ class MemoryNeedsTest {
                 config,
                 (engine, weights) -> new Generator(engine, weights, 16, 4)
                         .generate(new int[] {1, 2, 3, 4, 5, 6}, 5, new Sampler(0, 0, 1, 1), Set.of(), _ -> {}));
-        assertThat(MemoryNeeds.generation(config, 16, 4)).isEqualTo(MemoryNeeds.OVERHEAD + taken);
+        assertThat(MemoryNeeds.generation(config, 16, 4)).isEqualTo(java(config) + taken);
     }
 
     @Test
@@ -191,14 +208,62 @@ class MemoryNeedsTest {
         return 4 * (Math.ceilDiv(floats, 16) * 16 - floats);
     }
 
+    @Test
+    void whatMemoryIsFor() {
+        ModelConfig config = model(LLAMA);
+        long parameters = 4 * new ParameterLayout(config).length();
+        MemoryUse plain = training(config, Map.of("batch", 2, "sequence", 16));
+        assertThat(plain.of(Purpose.WEIGHTS)).isEqualTo(parameters);
+        assertThat(plain.of(Purpose.GRADIENTS)).isEqualTo(parameters);
+        assertThat(plain.of(Purpose.MOMENTS)).isEqualTo(2 * parameters + 4 * Ops.PARTIALS);
+        assertThat(plain.of(Purpose.EMA)).isZero();
+        MemoryUse more =
+                training(config, Map.of("batch", 2, "sequence", 16, "ema", 0.9, "anchor", 0.1, "optimizer", "lion"));
+        assertThat(more.of(Purpose.MOMENTS)).isEqualTo(parameters + 4 * Ops.PARTIALS);
+        assertThat(more.of(Purpose.EMA)).isGreaterThan(parameters);
+        assertThat(more.of(Purpose.ANCHOR)).isEqualTo(parameters);
+        assertThat(more.of(Purpose.ACTIVATIONS)).isEqualTo(plain.of(Purpose.ACTIVATIONS));
+        MemoryUse adapter = training(config, Map.of("batch", 2, "sequence", 16, "model", "none", "lora", 2));
+        assertThat(adapter.of(Purpose.GRADIENTS)).isLessThan(parameters / 4);
+        assertThat(adapter.of(Purpose.WEIGHTS)).isEqualTo(parameters + adapter.of(Purpose.GRADIENTS));
+        assertThat(adapter.of(Purpose.SCRATCH)).isGreaterThan(plain.of(Purpose.SCRATCH));
+    }
+
+    @Test
+    void aTeacherSamplesAndSixteenBits() {
+        ModelConfig config = model(LLAMA);
+        TrainConfig options = TrainConfig.of(Map.of("batch", 2, "sequence", 16), "test");
+        MemoryUse use = MemoryNeeds.training(config, options, new Beside(20, config, 0, 0));
+        assertThat(use.of(Purpose.TEACHER) + java(config)).isEqualTo(MemoryNeeds.evaluation(config, 2, 16));
+        assertThat(use.of(Purpose.SAMPLES))
+                .isEqualTo(MemoryNeeds.generation(config, 20, 20) - MemoryNeeds.weights(config));
+        MemoryUse half = training(config, Map.of("batch", 2, "sequence", 16, "precision", "bf16"));
+        assertThat(half.of(Purpose.ACTIVATIONS)).isLessThan(use.of(Purpose.ACTIVATIONS));
+        assertThat(half.of(Purpose.WEIGHTS)).isEqualTo(use.of(Purpose.WEIGHTS));
+    }
+
+    /** What a device computes with is there, and here what is loaded and saved. */
+    @Test
+    void onADevice() {
+        ModelConfig config = model(LLAMA);
+        MemoryUse use = training(config, Map.of("batch", 2, "sequence", 16));
+        MemoryPlan plan = MemoryPlan.onDevice(use, false);
+        assertThat(plan.device().total()).isEqualTo(use.total() - java(config));
+        assertThat(plan.host().parts()).containsOnlyKeys(Purpose.WEIGHTS, Purpose.MOMENTS, Purpose.JAVA);
+        MemoryPlan shared = MemoryPlan.onDevice(use, true);
+        assertThat(shared.device().total()).isZero();
+        assertThat(shared.host().total())
+                .isEqualTo(plan.host().total() + plan.device().total());
+    }
+
     /** Sums that no long has, and counting of what no machine has, end at once. */
     @Test
     void sizesWithoutNumber() {
         ModelConfig huge = model(LLAMA.replace("\"num_hidden_layers\": 3", "\"num_hidden_layers\": 10000")
                 .replace("\"intermediate_size\": 40", "\"intermediate_size\": 50000000")
                 .replace("\"max_position_embeddings\": 32", "\"max_position_embeddings\": 1000000"));
-        assertThat(MemoryNeeds.training(huge, 500, 1_000_000, false)).isGreaterThan(Long.MAX_VALUE / 4);
-        assertThat(MemoryNeeds.training(model(LLAMA), 10_000_000, 32, false)).isGreaterThan(1L << 40);
+        assertThat(total(huge, 500, 1_000_000, false)).isEqualTo(Long.MAX_VALUE / 4);
+        assertThat(total(model(LLAMA), 10_000_000, 32, false)).isGreaterThan(1L << 40);
         assertThatThrownBy(() -> MemoryNeeds.evaluation(model(LLAMA), 1 << 30, 32))
                 .isInstanceOf(UserException.class)
                 .hasMessageContaining("choose a smaller batch");
