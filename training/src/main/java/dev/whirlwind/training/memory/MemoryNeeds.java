@@ -67,37 +67,39 @@ public final class MemoryNeeds {
             use = use.plus(logits.all(Purpose.TEACHER));
         }
         if (beside.teacher() != null) {
-            use = use.plus(tensors(new ParameterLayout(beside.teacher()), precision, WeightFormat.FP32, (engine, weights) -> {
-                        Transformer.forEvaluation(engine, weights, batch, sequence);
-                    })
-                    .all(Purpose.TEACHER));
+            use = use.plus(
+                    tensors(new ParameterLayout(beside.teacher()), precision, WeightFormat.FP32, (engine, weights) -> {
+                                Transformer.forEvaluation(engine, weights, batch, sequence);
+                            })
+                            .all(Purpose.TEACHER));
         }
         if (beside.keptTokens() > 0) {
             long places = config.attention(batch, sequence).rows();
             use = use.plus(MemoryUse.of(Purpose.TEACHER, places * (2L * beside.keptTokens() + 1) * Float.BYTES));
         }
-        return use.plus(tensors(options.layout(config), precision, options.memory().weights(), (engine, weights) -> {
-            RateFactors factors = options.factors(weights.layout());
-            Transformer transformer = Transformer.forTraining(
-                    engine, weights, batch, sequence, options.memory().recompute(), factors::trains);
-            engine.now(Purpose.MOMENTS);
-            new Optimizer(engine, transformer, options.optimizer().rule(), factors, 0);
-            engine.now(Purpose.ANCHOR);
-            boolean elastic = options.regularisation().ewc() != null;
-            if (options.regularisation().anchor() > 0 || elastic) {
-                Parameters importance = elastic ? new Parameters(engine, weights.layout(), "importance") : null;
-                new Anchor(engine, transformer, 1, importance, 1);
-            }
-            engine.now(Purpose.EMA);
-            if (options.optimizer().ema() != null) {
-                WeightAverage average = new WeightAverage(engine, transformer, 0.5);
-                Transformer.forEvaluation(engine, average.parameters(), batch, sequence);
-            }
-            engine.now(Purpose.SAMPLES);
-            if (beside.sampleTokens() > 0) {
-                new Generator(engine, weights, beside.sampleTokens(), Samples.chunk(beside.sampleTokens()));
-            }
-        }));
+        return use.plus(tensors(
+                options.layout(config), precision, options.memory().weights(), (engine, weights) -> {
+                    RateFactors factors = options.factors(weights.layout());
+                    Transformer transformer = Transformer.forTraining(
+                            engine, weights, batch, sequence, options.memory().recompute(), factors::trains);
+                    engine.now(Purpose.MOMENTS);
+                    new Optimizer(engine, transformer, options.optimizer().rule(), factors, 0);
+                    engine.now(Purpose.ANCHOR);
+                    boolean elastic = options.regularisation().ewc() != null;
+                    if (options.regularisation().anchor() > 0 || elastic) {
+                        Parameters importance = elastic ? new Parameters(engine, weights.layout(), "importance") : null;
+                        new Anchor(engine, transformer, 1, importance, 1);
+                    }
+                    engine.now(Purpose.EMA);
+                    if (options.optimizer().ema() != null) {
+                        WeightAverage average = new WeightAverage(engine, transformer, 0.5);
+                        Transformer.forEvaluation(engine, average.parameters(), batch, sequence);
+                    }
+                    engine.now(Purpose.SAMPLES);
+                    if (beside.sampleTokens() > 0) {
+                        new Generator(engine, weights, beside.sampleTokens(), Samples.chunk(beside.sampleTokens()));
+                    }
+                }));
     }
 
     /** To estimate {@link Fisher}. */
