@@ -96,6 +96,33 @@ class JudgingTest {
                 .contains("95 % interval", "+0.00 % to +0.00 %", "documents");
     }
 
+    /** A text whose one byte nothing comes before, and which its end follows. */
+    @Test
+    void aSingleByteIsNothingToPredict() {
+        Path one = Cli.write(temp.resolve("one.txt"), "a");
+        String[] says = {"one.txt holds 1 token of text, and no token to predict", "add text"};
+        Cli.run("eval", "--model", model, "--data", one).fails(says);
+        Cli.run("eval", "--model", model, "--data", one, "--stride", 8).fails(says);
+        Cli.run("merge", "--base", model, "--tuned", model, "--sweep", "0,1", "--data", one)
+                .fails(says);
+        Path run = temp.resolve("run");
+        Cli.Result train =
+                Cli.run("train", "--model", model, "--data", texts, "--eval", "x=" + one, "--steps", 1, "--out", run);
+        assertThat(train.code()).isEqualTo(1);
+        assertThat(train.err().lines().filter(line -> line.startsWith("whirlwind: ")))
+                .singleElement()
+                .asString()
+                .contains("no token to predict");
+        assertThat(run).doesNotExist();
+        // Windows of two tokens that hold a letter and the document's end each.
+        Path letters = Cli.write(temp.resolve("letters.jsonl"), "{\"text\":\"a\"}\n".repeat(8));
+        Cli.Result separate =
+                Cli.run("eval", "--model", model, "--data", letters, "--sequence", 2, "--windows", "separate");
+        assertThat(separate.code()).isEqualTo(1);
+        assertThat(separate.err()).contains("letters.jsonl has no byte to predict in these windows");
+        Cli.run("eval", "--model", model, "--data", letters).succeeds();
+    }
+
     @Test
     void knownByHeart() {
         Path folder = Path.of(JudgingTest.class.getResource("/tasks/model").getPath());

@@ -52,7 +52,7 @@ public final class EvaluationWindows {
      * Windows of a source, spread evenly.
      *
      * @param most how many at most; 0 for all
-     * @throws UserException when the source has fewer than 2 tokens, so that nothing can be predicted
+     * @throws UserException when the source has fewer than 2 tokens of text, so that nothing can be predicted
      */
     public EvaluationWindows(TokenSource source, int window, Convention convention, int most) {
         if (window < 2 || most < 0) {
@@ -77,7 +77,7 @@ public final class EvaluationWindows {
         predictedPerWindow = window - 1;
         int[] last = new int[1];
         source.read(source.tokens() - 1, last, 0, 1);
-        end = source.tokens() - (source.tokens() > 2 && endsDocument(last[0]) ? 1 : 0);
+        end = source.tokens() - (endsDocument(last[0]) ? 1 : 0);
         all = 1 + Math.ceilDiv(Math.max(0, end - window), stride);
         count = Math.toIntExact(all);
     }
@@ -96,10 +96,20 @@ public final class EvaluationWindows {
         return new EvaluationWindows(source, window, stride);
     }
 
-    private static void requireTokens(TokenSource source) {
-        if (source.tokens() < 2) {
-            throw new UserException(
-                    source.name() + " holds " + source.tokens() + " tokens: evaluation needs 2 or more, add text");
+    /**
+     * Checks that there is a token of text to predict: the first is not, and one that ends the text is none of it.
+     *
+     * @throws UserException if there is none
+     */
+    public static void requireTokens(TokenSource source) {
+        int[] last = {-1};
+        if (source.tokens() > 0) {
+            source.read(source.tokens() - 1, last, 0, 1);
+        }
+        long text = source.tokens() - (last[0] >= 0 && last[0] == source.endOfText() ? 1 : 0);
+        if (text < 2) {
+            throw new UserException(source.name() + " holds " + text + (text == 1 ? " token" : " tokens")
+                    + " of text, and no token to predict: evaluation needs 2 or more, add text");
         }
     }
 
@@ -218,6 +228,10 @@ public final class EvaluationWindows {
         long predicted = 0;
         for (int i = 0; i < count; i++) {
             predicted += bytes(lengths, first(i), first(i) + predicted(i));
+        }
+        if (predicted == 0) {
+            throw new UserException(source.name() + " has no byte to predict in these windows, only ends of documents"
+                    + " and what has no bytes; read more of it, or longer windows");
         }
         return predicted * ((double) source.sourceBytes() / bytes(lengths, 0, source.tokens()));
     }

@@ -11,6 +11,7 @@ import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.cli.terminal.Interruption;
 import dev.whirlwind.cli.terminal.Shell;
 import dev.whirlwind.data.DatasetSummary;
+import dev.whirlwind.data.EvaluationWindows;
 import dev.whirlwind.data.MixedSequences;
 import dev.whirlwind.data.Preparation.OnBadText;
 import dev.whirlwind.data.ShuffledSequences;
@@ -152,7 +153,9 @@ public final class Run implements AutoCloseable {
             ConfigFile.write(folder.resolve(CONFIG), config.toMap());
             boolean prepared = prepare(err);
             // Opened once to see whether they are long enough, before any weight is loaded.
-            TrainingSequences training = corpus().training();
+            Trainer.Corpus corpus = corpus();
+            corpus.heldOut().values().forEach(EvaluationWindows::requireTokens);
+            TrainingSequences training = corpus.training();
             config.schedule().requireRoom(config.length().totalSteps(training.perEpoch(), training.sequence()));
             if (prepared) {
                 progress.note(PrepareCommand.ends(tokenizer));
