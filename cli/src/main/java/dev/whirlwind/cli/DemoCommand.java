@@ -60,6 +60,9 @@ final class DemoCommand implements Callable<Integer> {
     /** Bytes of each text, and the fraction of its files that is held out, of which so many windows are measured. */
     private static final long CORPUS = 1_500_000;
 
+    /** When only a part of all is done. */
+    private static final long LEAST_CORPUS = 100_000;
+
     private static final double HELD_OUT = 0.05;
     private static final int MEASURED_WINDOWS = 160;
 
@@ -115,8 +118,9 @@ final class DemoCommand implements Callable<Integer> {
         err.println("text: " + sources);
         Path prose = folder.resolve("text/prose");
         Path code = folder.resolve("text/code");
-        PrepareCommand.prepare(JdkCorpus.prose(sources, CORPUS), tokenizer, HELD_OUT, SEED, OnBadText.STOP, prose, err);
-        PrepareCommand.prepare(JdkCorpus.code(sources, CORPUS), tokenizer, HELD_OUT, SEED, OnBadText.STOP, code, err);
+        long bytes = Math.max(LEAST_CORPUS, part(CORPUS));
+        PrepareCommand.prepare(JdkCorpus.prose(sources, bytes), tokenizer, HELD_OUT, SEED, OnBadText.STOP, prose, err);
+        PrepareCommand.prepare(JdkCorpus.code(sources, bytes), tokenizer, HELD_OUT, SEED, OnBadText.STOP, code, err);
         Path fresh = folder.resolve("fresh");
         InitCommand.write(fresh, ModelConfig.preset("byte-tiny"), Optional.of(tokenizer), SEED, DType.F32);
 
