@@ -5,7 +5,7 @@ import static dev.whirlwind.cpu.Memory.LANES;
 import static dev.whirlwind.cpu.Memory.ORDER;
 
 import dev.whirlwind.model.StochasticRounding;
-import dev.whirlwind.model.WeightFormat;
+import dev.whirlwind.model.Format;
 import dev.whirlwind.model.safetensors.Conversion;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.IntVector;
@@ -31,8 +31,8 @@ record Bfloat16(long address, boolean readOnly) implements StoredWeights.Part {
     private static final int UPPER = 0xffff0000;
 
     @Override
-    public WeightFormat format() {
-        return WeightFormat.BF16;
+    public Format format() {
+        return Format.BF16;
     }
 
     private static int get(long at) {

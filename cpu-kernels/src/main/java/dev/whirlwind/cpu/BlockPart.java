@@ -1,10 +1,10 @@
 package dev.whirlwind.cpu;
 
-import dev.whirlwind.model.WeightFormat;
+import dev.whirlwind.model.Format;
 
 /** Weights that share scales by blocks. Whole blocks are widened at once, what is left of others one by one. */
 abstract class BlockPart implements StoredWeights.Part {
-    static final int BLOCK = WeightFormat.BLOCK;
+    static final int BLOCK = Format.BLOCK;
 
     /** Widens a block. */
     abstract void widenBlock(long block, long to);

@@ -7,7 +7,7 @@ import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
-import dev.whirlwind.model.WeightFormat;
+import dev.whirlwind.model.Format;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -107,14 +107,14 @@ public final class CpuEngine implements Engine {
     }
 
     @Override
-    public Buffer allocateWeights(String name, List<WeightFormat.Span> spans) {
+    public Buffer allocateWeights(String name, List<Format.Span> spans) {
         List<StoredWeights.Part> parts =
                 spans.stream().map(span -> part(name, span)).toList();
-        long[] lengths = spans.stream().mapToLong(WeightFormat.Span::length).toArray();
+        long[] lengths = spans.stream().mapToLong(Format.Span::length).toArray();
         return stored.add(this, name, parts, lengths);
     }
 
-    private StoredWeights.Part part(String name, WeightFormat.Span span) {
+    private StoredWeights.Part part(String name, Format.Span span) {
         if (span.file() != null) {
             return new Bfloat16(map(span), true);
         }
@@ -126,11 +126,13 @@ public final class CpuEngine implements Engine {
             case BF16 -> new Bfloat16(memory, false);
             case INT8 -> new Int8(memory, span.length());
             case NF4 -> new Nf4(memory, span.length());
+            case DYNAMIC8 -> new Dynamic8(memory, span.length(), true);
+            case DYNAMIC8_UNSIGNED -> new Dynamic8(memory, span.length(), false);
         };
     }
 
-    private long map(WeightFormat.Span span) {
-        WeightFormat.FilePart part = span.file();
+    private long map(Format.Span span) {
+        Format.FilePart part = span.file();
         try (FileChannel channel = FileChannel.open(part.file(), StandardOpenOption.READ)) {
             return channel.map(FileChannel.MapMode.READ_ONLY, part.offset(), span.bytes(), arena)
                     .address();

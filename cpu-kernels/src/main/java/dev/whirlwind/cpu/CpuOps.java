@@ -10,7 +10,7 @@ import dev.whirlwind.model.Objective;
 import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.StochasticRounding;
 import dev.whirlwind.model.Tensor;
-import dev.whirlwind.model.WeightFormat;
+import dev.whirlwind.model.Format;
 import java.lang.foreign.Arena;
 
 /**
@@ -98,41 +98,67 @@ final class CpuOps implements Ops {
                     + " do not lie in " + buffer.name() + ", which has " + buffer.length());
         }
         long address = buffer.address() + 4 * offset;
-        return StoredWeights.isStored(address) && stored.format(address) == WeightFormat.FP32
+        return StoredWeights.isStored(address) && stored.areFloats(address, floats)
                 ? stored.floats(address)
                 : address;
     }
 
-    /** What is done to some floats of a tensor; other operands' floats are as many bytes further on. */
+    /** What is done to some floats of operands that may be kept with fewer bits. */
     private interface Part {
-        void run(long floats, long bytes, long count);
+        void run(long[] operands, long count);
     }
 
-    /** Runs an operation on weights: at once where they are floats, else on the floats of some at a time. */
-    private void read(Tensor weights, long length, long piece, Part part) {
-        long address = weights(weights, length);
-        if (!StoredWeights.isStored(address)) {
-            part.run(address, 0, length);
+    /** An operand element by element; {@code key} is of {@link StochasticRounding} where it is changed, null where only read. */
+    private record Operand(Tensor tensor, Long key) {
+        static Operand read(Tensor tensor) {
+            return new Operand(tensor, null);
+        }
+
+        /** Changed numbers that go to memory with fewer bits are rounded to nearest. */
+        static Operand changed(Tensor tensor) {
+            return new Operand(tensor, StochasticRounding.NEAREST);
+        }
+    }
+
+    /** A changed weight, which is rounded at random. */
+    private Operand weight(Tensor tensor, int site) {
+        return new Operand(tensor, StochasticRounding.key(inputs, site));
+    }
+
+    /** Runs an operation at once where all operands are floats, else on floats of some at a time. */
+    private void run(long length, long piece, Part part, Operand... operands) {
+        long[] places = new long[operands.length];
+        int kept = 0;
+        for (int i = 0; i < places.length; i++) {
+            places[i] = weights(operands[i].tensor(), length);
+            kept += StoredWeights.isStored(places[i]) ? 1 : 0;
+        }
+        if (kept == 0) {
+            part.run(places, length);
             return;
         }
-        long floats = widened.reserve(Math.min(length, piece));
+        long most = Math.min(length, piece);
+        long scratch = widened.reserve(kept * most);
+        long[] floats = new long[places.length];
         for (long from = 0; from < length; from += piece) {
             long count = Math.min(piece, length - from);
-            stored.widenAll(address + 4 * from, count, floats);
-            part.run(floats, 4 * from, count);
-        }
-    }
-
-    /** The same for one that changes them, which are then rounded at random. */
-    private void change(Tensor weights, long length, int site, Part part) {
-        long address = weights(weights, length);
-        long key = StochasticRounding.key(inputs, site);
-        read(weights, length, PIECE, (floats, bytes, count) -> {
-            part.run(floats, bytes, count);
-            if (floats != address) {
-                stored.roundAll(address + bytes, count, floats, key, weights.offset(layer) + bytes / 4);
+            long free = scratch;
+            for (int i = 0; i < places.length; i++) {
+                floats[i] = places[i] + 4 * from;
+                if (StoredWeights.isStored(places[i])) {
+                    stored.widenAll(floats[i], count, free);
+                    floats[i] = free;
+                    free += 4 * most;
+                }
             }
-        });
+            part.run(floats, count);
+            for (int i = 0; i < places.length; i++) {
+                if (floats[i] != places[i] + 4 * from && operands[i].key() != null) {
+                    long element = operands[i].tensor().offset(layer) + from;
+                    stored.roundAll(places[i] + 4 * from, count, floats[i], operands[i].key(), element);
+                }
+            }
+        }
     }
 
     private long at(Tensor tensor, int rows, int width) {
@@ -461,21 +487,23 @@ final class CpuOps implements Ops {
             int in,
             int rank,
             float scale) {
+        long[] row = {0};
         int most = (int) Math.max(1, PIECE / in);
-        read(weight, (long) rows * in, (long) most * in, (floats, bytes, count) -> {
-            int row = (int) (bytes / 4 / in);
+        Part some = (floats, count) -> {
             rowScales.run(
-                    at(out, rows) + 4L * row,
-                    at(magnitudes, rows) + 4L * row,
-                    floats,
-                    at(b, rows, rank) + 4L * row * rank,
-                    at(wa, rows, rank) + 4L * row * rank,
-                    at(baa, rows, rank) + 4L * row * rank,
+                    at(out, rows) + 4 * row[0],
+                    at(magnitudes, rows) + 4 * row[0],
+                    floats[0],
+                    at(b, rows, rank) + 4 * row[0] * rank,
+                    at(wa, rows, rank) + 4 * row[0] * rank,
+                    at(baa, rows, rank) + 4 * row[0] * rank,
                     (int) (count / in),
                     in,
                     rank,
                     scale);
-        });
+            row[0] += count / in;
+        };
+        run((long) rows * in, (long) most * in, some, Operand.read(weight));
     }
 
     @Override
@@ -581,30 +609,35 @@ final class CpuOps implements Ops {
 
     @Override
     public void adamw(Tensor parameter, Tensor gradient, Tensor m, Tensor v, long length, AdamW settings) {
-        long g = at(gradient, length);
-        long first = at(m, length);
-        long second = at(v, length);
-        change(
-                parameter,
+        run(
                 length,
-                StochasticRounding.UPDATE,
-                (p, bytes, count) -> adamw.run(p, g + bytes, first + bytes, second + bytes, count, settings, inputs));
+                PIECE,
+                (o, count) -> adamw.run(o[0], o[1], o[2], o[3], count, settings, inputs),
+                weight(parameter, StochasticRounding.UPDATE),
+                Operand.changed(gradient),
+                Operand.changed(m),
+                Operand.changed(v));
     }
 
     @Override
     public void lion(Tensor parameter, Tensor gradient, Tensor m, long length, Lion settings) {
-        long g = at(gradient, length);
-        long mean = at(m, length);
-        change(
-                parameter,
+        run(
                 length,
-                StochasticRounding.UPDATE,
-                (p, bytes, count) -> lion.run(p, g + bytes, mean + bytes, count, settings, inputs));
+                PIECE,
+                (o, count) -> lion.run(o[0], o[1], o[2], count, settings, inputs),
+                weight(parameter, StochasticRounding.UPDATE),
+                Operand.changed(gradient),
+                Operand.changed(m));
     }
 
     @Override
     public void momentum(Tensor gradient, Tensor m, long length, float momentum) {
-        directions.momentum(at(gradient, length), at(m, length), length, momentum, inputs.gradientScale);
+        run(
+                length,
+                PIECE,
+                (o, count) -> directions.momentum(o[0], o[1], count, momentum, inputs.gradientScale),
+                Operand.changed(gradient),
+                Operand.changed(m));
     }
 
     @Override
@@ -638,46 +671,35 @@ final class CpuOps implements Ops {
     @Override
     public void descend(Tensor parameter, Tensor direction, long length, float factor, float weightDecay) {
         float rate = inputs.learningRate;
-        long d = at(direction, length);
-        change(
-                parameter,
+        run(
                 length,
-                StochasticRounding.ofDescent(factor),
-                (p, bytes, count) ->
-                        directions.combine(p, p, d + bytes, count, 1 - rate * weightDecay, -rate * factor));
+                PIECE,
+                (o, count) -> directions.combine(o[0], o[0], o[1], count, 1 - rate * weightDecay, -rate * factor),
+                weight(parameter, StochasticRounding.ofDescent(factor)),
+                Operand.read(direction));
     }
 
     @Override
     public void pull(Tensor gradient, Tensor importance, Tensor parameter, Tensor start, long length, float strength) {
-        long g = at(gradient, length);
-        long i = at(importance, length);
-        long s = at(start, length);
-        read(
-                parameter,
+        run(
                 length,
                 PIECE,
-                (p, bytes, count) -> directions.pull(g + bytes, i + bytes, p, s + bytes, count, strength));
+                (o, count) -> directions.pull(o[0], o[1], o[2], o[3], count, strength),
+                Operand.changed(gradient),
+                Operand.read(importance),
+                Operand.read(parameter),
+                Operand.read(start));
     }
 
     @Override
     public void combine(Tensor out, Tensor x, Tensor y, long length, float a, float b) {
-        long to = weights(out, length);
-        long left = weights(x, length);
-        long right = weights(y, length);
-        if (StoredWeights.isStored(to)) {
-            change(out, length, StochasticRounding.MOVE, (p, bytes, count) -> {
-                long l = left == to ? p : at(x, length) + bytes;
-                long r = right == to ? p : at(y, length) + bytes;
-                directions.combine(p, l, r, count, a, b);
-            });
-        } else if (StoredWeights.isStored(left)) {
-            read(x, length, PIECE, (p, bytes, count) -> {
-                long r = right == left ? p : at(y, length) + bytes;
-                directions.combine(to + bytes, p, r, count, a, b);
-            });
-        } else {
-            read(y, length, PIECE, (p, bytes, count) -> directions.combine(to + bytes, left + bytes, p, count, a, b));
-        }
+        run(
+                length,
+                PIECE,
+                (o, count) -> directions.combine(o[0], o[1], o[2], count, a, b),
+                weight(out, StochasticRounding.MOVE),
+                Operand.read(x),
+                Operand.read(y));
     }
 
     @Override

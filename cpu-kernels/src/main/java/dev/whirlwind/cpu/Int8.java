@@ -4,7 +4,7 @@ import static dev.whirlwind.cpu.Memory.ALL;
 import static dev.whirlwind.cpu.Memory.LANES;
 import static dev.whirlwind.cpu.Memory.ORDER;
 
-import dev.whirlwind.model.WeightFormat;
+import dev.whirlwind.model.Format;
 import dev.whirlwind.model.safetensors.Conversion;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.FloatVector;
@@ -31,8 +31,8 @@ final class Int8 extends BlockPart {
     }
 
     @Override
-    public WeightFormat format() {
-        return WeightFormat.INT8;
+    public Format format() {
+        return Format.INT8;
     }
 
     private float scale(long block) {

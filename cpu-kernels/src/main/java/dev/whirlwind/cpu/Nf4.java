@@ -4,7 +4,7 @@ import static dev.whirlwind.cpu.Memory.ALL;
 import static dev.whirlwind.cpu.Memory.LANES;
 import static dev.whirlwind.cpu.Memory.ORDER;
 
-import dev.whirlwind.model.WeightFormat;
+import dev.whirlwind.model.Format;
 import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -82,8 +82,8 @@ final class Nf4 extends BlockPart {
     }
 
     @Override
-    public WeightFormat format() {
-        return WeightFormat.NF4;
+    public Format format() {
+        return Format.NF4;
     }
 
     private float scale(long block) {

@@ -1,12 +1,12 @@
 package dev.whirlwind.cpu;
 
-import dev.whirlwind.model.WeightFormat;
+import dev.whirlwind.model.Format;
 
 /** Floats among weights with fewer bits. */
 record StoredFloats(long address) implements StoredWeights.Part {
     @Override
-    public WeightFormat format() {
-        return WeightFormat.FP32;
+    public Format format() {
+        return Format.FP32;
     }
 
     @Override

@@ -1,7 +1,7 @@
 package dev.whirlwind.cpu;
 
 import dev.whirlwind.model.StochasticRounding;
-import dev.whirlwind.model.WeightFormat;
+import dev.whirlwind.model.Format;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;
@@ -17,7 +17,7 @@ final class StoredWeights {
 
     /** Weights that follow each other, in one format. */
     interface Part {
-        WeightFormat format();
+        Format format();
 
         float at(long weight);
 
@@ -72,7 +72,7 @@ final class StoredWeights {
         return found >= 0 ? found : -found - 2;
     }
 
-    WeightFormat format(long address) {
+    Format format(long address) {
         return parts[part(weight(address))].format();
     }
 
@@ -80,6 +80,13 @@ final class StoredWeights {
         long weight = weight(address);
         int part = part(weight);
         return parts[part].at(weight - firsts[part]);
+    }
+
+    /** Whether weights are floats in memory. */
+    boolean areFloats(long address, long count) {
+        long weight = weight(address);
+        int part = part(weight);
+        return parts[part] instanceof StoredFloats && weight + count <= firsts[part + 1];
     }
 
     /** The address of memory that holds a weight as a float, and those after it in its part. */
@@ -132,9 +139,13 @@ final class StoredWeights {
             if (length <= PIECE) {
                 piece.run(parts[part], first, (int) length, before);
             } else {
-                workers.run(Math.toIntExact(Math.ceilDiv(length, (long) PIECE)), (task, worker) -> {
-                    long from = (long) task * PIECE;
-                    piece.run(parts[part], first + from, (int) Math.min(PIECE, length - from), before + from);
+                // Cut at whole blocks, which only one task at a time may change.
+                long firstPiece = first / PIECE;
+                long end = Math.ceilDiv(first + length, (long) PIECE);
+                workers.run(Math.toIntExact(end - firstPiece), (task, worker) -> {
+                    long from = Math.max(first, (firstPiece + task) * PIECE);
+                    long to = Math.min(first + length, (firstPiece + task + 1) * PIECE);
+                    piece.run(parts[part], from, (int) (to - from), before + from - first);
                 });
             }
             done += length;
@@ -154,7 +165,7 @@ final class StoredWeights {
         }
 
         @Override
-        public WeightFormat format(long offset) {
+        public Format format(long offset) {
             return weights.format(place(offset));
         }
 

@@ -11,7 +11,7 @@ import dev.whirlwind.model.Lion;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.model.StochasticRounding;
 import dev.whirlwind.model.Tensor;
-import dev.whirlwind.model.WeightFormat;
+import dev.whirlwind.model.Format;
 import dev.whirlwind.model.safetensors.Conversion;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -56,15 +56,15 @@ class StoredWeightsTest {
     /** The same weights in a format, with some before them; and as floats. */
     private record Both(Tensor stored, Tensor floats) {}
 
-    private Both both(WeightFormat format, long count) {
-        engine.allocateWeights("others", List.of(new WeightFormat.Span(WeightFormat.BLOCK, format)));
-        long before = 3 * WeightFormat.BLOCK;
+    private Both both(Format format, long count) {
+        engine.allocateWeights("others", List.of(new Format.Span(Format.BLOCK, format)));
+        long before = 3 * Format.BLOCK;
         Buffer stored = engine.allocateWeights(
                 "weights",
                 List.of(
-                        new WeightFormat.Span(before, WeightFormat.FP32),
-                        new WeightFormat.Span(before + count, format),
-                        new WeightFormat.Span(before, WeightFormat.FP32)));
+                        new Format.Span(before, Format.FP32),
+                        new Format.Span(before + count, format),
+                        new Format.Span(before, Format.FP32)));
         stored.put(before, gaussian(before + count), before + count);
         MemorySegment widened = arena.allocate(4 * count, 64);
         stored.get(2 * before, widened, count);
@@ -92,10 +92,10 @@ class StoredWeightsTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"FP32,0", "BF16,0.002", "INT8,0.0065", "NF4,0.1"})
-    void keepsWhatItsBitsCan(WeightFormat format, double error) {
-        int count = 100 * WeightFormat.BLOCK;
-        Buffer stored = engine.allocateWeights("weights", List.of(new WeightFormat.Span(count, format)));
+    @CsvSource({"FP32,0", "BF16,0.002", "INT8,0.0065", "NF4,0.1", "DYNAMIC8,0.02"})
+    void keepsWhatItsBitsCan(Format format, double error) {
+        int count = 100 * Format.BLOCK;
+        Buffer stored = engine.allocateWeights("weights", List.of(new Format.Span(count, format)));
         MemorySegment given = gaussian(count);
         stored.put(0, given, count);
         MemorySegment kept = arena.allocate(4L * count, 64);
@@ -111,8 +111,8 @@ class StoredWeightsTest {
 
     @ParameterizedTest
     @EnumSource
-    void widensAnyRange(WeightFormat format) {
-        int count = 300 * WeightFormat.BLOCK;
+    void widensAnyRange(Format format) {
+        int count = 300 * Format.BLOCK;
         Tensor stored = both(format, count).stored();
         MemorySegment some = arena.allocate(4L * count, 64);
         for (int i = 0; i < 200; i++) {
@@ -130,19 +130,19 @@ class StoredWeightsTest {
     /** NF4's codes and scales against the formula, without double quantisation's vectors. */
     @Test
     void nf4IsTheNearestQuantileTimesTheLargest() {
-        int count = 2 * WeightFormat.BLOCK;
-        Buffer stored = engine.allocateWeights("weights", List.of(new WeightFormat.Span(count, WeightFormat.NF4)));
+        int count = 2 * Format.BLOCK;
+        Buffer stored = engine.allocateWeights("weights", List.of(new Format.Span(count, Format.NF4)));
         MemorySegment given = arena.allocate(4L * count, 64);
-        for (int i = 0; i < WeightFormat.BLOCK; i++) {
+        for (int i = 0; i < Format.BLOCK; i++) {
             given.setAtIndex(FLOAT, i, (i - 32) / 16f);
-            given.setAtIndex(FLOAT, WeightFormat.BLOCK + i, (i - 32) / 32f);
+            given.setAtIndex(FLOAT, Format.BLOCK + i, (i - 32) / 32f);
         }
         stored.put(0, given, count);
         assertThat(stored.at(0)).isEqualTo(-2f);
         assertThat(stored.at(32)).isEqualTo(0f);
         assertThat(stored.at(40)).isEqualTo(0.5f, within(0.01f)); // 0.25 is nearest to 0.2461
         assertThat(stored.at(44)).isEqualTo(2 * 0.33791524f, within(1e-6f)); // 0.375 to 0.3379, not 0.4407
-        assertThat(stored.at(WeightFormat.BLOCK)).isEqualTo(-1f, within(0.005f)); // a share of 128 / 255
+        assertThat(stored.at(Format.BLOCK)).isEqualTo(-1f, within(0.005f)); // a share of 128 / 255
     }
 
     @ParameterizedTest
@@ -159,7 +159,7 @@ class StoredWeightsTest {
         "NF4,40,3136,65",
         "BF16,9,2050,40"
     })
-    void productsAreThoseOfFloats(WeightFormat format, int rows, int in, int out) {
+    void productsAreThoseOfFloats(Format format, int rows, int in, int out) {
         Both weight = both(format, (long) in * out);
         Tensor x = floats(gaussian((long) rows * in));
         Tensor dout = floats(gaussian((long) rows * out));
@@ -180,7 +180,7 @@ class StoredWeightsTest {
 
     @ParameterizedTest
     @EnumSource
-    void otherOperationsAreThoseOfFloats(WeightFormat format) {
+    void otherOperationsAreThoseOfFloats(Format format) {
         int vocabulary = 50;
         int width = 64;
         int rows = 300;
@@ -220,7 +220,7 @@ class StoredWeightsTest {
     @Test
     void updatesAreThoseOfFloatsRoundedAtRandom() {
         int count = (1 << 20) + 12_345;
-        Both weight = both(WeightFormat.BF16, count);
+        Both weight = both(Format.BF16, count);
         MemorySegment g = gaussian(count);
         Tensor start = floats(gaussian(count));
         run(ops -> {
@@ -303,7 +303,7 @@ class StoredWeightsTest {
 
     @Test
     void refusesWhatItCannotDo() {
-        Both weight = both(WeightFormat.NF4, 6400);
+        Both weight = both(Format.NF4, 6400);
         Tensor x = floats(gaussian(6400));
         assertThatThrownBy(() -> run(ops -> ops.add(x, x, weight.stored(), 1, 6400)))
                 .hasMessageContaining("NF4");

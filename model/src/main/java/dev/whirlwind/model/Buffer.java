@@ -19,8 +19,8 @@ public interface Buffer {
     MemorySegment segment();
 
     /** What an element is kept as. */
-    default WeightFormat format(long offset) {
-        return WeightFormat.FP32;
+    default Format format(long offset) {
+        return Format.FP32;
     }
 
     /** An element of the host view, as a float. */

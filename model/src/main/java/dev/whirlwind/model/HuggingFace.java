@@ -65,7 +65,7 @@ public final class HuggingFace {
                                 + "\": false");
             }
             ParameterLayout layout = new ParameterLayout(stored.config(), adapter.apply(stored.config()));
-            Map<CheckpointTensor, WeightFormat.FilePart> files = format == WeightFormat.BF16 && engine.readsFiles()
+            Map<CheckpointTensor, Format.FilePart> files = format == WeightFormat.BF16 && engine.readsFiles()
                     ? files(stored, layout, changed.apply(layout))
                     : Map.of();
             Parameters weights = new Parameters(engine, layout, "weights", format, files);
@@ -90,9 +90,9 @@ public final class HuggingFace {
     }
 
     /** Where matrices lie as the arena has them. */
-    private static Map<CheckpointTensor, WeightFormat.FilePart> files(
+    private static Map<CheckpointTensor, Format.FilePart> files(
             StoredModel stored, ParameterLayout layout, Predicate<String> changed) {
-        Map<CheckpointTensor, WeightFormat.FilePart> files = new HashMap<>();
+        Map<CheckpointTensor, Format.FilePart> files = new HashMap<>();
         for (int i = 0; i < stored.names().size(); i++) {
             String name = stored.names().get(i);
             CheckpointTensor tensor = stored.tensors().get(i);
@@ -186,14 +186,14 @@ public final class HuggingFace {
             for (long first = 0; first < tensor.size(); first += PIECE) {
                 long count = Math.min(PIECE, tensor.size() - first);
                 arena.get(tensor.offset() + first, floats, count);
-                require(file, name, floats, count, WeightFormat.FP32);
+                require(file, name, floats, count, Format.FP32);
             }
         }
     }
 
     /** Weights that are not finite, or would not be in the format that they are to be kept in. */
-    private static void require(TensorFile file, String name, MemorySegment floats, long count, WeightFormat format) {
-        float largest = format == WeightFormat.FP32 ? Float.MAX_VALUE : DType.BF16.largest();
+    private static void require(TensorFile file, String name, MemorySegment floats, long count, Format format) {
+        float largest = format == Format.FP32 ? Float.MAX_VALUE : DType.BF16.largest();
         Finite.problem(name, floats, 0, count, largest, "BF16").ifPresent(problem -> {
             throw new UserException(file.path() + ": " + problem
                     + (problem.contains("beyond")

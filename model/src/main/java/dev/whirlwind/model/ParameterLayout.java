@@ -288,16 +288,17 @@ public final class ParameterLayout {
      * @param files where tensors of bf16 lie in the order of their rows, to be read there; by their places in the arena
      * @throws UserException if rows of a matrix do not consist of whole blocks
      */
-    List<WeightFormat.Span> spans(WeightFormat format, Map<CheckpointTensor, WeightFormat.FilePart> files) {
-        WeightFormat.Span vectors = new WeightFormat.Span(length - decayedLength, WeightFormat.FP32);
-        if (format.isTrainable()) {
-            List<WeightFormat.Span> spans = new ArrayList<>();
+    List<Format.Span> spans(WeightFormat weights, Map<CheckpointTensor, Format.FilePart> files) {
+        Format format = weights.format();
+        Format.Span vectors = new Format.Span(length - decayedLength, Format.FP32);
+        if (weights.isTrainable()) {
+            List<Format.Span> spans = new ArrayList<>();
             long start = 0;
             for (CheckpointTensor tensor : places.headMap(decayedLength).values()) {
-                WeightFormat.FilePart file = files.get(tensor);
+                Format.FilePart file = files.get(tensor);
                 if (file != null) {
                     add(spans, tensor.offset() - start, format);
-                    spans.add(new WeightFormat.Span(tensor.size(), format, file));
+                    spans.add(new Format.Span(tensor.size(), format, file));
                     start = tensor.offset() + tensor.size();
                 }
             }
@@ -307,22 +308,22 @@ public final class ParameterLayout {
         }
         long linear = parameter("attention.qkv.weight").offset();
         for (Parameter p : parameters()) {
-            if (p.offset() >= linear && p.offset() < decayedLength && p.columns() % WeightFormat.BLOCK != 0) {
+            if (p.offset() >= linear && p.offset() < decayedLength && p.columns() % Format.BLOCK != 0) {
                 throw new UserException("the width of " + p.name() + " is " + p.columns() + ", which is no multiple of "
-                        + WeightFormat.BLOCK + ": it cannot be kept as "
+                        + Format.BLOCK + ": it cannot be kept as "
                         + format.name().toLowerCase(Locale.ROOT)
                         + "; use bf16");
             }
         }
         return List.of(
-                new WeightFormat.Span(linear, WeightFormat.BF16),
-                new WeightFormat.Span(decayedLength - linear, format),
+                new Format.Span(linear, Format.BF16),
+                new Format.Span(decayedLength - linear, format),
                 vectors);
     }
 
-    private static void add(List<WeightFormat.Span> spans, long length, WeightFormat format) {
+    private static void add(List<Format.Span> spans, long length, Format format) {
         if (length > 0) {
-            spans.add(new WeightFormat.Span(length, format));
+            spans.add(new Format.Span(length, format));
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.whirlwind.model;
 
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Predicate;
@@ -39,6 +40,21 @@ public final class Parameters {
         this(engine, layout, name, WeightFormat.FP32);
     }
 
+    /** The same of numbers of which those of matrices are kept in a format. */
+    public Parameters(Engine engine, ParameterLayout layout, String name, Format format) {
+        this(
+                engine,
+                layout,
+                format == Format.FP32
+                        ? engine.allocate(name, layout.length(), layout.starts())
+                        : engine.allocateWeights(
+                                name,
+                                List.of(
+                                        new Format.Span(layout.decayedLength(), format),
+                                        new Format.Span(layout.length() - layout.decayedLength(), Format.FP32))),
+                _ -> true);
+    }
+
     /** The same of weights whose matrices are kept in a format. */
     public Parameters(Engine engine, ParameterLayout layout, String name, WeightFormat format) {
         this(engine, layout, name, format, Map.of());
@@ -50,7 +66,7 @@ public final class Parameters {
             ParameterLayout layout,
             String name,
             WeightFormat format,
-            Map<CheckpointTensor, WeightFormat.FilePart> files) {
+            Map<CheckpointTensor, Format.FilePart> files) {
         this(engine, layout, allocate(engine, layout, name, format, files), _ -> true);
     }
 
@@ -59,7 +75,7 @@ public final class Parameters {
             ParameterLayout layout,
             String name,
             WeightFormat format,
-            Map<CheckpointTensor, WeightFormat.FilePart> files) {
+            Map<CheckpointTensor, Format.FilePart> files) {
         return format == WeightFormat.FP32
                 ? engine.allocate(name, layout.length(), layout.starts())
                 : engine.allocateWeights(name, layout.spans(format, files));

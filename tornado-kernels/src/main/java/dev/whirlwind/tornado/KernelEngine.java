@@ -9,7 +9,7 @@ import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Tensor;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
-import dev.whirlwind.model.WeightFormat;
+import dev.whirlwind.model.Format;
 import dev.whirlwind.tornado.kernels.Half;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -226,7 +226,7 @@ abstract class KernelEngine implements Engine {
     }
 
     @Override
-    public Buffer allocateWeights(String name, List<WeightFormat.Span> spans) {
+    public Buffer allocateWeights(String name, List<Format.Span> spans) {
         throw new UserException(
                 "the engine '" + name() + "' keeps weights as floats; use --engine cpu or --weights fp32");
     }

@@ -8,7 +8,7 @@ import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
-import dev.whirlwind.model.WeightFormat;
+import dev.whirlwind.model.Format;
 import dev.whirlwind.tornado.KernelTimes;
 import dev.whirlwind.tornado.TornadoEngine;
 import dev.whirlwind.tornado.Traffic;
@@ -164,7 +164,7 @@ final class TimedEngine implements Engine {
     }
 
     @Override
-    public Buffer allocateWeights(String name, List<WeightFormat.Span> spans) {
+    public Buffer allocateWeights(String name, List<Format.Span> spans) {
         return engine.allocateWeights(name, spans);
     }
 

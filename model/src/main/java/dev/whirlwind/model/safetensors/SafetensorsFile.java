@@ -1,7 +1,7 @@
 package dev.whirlwind.model.safetensors;
 
 import dev.whirlwind.model.UserException;
-import dev.whirlwind.model.WeightFormat;
+import dev.whirlwind.model.Format;
 import dev.whirlwind.model.weights.Errors;
 import dev.whirlwind.model.weights.MappedFile;
 import dev.whirlwind.model.weights.TensorFile;
@@ -120,9 +120,9 @@ public final class SafetensorsFile implements TensorFile {
     }
 
     @Override
-    public Optional<WeightFormat.FilePart> part(String name) {
+    public Optional<Format.FilePart> part(String name) {
         long start = mapped.bytes().byteSize() - data.byteSize();
-        return Optional.of(new WeightFormat.FilePart(path, start + tensor(name).begin()));
+        return Optional.of(new Format.FilePart(path, start + tensor(name).begin()));
     }
 
     @Override

@@ -1,6 +1,6 @@
 package dev.whirlwind.model.weights;
 
-import dev.whirlwind.model.WeightFormat;
+import dev.whirlwind.model.Format;
 import dev.whirlwind.model.safetensors.DType;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Path;
@@ -38,7 +38,7 @@ public interface TensorFile extends AutoCloseable {
     void readFloats(String name, long first, long count, MemorySegment floats, long offset);
 
     /** Where in which file a tensor's elements lie as one range of bytes, little-endian; empty if they do not. */
-    default Optional<WeightFormat.FilePart> part(String name) {
+    default Optional<Format.FilePart> part(String name) {
         return Optional.empty();
     }
 

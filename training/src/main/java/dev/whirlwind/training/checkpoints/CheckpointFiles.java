@@ -7,7 +7,7 @@ import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
-import dev.whirlwind.model.WeightFormat;
+import dev.whirlwind.model.Format;
 import dev.whirlwind.model.adapters.AdapterConfig;
 import dev.whirlwind.model.adapters.AdapterFiles;
 import dev.whirlwind.model.files.Storage;
@@ -169,7 +169,7 @@ public final class CheckpointFiles {
     /** Of the weights those that the model's own type does not hold all bits of. */
     private State master() {
         List<CheckpointTensor> inexact = trained.stream()
-                .filter(tensor -> dtype != DType.BF16 || weights.buffer().format(tensor.offset()) != WeightFormat.BF16)
+                .filter(tensor -> dtype != DType.BF16 || weights.buffer().format(tensor.offset()) != Format.BF16)
                 .toList();
         return new State("master.", engine, weights.buffer(), inexact);
     }

@@ -51,6 +51,14 @@ public record OptimizerOptions(
                 help = "What AdamW adds to the denominator.")
         double eps,
 
+        @Option(
+                needs = "optimizer!=adafactor",
+                value = "fp32",
+                label = "FORMAT",
+                help = "What means of gradients and of their squares are kept as: fp32, or int8, of which each block of 256 has"
+                        + " a scale; those of vectors stay fp32.")
+        Moments moments,
+
         @Option(value = "1", range = Range.CLIP, help = "Largest global norm of the gradient; 0 for no clipping.")
         double clip,
 
@@ -107,6 +115,12 @@ public record OptimizerOptions(
         }
     }
 
+    /** What means of gradients are kept as. */
+    public enum Moments {
+        FP32,
+        INT8
+    }
+
     /** What to do about a step whose loss or gradient is suspect. */
     public enum Remedy {
         IGNORE,
@@ -130,10 +144,11 @@ public record OptimizerOptions(
     /** The optimizer with its settings. */
     public UpdateRule.Kind rule() {
         AdamW adamw = new AdamW((float) beta1, beta2(0.95), (float) eps, (float) weightDecay);
+        boolean eightBits = moments == Moments.INT8;
         return switch (optimizer) {
-            case ADAMW -> AdamWRule.of(adamw);
-            case LION -> LionRule.of(new Lion((float) beta1, beta2(0.99), (float) weightDecay));
-            case MUON -> MuonRule.of((float) momentum, adamw);
+            case ADAMW -> AdamWRule.of(adamw, eightBits);
+            case LION -> LionRule.of(new Lion((float) beta1, beta2(0.99), (float) weightDecay), eightBits);
+            case MUON -> MuonRule.of((float) momentum, adamw, eightBits);
             case ADAFACTOR -> AdafactorRule.of((float) weightDecay);
         };
     }

@@ -5,7 +5,7 @@ import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
-import dev.whirlwind.model.WeightFormat;
+import dev.whirlwind.model.Format;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 
@@ -78,9 +78,9 @@ final class CountingEngine implements Engine {
     }
 
     @Override
-    public Buffer allocateWeights(String name, List<WeightFormat.Span> spans) {
+    public Buffer allocateWeights(String name, List<Format.Span> spans) {
         spans.forEach(span -> count(purpose, span.bytes(), 1));
-        return new Nothing(spans.stream().mapToLong(WeightFormat.Span::length).sum());
+        return new Nothing(spans.stream().mapToLong(Format.Span::length).sum());
     }
 
     @Override

@@ -2,6 +2,7 @@ package dev.whirlwind.training.optimizers;
 
 import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Format;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.ParameterLayout;
@@ -17,17 +18,22 @@ public final class AdamWRule implements UpdateRule {
     private final AdamW settings;
     private final UpdateOfGroups update;
 
-    private AdamWRule(ParameterGroups groups, AdamW settings) {
+    private AdamWRule(ParameterGroups groups, AdamW settings, boolean eightBits) {
         this.settings = settings;
         engine = groups.engine();
         ParameterLayout layout = groups.gradients().layout();
-        m = new Parameters(engine, layout, "adamw.m");
-        v = new Parameters(engine, layout, "adamw.v");
+        m = new Parameters(engine, layout, "adamw.m", eightBits ? Format.DYNAMIC8 : Format.FP32);
+        v = new Parameters(engine, layout, "adamw.v", eightBits ? Format.DYNAMIC8_UNSIGNED : Format.FP32);
         update = groups.update(_ -> true, this::update);
     }
 
     public static Kind of(AdamW settings) {
-        return groups -> new AdamWRule(groups, settings);
+        return of(settings, false);
+    }
+
+    /** The same with moments of matrices in eight bits (arXiv 2110.02861), or not. */
+    public static Kind of(AdamW settings, boolean eightBits) {
+        return groups -> new AdamWRule(groups, settings, eightBits);
     }
 
     @Override

@@ -1,6 +1,7 @@
 package dev.whirlwind.training.optimizers;
 
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Format;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Lion;
 import dev.whirlwind.model.Ops;
@@ -18,15 +19,16 @@ public final class LionRule implements UpdateRule {
     private final Lion settings;
     private final UpdateOfGroups update;
 
-    private LionRule(ParameterGroups groups, Lion settings) {
+    private LionRule(ParameterGroups groups, Lion settings, boolean eightBits) {
         this.settings = settings;
         engine = groups.engine();
-        m = new Parameters(engine, groups.gradients().layout(), "lion.m");
+        m = new Parameters(engine, groups.gradients().layout(), "lion.m", eightBits ? Format.DYNAMIC8 : Format.FP32);
         update = groups.update(_ -> true, this::update);
     }
 
-    public static Kind of(Lion settings) {
-        return groups -> new LionRule(groups, settings);
+    /** Lion, with the mean of matrices in eight bits (arXiv 2110.02861), or not. */
+    public static Kind of(Lion settings, boolean eightBits) {
+        return groups -> new LionRule(groups, settings, eightBits);
     }
 
     @Override

@@ -4,6 +4,7 @@ import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.Buffer;
 import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Format;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.ParameterLayout;
@@ -81,7 +82,7 @@ public final class MuonRule implements UpdateRule {
         }
     }
 
-    private MuonRule(ParameterGroups groups, float momentum, AdamW others) {
+    private MuonRule(ParameterGroups groups, float momentum, AdamW others, boolean eightBits) {
         this.momentum = momentum;
         this.others = others;
         engine = groups.engine();
@@ -95,7 +96,7 @@ public final class MuonRule implements UpdateRule {
                 .filter(MuonRule::isMatrix)
                 .map(Matrix::new)
                 .toList();
-        m = new Parameters(engine, layout, "muon.m");
+        m = new Parameters(engine, layout, "muon.m", eightBits ? Format.DYNAMIC8 : Format.FP32);
         long[] starts = LongStream.of(layout.starts())
                 .filter(start -> start < first || start >= end)
                 .map(start -> start < first ? start : start - (end - first))
@@ -118,9 +119,10 @@ public final class MuonRule implements UpdateRule {
      * Muon.
      *
      * @param others for what it does not act on; its weight decay is that of all
+     * @param eightBits keeps the means of matrices in eight bits (arXiv 2110.02861)
      */
-    public static Kind of(float momentum, AdamW others) {
-        return groups -> new MuonRule(groups, momentum, others);
+    public static Kind of(float momentum, AdamW others, boolean eightBits) {
+        return groups -> new MuonRule(groups, momentum, others, eightBits);
     }
 
     @Override

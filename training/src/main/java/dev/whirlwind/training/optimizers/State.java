@@ -3,10 +3,12 @@ package dev.whirlwind.training.optimizers;
 import dev.whirlwind.model.Buffer;
 import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Format;
 import dev.whirlwind.model.Parameters;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * Floats that must be saved for a run to go on exactly, as tensors that are named after the model's.
@@ -24,8 +26,19 @@ public record State(String prefix, Engine engine, Buffer buffer, List<Checkpoint
 
     /** A whole arena. */
     public static State of(String prefix, Engine engine, Parameters parameters) {
+        List<CheckpointTensor> tensors = parameters.layout().checkpointTensors();
+        long matrices = parameters.layout().decayedLength();
+        if (matrices == 0 || parameters.buffer().format(0) == Format.FP32) {
+            return new State(prefix, engine, parameters.buffer(), tensors);
+        }
+        // Of matrices in eight bits whole blocks, which are not those of tensors, go to the disk and back unchanged.
+        CheckpointTensor whole = new CheckpointTensor("matrices", List.of(matrices), 0, false);
+        Stream<CheckpointTensor> vectors = tensors.stream().filter(tensor -> tensor.offset() >= matrices);
         return new State(
-                prefix, engine, parameters.buffer(), parameters.layout().checkpointTensors());
+                prefix,
+                engine,
+                parameters.buffer(),
+                Stream.concat(Stream.of(whole), vectors).toList());
     }
 
     /** Makes what the engine computed visible in the buffer's host view. */

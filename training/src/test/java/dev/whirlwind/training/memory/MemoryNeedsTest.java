@@ -19,7 +19,7 @@ import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Sampler;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UserException;
-import dev.whirlwind.model.WeightFormat;
+import dev.whirlwind.model.Format;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.memory.MemoryNeeds.Beside;
 import dev.whirlwind.training.optimizers.Optimizer;
@@ -68,7 +68,7 @@ class MemoryNeedsTest {
         }
 
         @Override
-        public Buffer allocateWeights(String name, List<WeightFormat.Span> spans) {
+        public Buffer allocateWeights(String name, List<Format.Span> spans) {
             throw new UnsupportedOperationException();
         }
 

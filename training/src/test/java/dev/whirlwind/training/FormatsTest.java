@@ -26,7 +26,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** Runs whose weights are kept with fewer bits. */
-class WeightFormatsTest {
+class FormatsTest {
     @TempDir
     Path folder;
 

@@ -1,0 +1,188 @@
+package dev.whirlwind.cpu;
+
+import dev.whirlwind.model.Format;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
+
+/**
+ * Dynamic quantisation by blocks (Dettmers et al., 8-bit Optimizers, arXiv 2110.02861): a byte is the number of an entry of
+ * a table, times the block's number of the largest magnitude, its sign included, so that this one is kept exactly and
+ * rounding what was widened changes nothing. A step from one entry to the next is a small share of the entry over seven
+ * powers of ten.
+ */
+final class Dynamic8 implements StoredWeights.Part {
+    private static final int BLOCK = Format.DYNAMIC_BLOCK;
+    private static final float[] SIGNED = table(true);
+    private static final float[] UNSIGNED = table(false);
+
+    /** Floats between two powers of two are looked up by so many of their bits. */
+    private static final int BITS = 7;
+
+    private static final int SHIFT = 23 - BITS;
+
+    private static final Nearest NEAREST_SIGNED = new Nearest(SIGNED);
+    private static final Nearest NEAREST_UNSIGNED = new Nearest(UNSIGNED);
+
+    private final boolean signed;
+    private final float[] table;
+    private final Nearest nearest;
+    private final long codes;
+    private final long scales;
+    private final long length;
+
+    /** @param address of a byte for each number, then a float for each block */
+    Dynamic8(long address, long length, boolean signed) {
+        this.signed = signed;
+        this.length = length;
+        table = signed ? SIGNED : UNSIGNED;
+        nearest = signed ? NEAREST_SIGNED : NEAREST_UNSIGNED;
+        codes = address;
+        scales = address + length;
+        // All are zero at first.
+        Memory.ALL.asSlice(codes, length).fill((byte) nearest.of(0));
+    }
+
+    /**
+     * The paper's table, section 2.2: for each power of ten from 1e-6 to 1 as many numbers between 0.1 and 1, evenly
+     * spaced, as bits are left; and 0 and 1.
+     */
+    private static float[] table(boolean signed) {
+        float[] table = new float[256];
+        int at = 0;
+        for (int i = 0; i < 7; i++) {
+            int items = signed ? 1 << i : 2 << i;
+            for (int k = 0; k < items; k++) {
+                double middle = 0.1 + 0.9 * (k + 0.5) / items;
+                table[at] = (float) (Math.pow(10, i - 6) * middle);
+                if (signed) {
+                    table[at + 1] = -table[at];
+                }
+                at += signed ? 2 : 1;
+            }
+        }
+        table[at] = 0;
+        table[at + 1] = 1;
+        Arrays.sort(table);
+        return table;
+    }
+
+    /** The table's nearest entry to numbers from -1 to 1: by way of what it is for the first float with the same upper bits. */
+    private static final class Nearest {
+        /** Below this all are nearest to 0. */
+        private static final int LEAST = Float.floatToIntBits(0x1p-24f) >> SHIFT;
+
+        private static final int MOST = Float.floatToIntBits(1f) >> SHIFT;
+
+        private final float[] middles;
+        private final byte[] positive = new byte[MOST - LEAST + 1];
+        private final byte[] negative = new byte[MOST - LEAST + 1];
+        private final int zero;
+
+        Nearest(float[] table) {
+            middles = new float[table.length - 1];
+            for (int i = 0; i < middles.length; i++) {
+                middles[i] = (table[i] + table[i + 1]) / 2;
+            }
+            zero = search(0);
+            for (int bits = LEAST; bits <= MOST; bits++) {
+                positive[bits - LEAST] = (byte) search(Float.intBitsToFloat(bits << SHIFT));
+                negative[bits - LEAST] = (byte) search(-Float.intBitsToFloat(bits << SHIFT));
+            }
+        }
+
+        private int search(float x) {
+            int found = 0;
+            while (found < middles.length && x > middles[found]) {
+                found++;
+            }
+            return found;
+        }
+
+        int of(float x) {
+            int bits = (Float.floatToRawIntBits(x) & 0x7fff_ffff) >> SHIFT;
+            if (bits < LEAST) {
+                return zero;
+            }
+            if (x > 0) {
+                int code = positive[bits - LEAST] & 0xff;
+                while (code < middles.length && x > middles[code]) {
+                    code++;
+                }
+                return code;
+            }
+            int code = negative[bits - LEAST] & 0xff;
+            while (code > 0 && x <= middles[code - 1]) {
+                code--;
+            }
+            return code;
+        }
+    }
+
+    @Override
+    public Format format() {
+        return signed ? Format.DYNAMIC8 : Format.DYNAMIC8_UNSIGNED;
+    }
+
+    private float scale(long block) {
+        return Memory.get(scales + 4 * block);
+    }
+
+    private int code(long number) {
+        return Memory.ALL.get(ValueLayout.JAVA_BYTE, codes + number) & 0xff;
+    }
+
+    @Override
+    public float at(long number) {
+        return table[code(number)] * scale(number / BLOCK);
+    }
+
+    @Override
+    public void widen(long first, int count, long to) {
+        for (int done = 0; done < count; ) {
+            long number = first + done;
+            int end = (int) Math.min(count, done + BLOCK - number % BLOCK);
+            float scale = scale(number / BLOCK);
+            for (; done < end; done++) {
+                Memory.set(to + 4L * done, table[code(first + done)] * scale);
+            }
+        }
+    }
+
+    /** Of blocks that are changed in part the rest is rounded anew, by what may be another scale. */
+    @Override
+    public void round(long first, int count, long from, long key, long element) {
+        float[] floats = new float[BLOCK];
+        for (int done = 0; done < count; ) {
+            long number = first + done;
+            long block = number / BLOCK;
+            int within = (int) (number % BLOCK);
+            int given = Math.min(count - done, BLOCK - within);
+            int size = (int) Math.min(BLOCK, length - block * BLOCK);
+            if (given < size) {
+                widen(block * BLOCK, size, MemorySegment.ofArray(floats));
+            }
+            Memory.copy(from + 4L * done, floats, within, given);
+            round(block, floats, size);
+            done += given;
+        }
+    }
+
+    private void widen(long first, int count, MemorySegment to) {
+        for (int i = 0; i < count; i++) {
+            to.setAtIndex(ValueLayout.JAVA_FLOAT, i, at(first + i));
+        }
+    }
+
+    private void round(long block, float[] floats, int size) {
+        float largest = 0;
+        for (int i = 0; i < size; i++) {
+            largest = Math.abs(floats[i]) > Math.abs(largest) ? floats[i] : largest;
+        }
+        Memory.set(scales + 4 * block, largest);
+        for (int i = 0; i < size; i++) {
+            int code = nearest.of(largest == 0 ? 0 : floats[i] / largest);
+            Memory.ALL.set(ValueLayout.JAVA_BYTE, codes + block * BLOCK + i, (byte) code);
+        }
+    }
+}
