@@ -4,8 +4,8 @@ import static dev.whirlwind.cpu.Memory.ALL;
 import static dev.whirlwind.cpu.Memory.LANES;
 import static dev.whirlwind.cpu.Memory.ORDER;
 
-import dev.whirlwind.model.StochasticRounding;
 import dev.whirlwind.model.Format;
+import dev.whirlwind.model.StochasticRounding;
 import dev.whirlwind.model.safetensors.Conversion;
 import java.lang.foreign.ValueLayout;
 import jdk.incubator.vector.IntVector;

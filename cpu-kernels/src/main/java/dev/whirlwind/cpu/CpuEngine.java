@@ -2,12 +2,12 @@ package dev.whirlwind.cpu;
 
 import dev.whirlwind.model.Buffer;
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Format;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
-import dev.whirlwind.model.Format;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

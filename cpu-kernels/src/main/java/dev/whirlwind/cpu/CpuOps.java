@@ -10,7 +10,6 @@ import dev.whirlwind.model.Objective;
 import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.StochasticRounding;
 import dev.whirlwind.model.Tensor;
-import dev.whirlwind.model.Format;
 import java.lang.foreign.Arena;
 
 /**
@@ -98,9 +97,7 @@ final class CpuOps implements Ops {
                     + " do not lie in " + buffer.name() + ", which has " + buffer.length());
         }
         long address = buffer.address() + 4 * offset;
-        return StoredWeights.isStored(address) && stored.areFloats(address, floats)
-                ? stored.floats(address)
-                : address;
+        return StoredWeights.isStored(address) && stored.areFloats(address, floats) ? stored.floats(address) : address;
     }
 
     /** What is done to some floats of operands that may be kept with fewer bits. */

@@ -1,7 +1,7 @@
 package dev.whirlwind.cpu;
 
-import dev.whirlwind.model.StochasticRounding;
 import dev.whirlwind.model.Format;
+import dev.whirlwind.model.StochasticRounding;
 import java.lang.foreign.MemorySegment;
 import java.util.Arrays;
 import java.util.List;

@@ -175,7 +175,12 @@ class Dynamic8Test {
                 ops -> {
                     ops.adamw(tensor(floats[2]), tensor(floats[0]), tensor(m), tensor(v), count, settings);
                     ops.adamw(
-                            tensor(floats[3]), tensor(floats[1]), tensor(floats[4]), tensor(floats[5]), count, settings);
+                            tensor(floats[3]),
+                            tensor(floats[1]),
+                            tensor(floats[4]),
+                            tensor(floats[5]),
+                            count,
+                            settings);
                 },
                 inputs,
                 0);

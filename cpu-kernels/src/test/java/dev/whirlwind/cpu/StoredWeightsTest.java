@@ -6,12 +6,12 @@ import static org.assertj.core.api.Assertions.within;
 
 import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.Buffer;
+import dev.whirlwind.model.Format;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Lion;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.model.StochasticRounding;
 import dev.whirlwind.model.Tensor;
-import dev.whirlwind.model.Format;
 import dev.whirlwind.model.safetensors.Conversion;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

@@ -52,8 +52,7 @@ public enum Format {
                 case FP32 -> Math.multiplyExact(length, (long) Float.BYTES);
                 case BF16 -> Math.multiplyExact(length, (long) Short.BYTES);
                 case INT8 -> length + Short.BYTES * blocks;
-                case DYNAMIC8, DYNAMIC8_UNSIGNED ->
-                    length + Float.BYTES * Math.ceilDiv(length, (long) DYNAMIC_BLOCK);
+                case DYNAMIC8, DYNAMIC8_UNSIGNED -> length + Float.BYTES * Math.ceilDiv(length, (long) DYNAMIC_BLOCK);
                 case NF4 -> blocks * BLOCK / 2 + blocks + Float.BYTES * Math.ceilDiv(blocks, (long) BLOCKS_IN_A_GROUP);
             };
         }

@@ -315,10 +315,7 @@ public final class ParameterLayout {
                         + "; use bf16");
             }
         }
-        return List.of(
-                new Format.Span(linear, Format.BF16),
-                new Format.Span(decayedLength - linear, format),
-                vectors);
+        return List.of(new Format.Span(linear, Format.BF16), new Format.Span(decayedLength - linear, format), vectors);
     }
 
     private static void add(List<Format.Span> spans, long length, Format format) {

@@ -1,7 +1,7 @@
 package dev.whirlwind.model.safetensors;
 
-import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.Format;
+import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.weights.Errors;
 import dev.whirlwind.model.weights.MappedFile;
 import dev.whirlwind.model.weights.TensorFile;

@@ -55,8 +55,9 @@ public record OptimizerOptions(
                 needs = "optimizer!=adafactor",
                 value = "fp32",
                 label = "FORMAT",
-                help = "What means of gradients and of their squares are kept as: fp32, or int8, of which each block of 256 has"
-                        + " a scale; those of vectors stay fp32.")
+                help =
+                        "What means of gradients and of their squares are kept as: fp32, or int8, of which each block of 256 has"
+                                + " a scale; those of vectors stay fp32.")
         Moments moments,
 
         @Option(value = "1", range = Range.CLIP, help = "Largest global norm of the gradient; 0 for no clipping.")

@@ -2,10 +2,10 @@ package dev.whirlwind.training.memory;
 
 import dev.whirlwind.model.Buffer;
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Format;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
-import dev.whirlwind.model.Format;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
 

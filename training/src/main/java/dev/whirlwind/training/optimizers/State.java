@@ -51,6 +51,9 @@ public record State(String prefix, Engine engine, Buffer buffer, List<Checkpoint
      * saved, perhaps after hours.
      */
     public void reserve() {
+        if (buffer.format(0) != Format.FP32) {
+            return; // Such numbers are in the host's memory.
+        }
         MemorySegment segment = buffer.segment();
         for (long place = 0; place < segment.byteSize(); place += PAGE) {
             segment.set(ValueLayout.JAVA_BYTE, place, segment.get(ValueLayout.JAVA_BYTE, place));
