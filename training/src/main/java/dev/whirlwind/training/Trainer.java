@@ -12,7 +12,6 @@ import dev.whirlwind.model.Objective;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UserException;
-import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.model.safetensors.DType;
 import dev.whirlwind.training.checkpoints.Checkpoint;
 import dev.whirlwind.training.checkpoints.CheckpointFiles;
@@ -157,7 +156,7 @@ public final class Trainer implements AutoCloseable {
             state = checkpoint.map(Checkpoint::state).orElse(start);
             secondsBefore = state.elapsedSeconds;
             List<String> changes = checkpoint.isPresent() ? requireSameRun(source, start) : List.of();
-            ModelConfig model = ModelFolder.config(source);
+            ModelConfig model = config.modelIn(source);
             Double dropout = config.regularisation().dropout();
             if (dropout != null) {
                 model = model.withDropout(dropout.floatValue());

@@ -12,6 +12,7 @@ import dev.whirlwind.data.TrainingSequences;
 import dev.whirlwind.data.sources.Corpus;
 import dev.whirlwind.data.tokenizers.ByteTokenizer;
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.files.FolderLock;
 import dev.whirlwind.model.files.Storage;
@@ -211,8 +212,20 @@ class ResumeTest {
                 .hasLineCount(1);
     }
 
+    /** Rotations are scaled when a run begins, and then its checkpoints say so. */
+    @Test
+    void withRotationsForLongerTexts() throws IOException {
+        Path model = TinyRun.llama(folder.resolve("model"), _ -> {});
+        goesOn(model, Map.of("rope_scaling", "yarn:2"));
+        assertThat(ModelConfig.read(model).maxPositions()).isEqualTo(16);
+        assertThat(ModelConfig.read(folder.resolve("run/final")).maxPositions()).isEqualTo(32);
+    }
+
     private void goesOn(Map<String, Object> options) throws IOException {
-        Path model = model(DType.BF16);
+        goesOn(model(DType.BF16), options);
+    }
+
+    private void goesOn(Path model, Map<String, Object> options) throws IOException {
         TinyRun.train(config(model, "whole").with(options, "test"));
         Path whole = folder.resolve("whole");
         Path run = folder.resolve("run");

@@ -66,7 +66,7 @@ public final class PlanCommand implements Callable<Integer> {
             throw new UsageException("plan needs --model: a model's folder, a config.json or a preset ("
                     + String.join(", ", ModelConfig.PRESETS) + ")");
         }
-        ModelConfig model = model(given);
+        ModelConfig model = config.extended(model(given));
         int sequence = config.length().sequenceLength(model.maxPositions());
         model.requirePositions(sequence);
         RunMemory memory = RunMemory.of(config, model, prompts(config, model));

@@ -87,7 +87,7 @@ public final class Run implements AutoCloseable {
         this.progress = progress;
         this.resumed = resumed;
         folder = Path.of(data.out());
-        model = ModelFolder.config(source);
+        model = config.modelIn(source);
         tokenizer = Models.tokenizer(source, model, progress::note);
     }
 

@@ -26,6 +26,13 @@ public record LengthOptions(
         int sequence,
 
         @Option(
+                label = "TYPE:X",
+                help =
+                        "Make the model one for X times longer texts, by scaled rotations: linear, dynamic, yarn or llama3, such"
+                                + " as yarn:4; config.json of what is saved says so.")
+        String ropeScaling,
+
+        @Option(
                 value = "1",
                 range = Range.ONE_OR_MORE,
                 help = "Batches of which an optimizer step adds up the gradients.")

@@ -1,6 +1,7 @@
 package dev.whirlwind.training.config;
 
 import dev.whirlwind.model.Adapter;
+import dev.whirlwind.model.ContextExtension;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Reason;
@@ -63,6 +64,29 @@ public record TrainConfig(
                     + " is an adapter already; leave lora out to train that, or give --model its base model");
         }
         return Optional.of(AdapterConfig.read(folder));
+    }
+
+    /** The model in a folder, the one that the run begins with or one of its own. */
+    public ModelConfig modelIn(Path folder) {
+        ModelConfig model = ModelFolder.config(folder);
+        return folder.equals(Path.of(data.model())) ? extended(model) : model;
+    }
+
+    /**
+     * A model that the run begins with, for texts as long as are asked for.
+     *
+     * @throws UserException if it cannot be
+     */
+    public ModelConfig extended(ModelConfig model) {
+        String scaling = length.ropeScaling();
+        if (scaling == null) {
+            return model;
+        }
+        if (adapter(model).isPresent()) {
+            throw new UserException("rope_scaling: an adapter's folder has no config.json to keep it in;"
+                    + " change the config.json of the model, or train the model itself");
+        }
+        return ContextExtension.of(model, scaling);
     }
 
     /** The layout of a model with the adapter that the run trains. */
