@@ -45,19 +45,16 @@ public final class ContextExtension {
                     + String.format(Locale.ROOT, "%.0f", positions) + " positions; give a smaller factor");
         }
         ObjectNode json = model.json().deepCopy();
-        ObjectNode rope =
-                json.has("rope_parameters") && json.get("rope_parameters").isObject()
-                        ? (ObjectNode) json.get("rope_parameters")
-                        : json.putObject("rope_scaling");
+        json.remove("rope_scaling");
+        ObjectNode rope = json.get("rope_parameters") instanceof ObjectNode parameters
+                ? parameters
+                : json.putObject("rope_scaling");
         rope.put("rope_type", type).put("factor", factor);
         if (!type.equals("linear") && !type.equals("dynamic")) {
             rope.put("original_max_position_embeddings", model.maxPositions());
         }
         if (type.equals("llama3")) {
             rope.put("low_freq_factor", 1.0).put("high_freq_factor", 4.0);
-        }
-        if (rope != json.get("rope_scaling")) {
-            json.remove("rope_scaling");
         }
         // Dynamic scaling counts from the positions that config.json has, which stay.
         if (!type.equals("dynamic")) {
