@@ -107,7 +107,7 @@ final class GenerateCommand implements Callable<Integer> {
         ModelConfig stored = ModelFolder.check(model, config);
         engines.memory().requireGeneration("max_tokens", maxTokens, tokens -> {
             int capacity = capacity(config, length, tokens);
-            return MemoryNeeds.generation(stored, capacity, chunk(capacity));
+            return MemoryNeeds.generation(stored, capacity, chunk(capacity), weightsOption.format());
         });
         try (Engine engine = engines.open()) {
             Parameters weights =

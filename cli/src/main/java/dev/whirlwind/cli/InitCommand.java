@@ -79,7 +79,7 @@ final class InitCommand implements Callable<Integer> {
         ModelConfig model = ModelConfig.PRESETS.contains(config)
                 ? ModelConfig.preset(config)
                 : ModelConfig.readFile(requireFile(config));
-        plan.memory().requireWeights(model);
+        plan.memory().requireWeights(model, format(dtype));
         long parameters = write(out, model, tokenizer(model), seed, dtype);
         spec.commandLine()
                 .getOut()
@@ -104,12 +104,15 @@ final class InitCommand implements Callable<Integer> {
         return model.vocabularySize() == 256 ? Optional.of(new ByteTokenizer()) : Optional.empty();
     }
 
+    /** Half of the memory where the weights are rounded anyway. */
+    private static WeightFormat format(DType dtype) {
+        return dtype == DType.BF16 ? WeightFormat.BF16 : WeightFormat.FP32;
+    }
+
     /** Writes a fresh model folder and gives its number of parameters. */
     static long write(Path folder, ModelConfig model, Optional<Tokenizer> tokenizer, long seed, DType dtype) {
         try (Engine engine = Engines.open("cpu", null, 1, Precision.FP32)) {
-            // Rounded once either way.
-            WeightFormat format = dtype == DType.BF16 ? WeightFormat.BF16 : WeightFormat.FP32;
-            Parameters weights = new Parameters(engine, new ParameterLayout(model), "weights", format);
+            Parameters weights = new Parameters(engine, new ParameterLayout(model), "weights", format(dtype));
             Initializer.initialize(weights, seed);
             Storage.createFolders(folder);
             HuggingFace.save(folder, weights, dtype, LARGEST_SHARD);

@@ -131,7 +131,7 @@ final class TeachCommand implements Callable<Integer> {
                     + " needs " + (length + 1) + "; give a shorter --sequence");
         }
         Models.requireEmpty(out);
-        engines.memory().requireEvaluation(config, batch, length);
+        engines.memory().requireEvaluation(config, batch, length, weightsOption.format());
         TeacherCacheWriter writer;
         try (Interruption _ = Interruption.ending(err, "interrupted; " + out + " is of no use, and can be removed");
                 Engine engine = engines.open()) {

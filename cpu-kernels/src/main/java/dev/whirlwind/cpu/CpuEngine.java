@@ -107,7 +107,7 @@ public final class CpuEngine implements Engine {
     }
 
     @Override
-    public Buffer allocateWeights(String name, List<Format.Span> spans) {
+    public Buffer allocateWeights(String name, List<Format.Span> spans, long[] starts) {
         List<StoredWeights.Part> parts =
                 spans.stream().map(span -> part(name, span)).toList();
         long[] lengths = spans.stream().mapToLong(Format.Span::length).toArray();

@@ -33,7 +33,7 @@ class Dynamic8Test {
     }
 
     private Buffer numbers(long length, Format format) {
-        return engine.allocateWeights("numbers", List.of(new Format.Span(length, format)));
+        return engine.allocateWeights("numbers", List.of(new Format.Span(length, format)), new long[0]);
     }
 
     private MemorySegment of(float... values) {

@@ -57,14 +57,15 @@ class StoredWeightsTest {
     private record Both(Tensor stored, Tensor floats) {}
 
     private Both both(Format format, long count) {
-        engine.allocateWeights("others", List.of(new Format.Span(Format.BLOCK, format)));
+        engine.allocateWeights("others", List.of(new Format.Span(Format.BLOCK, format)), new long[0]);
         long before = 3 * Format.BLOCK;
         Buffer stored = engine.allocateWeights(
                 "weights",
                 List.of(
                         new Format.Span(before, Format.FP32),
                         new Format.Span(before + count, format),
-                        new Format.Span(before, Format.FP32)));
+                        new Format.Span(before, Format.FP32)),
+                new long[0]);
         stored.put(before, gaussian(before + count), before + count);
         MemorySegment widened = arena.allocate(4 * count, 64);
         stored.get(2 * before, widened, count);
@@ -95,7 +96,7 @@ class StoredWeightsTest {
     @CsvSource({"FP32,0", "BF16,0.002", "INT8,0.0065", "NF4,0.1", "DYNAMIC8,0.02"})
     void keepsWhatItsBitsCan(Format format, double error) {
         int count = 100 * Format.BLOCK;
-        Buffer stored = engine.allocateWeights("weights", List.of(new Format.Span(count, format)));
+        Buffer stored = engine.allocateWeights("weights", List.of(new Format.Span(count, format)), new long[0]);
         MemorySegment given = gaussian(count);
         stored.put(0, given, count);
         MemorySegment kept = arena.allocate(4L * count, 64);
@@ -131,7 +132,7 @@ class StoredWeightsTest {
     @Test
     void nf4IsTheNearestQuantileTimesTheLargest() {
         int count = 2 * Format.BLOCK;
-        Buffer stored = engine.allocateWeights("weights", List.of(new Format.Span(count, Format.NF4)));
+        Buffer stored = engine.allocateWeights("weights", List.of(new Format.Span(count, Format.NF4)), new long[0]);
         MemorySegment given = arena.allocate(4L * count, 64);
         for (int i = 0; i < Format.BLOCK; i++) {
             given.setAtIndex(FLOAT, i, (i - 32) / 16f);

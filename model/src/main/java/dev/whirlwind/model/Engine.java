@@ -21,7 +21,7 @@ public interface Engine extends AutoCloseable {
     boolean readsFiles();
 
     /** The same for weights, some of which may be kept with fewer bits. */
-    Buffer allocateWeights(String name, List<Format.Span> spans);
+    Buffer allocateWeights(String name, List<Format.Span> spans, long[] starts);
 
     /**
      * The same for what passes leave to be read by later ones. An engine of mixed precision keeps 16 bits of each float, and

@@ -209,11 +209,16 @@ public final class HuggingFace {
      * @return empty if they can be
      */
     public static Optional<String> misfit(Parameters parameters, DType dtype) {
+        return misfit(parameters, parameters.layout().checkpointTensors(), dtype);
+    }
+
+    /** The same for some of them. */
+    public static Optional<String> misfit(Parameters parameters, List<CheckpointTensor> tensors, DType dtype) {
         parameters.download();
         Buffer arena = parameters.buffer();
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment floats = scratch.allocate(4L * PIECE, 64);
-            for (CheckpointTensor tensor : parameters.layout().checkpointTensors()) {
+            for (CheckpointTensor tensor : tensors) {
                 for (long first = 0; first < tensor.size(); first += PIECE) {
                     long count = Math.min(PIECE, tensor.size() - first);
                     arena.get(tensor.offset() + first, floats, count);

@@ -51,7 +51,8 @@ public final class Parameters {
                                 name,
                                 List.of(
                                         new Format.Span(layout.decayedLength(), format),
-                                        new Format.Span(layout.length() - layout.decayedLength(), Format.FP32))),
+                                        new Format.Span(layout.length() - layout.decayedLength(), Format.FP32)),
+                                layout.starts()),
                 _ -> true);
     }
 
@@ -78,7 +79,7 @@ public final class Parameters {
             Map<CheckpointTensor, Format.FilePart> files) {
         return format == WeightFormat.FP32
                 ? engine.allocate(name, layout.length(), layout.starts())
-                : engine.allocateWeights(name, layout.spans(format, files));
+                : engine.allocateWeights(name, layout.spans(format, files), layout.starts());
     }
 
     private Parameters(Engine engine, ParameterLayout layout, Buffer buffer, Predicate<String> present) {

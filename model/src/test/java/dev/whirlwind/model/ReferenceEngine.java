@@ -44,7 +44,7 @@ public final class ReferenceEngine implements Engine {
     }
 
     @Override
-    public Buffer allocateWeights(String name, List<Format.Span> spans) {
+    public Buffer allocateWeights(String name, List<Format.Span> spans, long[] starts) {
         throw new UnsupportedOperationException("the reference keeps doubles");
     }
 

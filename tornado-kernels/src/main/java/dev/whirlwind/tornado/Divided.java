@@ -9,7 +9,7 @@ import java.util.TreeMap;
  * A buffer in several arrays, since kernels index by int and devices bound what is allocated at once. Each of its slices
  * lies in one of them; the host sees them as one.
  */
-final class Divided implements Buffer {
+class Divided implements Buffer {
     private final long length;
     private final MemorySegment segment;
 
@@ -26,7 +26,7 @@ final class Divided implements Buffer {
         arrays.put(first, array);
     }
 
-    NavigableMap<Long, Buffer> arrays() {
+    final NavigableMap<Long, Buffer> arrays() {
         return arrays;
     }
 
@@ -44,7 +44,7 @@ final class Divided implements Buffer {
     }
 
     /** The first number's place of the array that another lies in. */
-    long array(long place) {
+    final long array(long place) {
         return arrays.floorKey(place);
     }
 }

@@ -2,6 +2,7 @@ package dev.whirlwind.tornado;
 
 import dev.whirlwind.model.Buffer;
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Format;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.Precision;
@@ -9,7 +10,6 @@ import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Tensor;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
-import dev.whirlwind.model.Format;
 import dev.whirlwind.tornado.kernels.Half;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -20,6 +20,7 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.LongStream;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
@@ -29,6 +30,9 @@ import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
  * all layers whose tensors lie in the same ones.
  */
 abstract class KernelEngine implements Engine {
+    /** Floats that are converted to weights of 16 bits at a time. */
+    private static final int STAGING = 1 << 20;
+
     /** Numbers that one array may hold: kernels index by int, a work item's share beyond the end. */
     private static final long INDICES = Integer.MAX_VALUE - 1024;
 
@@ -47,6 +51,13 @@ abstract class KernelEngine implements Engine {
     private final Set<Memory> changed = Collections.newSetFromMap(new IdentityHashMap<>());
 
     private Tensor halfTable;
+
+    /** Whether there are weights of 16 bits, and what they are converted by. */
+    private boolean stores;
+
+    private final Map<Conversion, List<Stage>> conversions = new HashMap<>();
+    private final Inputs noInputs = new Inputs(1);
+    private Memory staging;
     private int kernels;
 
     /**
@@ -54,6 +65,8 @@ abstract class KernelEngine implements Engine {
      * and which it changes.
      */
     private record Recording(List<Stage> stages, Map<Tensor, Long> arrays, Set<Memory> copied, Set<Memory> written) {}
+
+    private record Conversion(HalfMemory half, long count, boolean narrow) {}
 
     /** And how it is made anew. */
     private record Copy(HalfMemory memory, List<Stage> renew) {}
@@ -112,7 +125,7 @@ abstract class KernelEngine implements Engine {
 
     private Recording record(Program program, int layer) {
         Recorder recorder = recorder();
-        MixedPrecision mixed = precision.isHalf() ? new MixedPrecision(this, recorder) : null;
+        MixedPrecision mixed = precision.isHalf() || stores ? new MixedPrecision(this, recorder) : null;
         Ops ops = mixed == null ? recorder : mixed;
         Placement placement = new Placement(ops, recorder, layer);
         program.run(divides ? placement.ops() : ops);
@@ -226,9 +239,89 @@ abstract class KernelEngine implements Engine {
     }
 
     @Override
-    public Buffer allocateWeights(String name, List<Format.Span> spans) {
-        throw new UserException(
-                "the engine '" + name() + "' keeps weights as floats; use --engine cpu or --weights fp32");
+    public Buffer allocateWeights(String name, List<Format.Span> spans, long[] starts) {
+        spans.forEach(span -> requireFormat(name, span.format()));
+        StoredWeights stored = new StoredWeights(
+                this, spans.stream().mapToLong(Format.Span::length).sum());
+        divides = true;
+        stores = true;
+        long start = 0;
+        for (Format.Span span : spans) {
+            long first = start;
+            long end = first + span.length();
+            long[] within = LongStream.of(starts)
+                    .filter(place -> place > first && place < end)
+                    .map(place -> place - first)
+                    .toArray();
+            eachArray(name, span.length(), within, (from, to) -> {
+                boolean half = span.format() == Format.BF16;
+                stored.add(first + from, half ? allocateHalves(name, to - from) : allocate(name, to - from));
+            });
+            start = end;
+        }
+        return stored;
+    }
+
+    private void requireFormat(String name, Format format) {
+        if (format != Format.FP32 && (format != Format.BF16 || precision == Precision.FP16)) {
+            throw new UserException("the engine '" + name() + "' keeps numbers as fp32, or weights as bf16 without"
+                    + " --precision fp16; use --engine cpu for " + name + " in another format");
+        }
+    }
+
+    /** Rounds the host's floats to nearest into an array of 16 bits. */
+    final void narrow(HalfMemory half, long offset, MemorySegment floats, long count) {
+        convert(half, offset, count, (first, piece) -> {
+            MemorySegment.copy(floats, Float.BYTES * first, staging().segment(), 0, Float.BYTES * piece);
+            send(staging(), 0, piece);
+            run(conversion(half, piece, true), noInputs, (int) ((offset + first) / 2));
+        });
+    }
+
+    /** The other way round. */
+    final void widen(HalfMemory half, long offset, MemorySegment floats, long count) {
+        convert(half, offset, count, (first, piece) -> {
+            run(conversion(half, piece, false), noInputs, (int) ((offset + first) / 2));
+            fetch(staging(), 0, piece);
+            MemorySegment.copy(staging().segment(), 0, floats, Float.BYTES * first, Float.BYTES * piece);
+        });
+    }
+
+    private interface Piece {
+        void at(long first, long count);
+    }
+
+    private void convert(HalfMemory half, long offset, long count, Piece piece) {
+        if (offset % 2 != 0 || (count % 2 != 0 && offset + count != half.length())) {
+            throw new UserException(
+                    "the engine '" + name() + "' cannot keep matrices with rows of an odd width as bf16;"
+                            + " use --weights fp32 or --engine cpu");
+        }
+        for (long first = 0; first < count; first += STAGING) {
+            piece.at(first, Math.min(STAGING, count - first));
+        }
+    }
+
+    private Memory staging() {
+        if (staging == null) {
+            staging = (Memory) allocate("weights on their way", STAGING);
+        }
+        return staging;
+    }
+
+    /** A tensor's place is half of its first number's, in place of a layer. */
+    private List<Stage> conversion(HalfMemory half, long count, boolean narrow) {
+        return conversions.computeIfAbsent(new Conversion(half, count, narrow), _ -> {
+            Recorder recorder = recorder();
+            Tensor floats = new Tensor(staging(), 0, 0);
+            Tensor halves = new Tensor(half, 0, 2);
+            if (narrow) {
+                recorder.narrow(floats, halves, count, false);
+            } else {
+                recorder.widen(halves, floats, count);
+            }
+            return stagesOf(recorder);
+        });
     }
 
     @Override
@@ -290,8 +383,8 @@ abstract class KernelEngine implements Engine {
         divided.arrays().forEach((first, array) -> {
             long from = Math.max(offset, first);
             long end = Math.min(offset + length, first + array.length());
-            if (from < end) {
-                part.at((Memory) array, from - first, end - from);
+            if (from < end && array instanceof Memory memory) {
+                part.at(memory, from - first, end - from);
             }
         });
     }

@@ -8,6 +8,7 @@ import dev.whirlwind.model.Dropout;
 import dev.whirlwind.model.Lion;
 import dev.whirlwind.model.Objective;
 import dev.whirlwind.model.Ops;
+import dev.whirlwind.model.StochasticRounding;
 import dev.whirlwind.model.Tensor;
 import java.util.Collections;
 import java.util.HashMap;
@@ -90,12 +91,45 @@ final class MixedPrecision implements Ops {
         return ops.multipliesHalves() ? tensor : read(tensor, length);
     }
 
-    private Tensor weight(Tensor tensor) {
-        if (!ops.multipliesHalves()) {
+    /** Of a product: as it lies in memory, or a copy of 16 bits of it, if the product can read that. */
+    private Tensor weight(Tensor tensor, long length) {
+        if (isHalf(tensor)) {
+            return ops.multipliesHalves() ? tensor : weights(tensor, length);
+        }
+        if (!ops.multipliesHalves() || !engine.precision().isHalf()) {
             return tensor;
         }
         copied.add((Memory) tensor.buffer());
         return engine.halves(tensor);
+    }
+
+    /** Weights of 16 bits as floats. Each matrix has its own, as an operation may read several. */
+    private Tensor weights(Tensor tensor, long length) {
+        if (!isHalf(tensor)) {
+            return tensor;
+        }
+        HalfMemory memory = (HalfMemory) tensor.buffer();
+        Tensor wide = engine.scratch(memory.name() + " from " + tensor.offset() + " wide", length);
+        ops.widen(tensor, wide, length);
+        return wide;
+    }
+
+    /** What is done to weights' floats. */
+    private interface Update {
+        void run(Tensor weights);
+    }
+
+    /** Changes weights; those of 16 bits are rounded at random after. */
+    private void update(Tensor weights, long length, int site, Update update) {
+        if (!isHalf(weights)) {
+            update.run(weights);
+            changed(weights);
+            return;
+        }
+        Tensor wide = engine.scratch("changed weights wide", length);
+        ops.widen(weights, wide, length);
+        update.run(wide);
+        ops.roundAtRandom(wide, weights, length, site);
     }
 
     private static long size(int rows, int width) {
@@ -106,7 +140,11 @@ final class MixedPrecision implements Ops {
 
     @Override
     public void embed(Tensor out, Tensor wte, Tensor wpe, int batch, int sequence, int width) {
-        ops.embed(out, wte, wpe, batch, sequence, width);
+        if (isHalf(wte)) {
+            ops.embedHalves(out, wte, wpe, batch, sequence, width);
+        } else {
+            ops.embed(out, wte, wpe, batch, sequence, width);
+        }
     }
 
     @Override
@@ -188,13 +226,20 @@ final class MixedPrecision implements Ops {
     @Override
     public void linear(Tensor out, Tensor x, Tensor weight, Tensor bias, int rows, int inWidth, int outWidth) {
         Tensor from = operand(x, size(rows, inWidth));
-        ops.linear(write(out, size(rows, outWidth)), from, weight(weight), bias, rows, inWidth, outWidth);
+        ops.linear(
+                write(out, size(rows, outWidth)),
+                from,
+                weight(weight, size(outWidth, inWidth)),
+                bias,
+                rows,
+                inWidth,
+                outWidth);
         written(out, size(rows, outWidth));
     }
 
     @Override
     public void linearBackwardInput(Tensor dx, Tensor dout, Tensor weight, int rows, int inWidth, int outWidth) {
-        ops.linearBackwardInput(dx, dout, weight(weight), rows, inWidth, outWidth);
+        ops.linearBackwardInput(dx, dout, weight(weight, size(outWidth, inWidth)), rows, inWidth, outWidth);
     }
 
     @Override
@@ -318,7 +363,7 @@ final class MixedPrecision implements Ops {
             int in,
             int rank,
             float scale) {
-        ops.rowScales(out, magnitudes, weight, b, wa, baa, rows, in, rank, scale);
+        ops.rowScales(out, magnitudes, weights(weight, size(rows, in)), b, wa, baa, rows, in, rank, scale);
     }
 
     @Override
@@ -335,14 +380,16 @@ final class MixedPrecision implements Ops {
 
     @Override
     public void headLoss(Tensor nll, Tensor x, Tensor weight, int rows, int width, int vocabulary) {
-        ops.headLoss(nll, operand(x, size(rows, width)), weight(weight), rows, width, vocabulary);
+        Tensor head = weight(weight, size(vocabulary, width));
+        ops.headLoss(nll, operand(x, size(rows, width)), head, rows, width, vocabulary);
     }
 
     @Override
     public void headLossBackward(
             Tensor nll, Tensor dx, Tensor dweight, Tensor x, Tensor weight, int rows, int width, int vocabulary) {
         Tensor from = operand(x, size(rows, width));
-        ops.headLossBackward(nll, dx, dweight, from, weight(weight), rows, width, vocabulary);
+        Tensor head = weight(weight, size(vocabulary, width));
+        ops.headLossBackward(nll, dx, dweight, from, head, rows, width, vocabulary);
     }
 
     @Override
@@ -359,10 +406,13 @@ final class MixedPrecision implements Ops {
             int vocabulary) {
         Tensor from = operand(x, size(rows, width));
         Objective.Teacher taught = teacher instanceof Objective.Live live
-                ? new Objective.Live(operand(live.x(), size(rows, live.width())), weight(live.weight()), live.width())
+                ? new Objective.Live(
+                        operand(live.x(), size(rows, live.width())),
+                        weight(live.weight(), size(vocabulary, live.width())),
+                        live.width())
                 : teacher;
-        ops.headObjectiveBackward(
-                losses, dx, dweight, from, weight(weight), taught, objective, rows, width, vocabulary);
+        Tensor head = weight(weight, size(vocabulary, width));
+        ops.headObjectiveBackward(losses, dx, dweight, from, head, taught, objective, rows, width, vocabulary);
     }
 
     @Override
@@ -372,8 +422,7 @@ final class MixedPrecision implements Ops {
 
     @Override
     public void adamw(Tensor parameter, Tensor gradient, Tensor m, Tensor v, long length, AdamW settings) {
-        ops.adamw(parameter, gradient, m, v, length, settings);
-        changed(parameter);
+        update(parameter, length, StochasticRounding.UPDATE, p -> ops.adamw(p, gradient, m, v, length, settings));
     }
 
     private void changed(Tensor weights) {
@@ -382,8 +431,7 @@ final class MixedPrecision implements Ops {
 
     @Override
     public void lion(Tensor parameter, Tensor gradient, Tensor m, long length, Lion settings) {
-        ops.lion(parameter, gradient, m, length, settings);
-        changed(parameter);
+        update(parameter, length, StochasticRounding.UPDATE, p -> ops.lion(p, gradient, m, length, settings));
     }
 
     @Override
@@ -419,19 +467,26 @@ final class MixedPrecision implements Ops {
 
     @Override
     public void descend(Tensor parameter, Tensor direction, long length, float factor, float weightDecay) {
-        ops.descend(parameter, direction, length, factor, weightDecay);
-        changed(parameter);
+        update(
+                parameter,
+                length,
+                StochasticRounding.ofDescent(factor),
+                p -> ops.descend(p, direction, length, factor, weightDecay));
     }
 
     @Override
     public void pull(Tensor gradient, Tensor importance, Tensor parameter, Tensor start, long length, float strength) {
-        ops.pull(gradient, importance, parameter, start, length, strength);
+        Tensor wide = weights(parameter, length);
+        ops.pull(gradient, importance, wide, start, length, strength);
     }
 
     @Override
     public void combine(Tensor out, Tensor x, Tensor y, long length, float a, float b) {
-        ops.combine(out, x, y, length, a, b);
-        changed(out);
+        update(out, length, StochasticRounding.MOVE, to -> {
+            Tensor left = x.equals(out) ? to : weights(x, length);
+            Tensor right = y.equals(out) ? to : y.equals(x) ? left : weights(y, length);
+            ops.combine(to, left, right, length, a, b);
+        });
     }
 
     @Override

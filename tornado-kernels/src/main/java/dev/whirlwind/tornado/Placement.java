@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.LongStream;
 
 /**
  * Hands operations on with every tensor of a {@link Divided} buffer as one of the array that it lies in at some layer. A
@@ -23,6 +24,9 @@ final class Placement implements InvocationHandler {
     /** Treat each element by itself, and so may be done for parts of their range in turn. */
     private static final Set<String> ELEMENTWISE =
             Set.of("adamw", "lion", "momentum", "unfactoredDirection", "descend", "pull", "combine", "zero");
+
+    /** Numbers of 16 bits whose floats operations on single elements are given at a time. */
+    private static final long CHUNK = 1 << 24;
 
     private final Ops ops;
     private final Recorder recorder;
@@ -122,6 +126,10 @@ final class Placement implements InvocationHandler {
                         .subMap(first, false, first + length, false)
                         .keySet()
                         .forEach(bound -> bounds.add(bound - first));
+                if (divided.arrays().get(divided.array(first)) instanceof HalfMemory) {
+                    LongStream.iterate(CHUNK, bound -> bound < length, bound -> bound + CHUNK)
+                            .forEach(bounds::add);
+                }
             }
         }
         return List.copyOf(bounds);

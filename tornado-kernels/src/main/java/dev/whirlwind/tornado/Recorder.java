@@ -142,6 +142,44 @@ class Recorder implements Ops {
         over(shares((n + 1) / 2));
     }
 
+    /** half = x, rounded at random. */
+    final void roundAtRandom(Tensor x, Tensor half, long length, int site) {
+        int n = Math.toIntExact(length);
+        stage.call(
+                "roundAtRandom",
+                Half::wRoundAtRandom,
+                at(x, half),
+                array(engine.halfTable()),
+                array(x),
+                words(half),
+                n,
+                share(),
+                engine.exponentBits(),
+                site);
+        over(shares((n + 1) / 2));
+    }
+
+    /** embed of tables of 16 bits; wpe may be null. */
+    final void embedHalves(Tensor out, Tensor wte, Tensor wpe, int batch, int sequence, int width) {
+        int rows = size(batch, sequence);
+        Tensor places = wpe == null ? wte : wpe;
+        stage.call(
+                "embedHalves",
+                Embedding::wEmbedHalves,
+                at(wte, places, out),
+                stage.tokens(rows),
+                array(engine.halfTable()),
+                words(wte),
+                words(places),
+                array(out),
+                rows,
+                sequence,
+                width,
+                engine.exponentBits(),
+                wpe == null ? 0 : 1);
+        over(rows, width);
+    }
+
     /** x = half. */
     void widen(Tensor half, Tensor x, long length) {
         int n = Math.toIntExact(length);

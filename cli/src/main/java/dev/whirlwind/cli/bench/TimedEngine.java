@@ -164,8 +164,8 @@ final class TimedEngine implements Engine {
     }
 
     @Override
-    public Buffer allocateWeights(String name, List<Format.Span> spans) {
-        return engine.allocateWeights(name, spans);
+    public Buffer allocateWeights(String name, List<Format.Span> spans, long[] starts) {
+        return engine.allocateWeights(name, spans, starts);
     }
 
     @Override

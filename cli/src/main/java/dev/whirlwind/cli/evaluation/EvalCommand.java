@@ -282,7 +282,7 @@ public final class EvalCommand implements Callable<Integer> {
                     + " tokens of a window, so that tokens between windows would not be read; make it smaller");
         }
         if (!data.isEmpty()) {
-            engines.memory().requireEvaluation(stored, batch, length);
+            engines.memory().requireEvaluation(stored, batch, length, weightsOption.format());
         }
         if (memorised != null) {
             engines.memory().requireTask("--memorised", Likelihoods.bytes(stored, Memorisation.LENGTH, true));

@@ -2,6 +2,7 @@ package dev.whirlwind.cli.shared;
 
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.WeightFormat;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.memory.AvailableMemory;
 import dev.whirlwind.training.memory.MemoryNeeds;
@@ -114,14 +115,20 @@ public record MemoryCheck(long available, long device) {
 
     /** To compute losses of a model. */
     public void requireEvaluation(ModelConfig model, int batch, int sequence) {
+        requireEvaluation(model, batch, sequence, WeightFormat.FP32);
+    }
+
+    /** The same with weights in a format. */
+    public void requireEvaluation(ModelConfig model, int batch, int sequence, WeightFormat format) {
         Stream<Supplier<Optional<Choice>>> choices = Stream.of(
-                () -> smaller("batch", batch, size -> MemoryNeeds.evaluation(model, size, sequence)),
+                () -> smaller("batch", batch, size -> MemoryNeeds.evaluation(model, size, sequence, format)),
                 () -> IntStream.iterate(sequence / 2, length -> length >= SHORTEST, length -> length / 2)
                         .mapToObj(length -> fitting(
-                                options("batch", 1, "sequence", length), MemoryNeeds.evaluation(model, 1, length)))
+                                options("batch", 1, "sequence", length),
+                                MemoryNeeds.evaluation(model, 1, length, format)))
                         .flatMap(Optional::stream)
                         .findFirst());
-        require("evaluation", MemoryNeeds.evaluation(model, batch, sequence), choices);
+        require("evaluation", MemoryNeeds.evaluation(model, batch, sequence, format), choices);
     }
 
     /**
@@ -141,8 +148,8 @@ public record MemoryCheck(long available, long device) {
     }
 
     /** To make a model. */
-    public void requireWeights(ModelConfig model) {
-        require("this model", MemoryNeeds.weights(model), Stream.empty());
+    public void requireWeights(ModelConfig model, WeightFormat format) {
+        require("this model", MemoryNeeds.weights(model, format), Stream.empty());
     }
 
     private Optional<Choice> smaller(String option, int size, IntToLongFunction bytes) {

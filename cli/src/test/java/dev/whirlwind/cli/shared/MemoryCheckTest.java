@@ -10,6 +10,7 @@ import dev.whirlwind.cpu.MemoryBenchmark;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.WeightFormat;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.memory.MemoryNeeds;
 import dev.whirlwind.training.memory.MemoryPlan;
@@ -136,7 +137,10 @@ class MemoryCheckTest {
                 train(MemoryNeeds.weights(MODEL), ALL, "batch", 8, "sequence", 512),
                 "training needs ",
                 "the model itself does not fit: take a smaller one");
-        refuses(() -> new MemoryCheck(1 << 20).requireWeights(MODEL), "this model needs ", " and 1 MiB can be had");
+        refuses(
+                () -> new MemoryCheck(1 << 20).requireWeights(MODEL, WeightFormat.FP32),
+                "this model needs ",
+                " and 1 MiB can be had");
     }
 
     @Test

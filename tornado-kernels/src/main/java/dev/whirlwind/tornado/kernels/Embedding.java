@@ -44,6 +44,36 @@ public final class Embedding {
         }
     }
 
+    /** The same of tables of 16 bits; without {@code places} of the first alone. */
+    public static void wEmbedHalves(
+            IntArray c,
+            int at,
+            IntArray tokens,
+            FloatArray table,
+            IntArray wte,
+            IntArray wpe,
+            FloatArray out,
+            int rows,
+            int sequence,
+            int width,
+            int exponentBits,
+            int places) {
+        int wte0 = c.get(at);
+        int wpe0 = c.get(at + 1);
+        int out0 = c.get(at + 2);
+        int position = c.get(Cursor.POSITION);
+        for (@Parallel int r = 0; r < rows; r++) {
+            for (@Parallel int i = 0; i < width; i++) {
+                float sum = Half.wElementOf(wte, table, wte0 + tokens.get(r) * width + i, exponentBits);
+                if (places != 0) {
+                    int place = wpe0 + (position + r % sequence) * width + i;
+                    sum = sum + Half.wElementOf(wpe, table, place, exponentBits);
+                }
+                out.set(out0 + r * width + i, sum);
+            }
+        }
+    }
+
     /** dwte[token[r]] += dout[r]: each work item owns a column, so that tokens may repeat. */
     public static void wEmbedTokensBackward(
             IntArray c, int at, IntArray tokens, FloatArray dout, FloatArray dwte, int rows, int width) {

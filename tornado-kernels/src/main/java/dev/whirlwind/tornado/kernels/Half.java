@@ -137,6 +137,71 @@ public final class Half {
         }
     }
 
+    /** Element i of half. */
+    static float wElementOf(IntArray half, FloatArray table, int i, int exponentBits) {
+        return wValue(table, wElement(half, i), exponentBits);
+    }
+
+    /** {@code StochasticRounding.hash}; right shifts are arithmetic here. */
+    private static int wHash(int x) {
+        int h = (x ^ ((x >> 16) & 0xffff)) * 0x7feb352d;
+        h = (h ^ ((h >> 15) & 0x1ffff)) * 0x846ca68b;
+        return h ^ ((h >> 16) & 0xffff);
+    }
+
+    /** The 16 bits of the number below a float, or above it where its rest and 16 random bits come to one. */
+    private static int wRounded(FloatArray table, float value, int random, int exponentBits) {
+        int exponents = 1 << exponentBits;
+        float size = TornadoMath.abs(value);
+        int exponent = exponents - 1;
+        for (int step = exponents / 2; step > 0; step = step / 2) {
+            if (size < table.get(4 * exponents + exponent - step + 1)) {
+                exponent -= step;
+            }
+        }
+        float scaled = size * table.get(5 * exponents + exponent);
+        int mantissa = (int) scaled;
+        float rest = scaled - mantissa;
+        int bits = 0x7fff + 1 - (1 << (15 - exponentBits));
+        if (exponent < exponents - 1) {
+            if ((int) (rest * 65536f) + random >= 65536) {
+                mantissa += 1;
+            }
+            bits = TornadoMath.max(0, exponent - 1) * (1 << (15 - exponentBits)) + mantissa;
+        }
+        return value < 0f ? bits + 0x8000 : bits;
+    }
+
+    /** half = x, rounded at random as {@code StochasticRounding} says. half starts at an even element. */
+    public static void wRoundAtRandom(
+            IntArray c,
+            int at,
+            FloatArray table,
+            FloatArray x,
+            IntArray half,
+            int n,
+            int share,
+            int exponentBits,
+            int site) {
+        int x0 = c.get(at);
+        int half0 = c.get(at + 1);
+        int seed = wHash(c.get(Cursor.SEED_LOW) ^ wHash(c.get(Cursor.SEED_HIGH)));
+        int key = wHash(wHash(seed ^ c.get(Cursor.STEP)) ^ (0x9E3779B9 * (site + 1)));
+        for (@Parallel int block = 0; block < ((n + 1) / 2 + share - 1) / share; block++) {
+            int end = TornadoMath.min((n + 1) / 2, (block + 1) * share);
+            for (int pair = block * share; pair < end; pair++) {
+                int i = 2 * pair;
+                int low = wRounded(table, x.get(x0 + i), wHash((half0 + i) ^ key) & 0xffff, exponentBits);
+                int high = 0;
+                if (i + 1 < n) {
+                    int random = wHash((half0 + i + 1) ^ key) & 0xffff;
+                    high = wRounded(table, x.get(x0 + i + 1), random, exponentBits);
+                }
+                half.set(half0 / 2 + pair, high << 16 | low);
+            }
+        }
+    }
+
     /** x = half. */
     public static void wWiden(
             IntArray c, int at, FloatArray table, IntArray half, FloatArray x, int n, int share, int exponentBits) {

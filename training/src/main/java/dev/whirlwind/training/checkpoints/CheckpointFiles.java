@@ -96,7 +96,7 @@ public final class CheckpointFiles {
 
     /** Why the weights cannot be saved in any type. */
     public Optional<String> damage() {
-        return HuggingFace.misfit(weights, DType.F32);
+        return HuggingFace.misfit(weights, trained, DType.F32);
     }
 
     /**
@@ -104,7 +104,7 @@ public final class CheckpointFiles {
      * nothing, and a resumed run must write what one that was never stopped does.
      */
     private void widenIfNeeded(Parameters parameters) {
-        HuggingFace.misfit(parameters, dtype).ifPresent(problem -> {
+        HuggingFace.misfit(parameters, trained, dtype).ifPresent(problem -> {
             notes.accept(
                     "from now on saved as F32 instead of " + dtype + ", which has no room for the weights: " + problem);
             dtype = DType.F32;

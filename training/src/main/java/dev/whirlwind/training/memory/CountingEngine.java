@@ -78,7 +78,7 @@ final class CountingEngine implements Engine {
     }
 
     @Override
-    public Buffer allocateWeights(String name, List<Format.Span> spans) {
+    public Buffer allocateWeights(String name, List<Format.Span> spans, long[] starts) {
         spans.forEach(span -> count(purpose, span.bytes(), 1));
         return new Nothing(spans.stream().mapToLong(Format.Span::length).sum());
     }

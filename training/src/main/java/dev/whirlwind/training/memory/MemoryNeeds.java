@@ -104,13 +104,20 @@ public final class MemoryNeeds {
 
     /** To estimate {@link Fisher}. */
     public static long fisher(ModelConfig config, int sequence) {
-        return total(config, 1, sequence, (engine, weights) -> new Fisher(engine, weights, sequence));
+        return total(
+                config, WeightFormat.FP32, 1, sequence, (engine, weights) -> new Fisher(engine, weights, sequence));
     }
 
     /** To compute losses of {@code batch} sequences at once. */
     public static long evaluation(ModelConfig config, int batch, int sequence) {
+        return evaluation(config, batch, sequence, WeightFormat.FP32);
+    }
+
+    /** The same of weights in a format. */
+    public static long evaluation(ModelConfig config, int batch, int sequence, WeightFormat format) {
         return total(
                 config,
+                format,
                 batch,
                 sequence,
                 (engine, weights) -> Transformer.forEvaluation(engine, weights, batch, sequence));
@@ -118,18 +125,33 @@ public final class MemoryNeeds {
 
     /** To continue a text up to {@code capacity} tokens, which are read {@code chunk} at a time. */
     public static long generation(ModelConfig config, int capacity, int chunk) {
-        return total(config, 0, 0, (engine, weights) -> new Generator(engine, weights, capacity, chunk));
+        return generation(config, capacity, chunk, WeightFormat.FP32);
+    }
+
+    /** The same with weights in a format. */
+    public static long generation(ModelConfig config, int capacity, int chunk, WeightFormat format) {
+        return total(config, format, 0, 0, (engine, weights) -> new Generator(engine, weights, capacity, chunk));
     }
 
     /** To hold a model's weights. */
     public static long weights(ModelConfig config) {
-        return total(config, 0, 0, (engine, weights) -> {});
+        return weights(config, WeightFormat.FP32);
     }
 
-    private static long total(ModelConfig config, int batch, int sequence, BiConsumer<CountingEngine, Parameters> use) {
+    /** The same in a format. */
+    public static long weights(ModelConfig config, WeightFormat format) {
+        return total(config, format, 0, 0, (engine, weights) -> {});
+    }
+
+    private static long total(
+            ModelConfig config,
+            WeightFormat format,
+            int batch,
+            int sequence,
+            BiConsumer<CountingEngine, Parameters> use) {
         return java(config, 0)
                 .plus(batch == 0 ? MemoryUse.NONE : logits(config, batch, sequence))
-                .plus(tensors(new ParameterLayout(config), Precision.FP32, WeightFormat.FP32, use))
+                .plus(tensors(new ParameterLayout(config), Precision.FP32, format, use))
                 .total();
     }
 

@@ -68,7 +68,7 @@ class MemoryNeedsTest {
         }
 
         @Override
-        public Buffer allocateWeights(String name, List<Format.Span> spans) {
+        public Buffer allocateWeights(String name, List<Format.Span> spans, long[] starts) {
             throw new UnsupportedOperationException();
         }
 
