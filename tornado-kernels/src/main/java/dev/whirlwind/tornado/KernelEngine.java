@@ -4,7 +4,6 @@ import dev.whirlwind.model.Buffer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Format;
 import dev.whirlwind.model.Inputs;
-import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Tensor;
@@ -42,7 +41,6 @@ abstract class KernelEngine implements Engine {
     private final HostMemory host = new HostMemory();
     private final Precision precision;
     private final long largestArray;
-    private boolean divides;
 
     /** Copies in 16 bits by the floats that they follow. */
     private final IdentityHashMap<Memory, Copy> copies = new IdentityHashMap<>();
@@ -61,8 +59,8 @@ abstract class KernelEngine implements Engine {
     private int kernels;
 
     /**
-     * What a program is replayed as where tensors of divided buffers lie in these arrays (see {@link Placement}), of which floats it reads the copies,
-     * and which it changes.
+     * What a program is replayed as where tensors of divided buffers lie in these arrays (see {@link Placement}), of which
+     * floats it reads the copies, and which it changes.
      */
     private record Recording(List<Stage> stages, Map<Tensor, Long> arrays, Set<Memory> copied, Set<Memory> written) {}
 
@@ -126,9 +124,8 @@ abstract class KernelEngine implements Engine {
     private Recording record(Program program, int layer) {
         Recorder recorder = recorder();
         MixedPrecision mixed = precision.isHalf() || stores ? new MixedPrecision(this, recorder) : null;
-        Ops ops = mixed == null ? recorder : mixed;
-        Placement placement = new Placement(ops, recorder, layer);
-        program.run(divides ? placement.ops() : ops);
+        Placement placement = new Placement(mixed == null ? recorder : mixed, recorder, layer);
+        program.run(placement.ops());
         return new Recording(
                 stagesOf(recorder),
                 placement.arrays(),
@@ -189,18 +186,13 @@ abstract class KernelEngine implements Engine {
         }
         take(name, Math.multiplyExact(length, Float.BYTES));
         MemorySegment whole = host.zeros(name, length);
-        Divided divided = divided(length, whole.asSlice(TornadoNativeArray.ARRAY_HEADER));
+        Divided divided = new Divided(length, whole.asSlice(TornadoNativeArray.ARRAY_HEADER));
         eachArray(name, length, starts, (first, end) -> {
             FloatArray array = HostMemory.floats(whole, first, end - first);
             keep(array);
             divided.add(first, new Memory(name, array));
         });
         return divided;
-    }
-
-    private Divided divided(long length, MemorySegment segment) {
-        divides = true;
-        return new Divided(length, segment);
     }
 
     /** Numbers from one place to before another. */
@@ -243,7 +235,6 @@ abstract class KernelEngine implements Engine {
         spans.forEach(span -> requireFormat(name, span.format()));
         StoredWeights stored = new StoredWeights(
                 this, spans.stream().mapToLong(Format.Span::length).sum());
-        divides = true;
         stores = true;
         long start = 0;
         for (Format.Span span : spans) {
@@ -337,7 +328,7 @@ abstract class KernelEngine implements Engine {
         if (length <= largestArray) {
             return allocateHalves(name, length);
         }
-        Divided divided = divided(length, null);
+        Divided divided = new Divided(length, null);
         eachArray(name, length, starts, (first, end) -> divided.add(first, allocateHalves(name, end - first)));
         return divided;
     }

@@ -75,6 +75,7 @@ final class Placement implements InvocationHandler {
     }
 
     private void handOn(Method method, Object[] arguments) throws Throwable {
+        recorder.next();
         try {
             method.invoke(ops, arguments);
         } catch (InvocationTargetException e) {

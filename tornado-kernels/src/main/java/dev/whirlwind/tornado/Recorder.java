@@ -58,14 +58,18 @@ class Recorder implements Ops {
         stages.add(next);
     }
 
-    final int at(Tensor... tensors) {
+    /** Another operation follows. */
+    final void next() {
         if (stage.isFull()) {
             begin(new Stage());
         }
+    }
+
+    final int at(Tensor... tensors) {
         return stage.at(tensors);
     }
 
-    /** In a repeated stage the head's tensors move; it has few calls, and never becomes full. */
+    /** In a repeated stage the head's tensors move. */
     final int moving(Tensor tensor, long perRepeat) {
         if (perRepeat == 0) {
             return at(tensor);

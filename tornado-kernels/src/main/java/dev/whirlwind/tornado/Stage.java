@@ -27,8 +27,14 @@ import uk.ac.manchester.tornado.api.types.arrays.IntArray;
  * through rows in chunks, its stage is repeated, once for each chunk.
  */
 final class Stage {
-    /** Enough for some sixty calls; a program with more becomes several stages. */
+    /** Enough for some hundred calls and more. */
     private static final int CURSOR_SIZE = 1024;
+
+    /**
+     * With more, the next operation begins another stage: TornadoVM describes a graph's tasks in 8192 bytes, 15 and 5 an argument,
+     * which is enough for 96 calls.
+     */
+    static final int MANY_CALLS = 64;
 
     /** Larger than any text, and small enough to add positions to. */
     private static final int NO_WINDOW = 1 << 30;
@@ -73,7 +79,7 @@ final class Stage {
     }
 
     boolean isFull() {
-        return places.size() > CURSOR_SIZE * 3 / 4;
+        return calls.size() >= MANY_CALLS || places.size() > CURSOR_SIZE / 2;
     }
 
     /** Sizes of calls whose kernels are compiled for all sizes: uploaded once. */

@@ -1,7 +1,9 @@
 package dev.whirlwind.tornado;
 
 import dev.whirlwind.model.AdamW;
+import dev.whirlwind.model.Adapter;
 import dev.whirlwind.model.Buffer;
+import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Generator;
 import dev.whirlwind.model.Inputs;
@@ -19,9 +21,12 @@ import dev.whirlwind.model.Transformer;
 import dev.whirlwind.tornado.kernels.Cursor;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.SequencedMap;
 import java.util.Set;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
@@ -147,6 +152,55 @@ final class Launches extends KernelEngine {
                 },
                 inputs,
                 0);
+    }
+
+    /** Of a step of adapters. */
+    static List<Launch> ofAdapters(
+            ModelConfig config, int batch, int sequence, int computeUnits, Precision precision, boolean tensorCores) {
+        return of(
+                computeUnits,
+                precision,
+                tensorCores,
+                engine ->
+                        adapterStep(engine, new Parameters(engine, withAdapters(config), "weights"), batch, sequence));
+    }
+
+    /** With magnitudes (DoRA), on all linear layers but the last. */
+    static ParameterLayout withAdapters(ModelConfig config) {
+        List<CheckpointTensor> modules = new ParameterLayout(config)
+                .checkpointTensors().stream()
+                        .filter(tensor -> tensor.name().endsWith("proj.weight"))
+                        .toList();
+        SequencedMap<String, Adapter.Lora> ranks = new LinkedHashMap<>();
+        for (CheckpointTensor tensor : modules.subList(0, modules.size() - 1)) {
+            ranks.put(Adapter.module(tensor.name()), new Adapter.Lora(3, 0.5f, true));
+        }
+        return new ParameterLayout(config, new Adapter(ranks, 0.1f, Set.of()));
+    }
+
+    /** A step of adapters alone, with noise on the embeddings, towards what was kept of a teacher; their gradients. */
+    static Parameters adapterStep(Engine engine, Parameters weights, int batch, int sequence) {
+        Set<String> trained = weights.layout().checkpointTensors().stream()
+                .filter(CheckpointTensor::isOfAdapter)
+                .map(CheckpointTensor::name)
+                .collect(Collectors.toSet());
+        Transformer model = Transformer.forTraining(engine, weights, batch, sequence, false, trained::contains);
+        int top = 5;
+        model.trainFor(new Objective(0.1f, 0, 0.5f, 2), new Objective.Kept(top));
+        model.addNoise(5);
+        Inputs inputs = model.inputs();
+        for (int i = 0; i < inputs.tokens.length; i++) {
+            inputs.tokens[i] = i * i % weights.config().vocabularySize();
+            inputs.targets[i] = i % 7 == 3 ? -1 : (i + 5) % weights.config().vocabularySize();
+            for (int j = 0; j < top; j++) {
+                inputs.taughtTokens[i * top + j] = i % 7 + 2 * j;
+                inputs.taughtProbabilities[i * (top + 1) + j] = 0.15f;
+            }
+            inputs.taughtProbabilities[i * (top + 1) + top] = 0.25f;
+        }
+        inputs.lossScale = 1f / inputs.tokens.length;
+        model.forwardBackward();
+        return model.gradients();
     }
 
     /** Muon's and Adafactor's, of one layer. */

@@ -30,7 +30,7 @@ class LaunchesTest {
      */
     private static final int ONE_WAVE = 2 * COMPUTE_UNITS * 19 / 20;
 
-    /** Operations with long items that may have fewer groups than enough. */
+    /** Operations, or kernels, with long items that may have fewer groups than enough. */
     private static final Map<String, Integer> FEWER = Map.of(
             "linear", ONE_WAVE,
             "linearBackwardInput", ONE_WAVE,
@@ -46,6 +46,14 @@ class LaunchesTest {
 
     /** Generation: one row, whose weights are read by as many groups as there are columns by eight. */
     private static final Map<String, Integer> FEWER_WHEN_GENERATING = Map.of("linear", 112);
+
+    /** By kernels: A A^T of a few ranks, and sums of few columns, whose items wait 38 times at most. */
+    private static final Map<String, Integer> FEWER_WITH_ADAPTERS = Map.of(
+            "wGemv", 3,
+            "wAddParts", 1,
+            "linear", ONE_WAVE_OF_TENSOR_CORES,
+            "linearBackwardInput", ONE_WAVE_OF_TENSOR_CORES,
+            "linearBackwardWeight", ONE_WAVE_OF_TENSOR_CORES);
 
     /** A Llama of half a thousand million weights. */
     private static final String LLAMA = """
@@ -79,6 +87,14 @@ class LaunchesTest {
                         FEWER_ON_TENSOR_CORES,
                         Launches.ofOtherStep(
                                 Launches.config(Launches.GPT2), 8, 1024, COMPUTE_UNITS, Precision.BF16, true)),
+                Arguments.of(
+                        "adapters of llama, 8 x 1024",
+                        FEWER_WITH_ADAPTERS,
+                        Launches.ofAdapters(Launches.config(LLAMA), 8, 1024, COMPUTE_UNITS, Precision.FP32, false)),
+                Arguments.of(
+                        "adapters of llama on tensor cores, 8 x 1024",
+                        FEWER_WITH_ADAPTERS,
+                        Launches.ofAdapters(Launches.config(LLAMA), 8, 1024, COMPUTE_UNITS, Precision.BF16, true)),
                 Arguments.of("llama, 8 x 1024", FEWER, Launches.ofStep(Launches.config(LLAMA), 8, 1024, COMPUTE_UNITS)),
                 Arguments.of(
                         "llama generates",
@@ -97,7 +113,8 @@ class LaunchesTest {
             if (longest > SHORT) {
                 assertThat(launch.groups())
                         .as("groups of %s", launch)
-                        .isGreaterThanOrEqualTo(fewer.getOrDefault(launch.operation(), ENOUGH));
+                        .isGreaterThanOrEqualTo(
+                                fewer.getOrDefault(launch.kernel(), fewer.getOrDefault(launch.operation(), ENOUGH)));
             }
         }
     }

@@ -57,8 +57,11 @@ record Rounds(List<Double> all, List<Double> longest, double waits, double bytes
                 yield one(elements, longest, 2 + Math.ceil(longest / 4), 4 * elements * reads);
             }
             case "wAddParts" -> one(l.size(0) * (double) l.size(1), l.size(1), 1 + Math.ceil(l.size(1) / 4.0), 0);
+            case "wAddColumns", "wCopyColumns", "wScaleColumns", "wColumnProducts" -> none(2);
+            case "wRowScales" -> one(l.items() * (double) l.size(2), l.size(2), 3 + l.size(2), 0);
+            case "wKeptTeacherRows" -> rows(l.groups(), l.size(0), 256, 4, 5, 20);
             case "wSquares" -> {
-                double longest = Math.ceilDiv(l.size(0), l.size(1) * 256);
+                double longest = Math.ceilDiv(l.size(1), 256);
                 yield one(l.size(0), longest, 1 + longest / 4, 4.0 * l.size(0));
             }
             case "wGemv" -> {

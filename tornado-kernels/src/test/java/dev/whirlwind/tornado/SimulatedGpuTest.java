@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Generator;
 import dev.whirlwind.model.Initializer;
@@ -113,6 +114,44 @@ class SimulatedGpuTest {
         assertThat(found(before)).isEmpty();
     }
 
+    /** Adapters with magnitudes, noise, and what was kept of a teacher. */
+    @ParameterizedTest
+    @EnumSource(names = {"FP32", "BF16"})
+    void trainsAdaptersWithoutAFinding(Precision precision) throws Exception {
+        ModelConfig config = Launches.config(QWEN3);
+        long before = findings();
+        try (Engine loops = new LoopsEngine(precision);
+                Engine gpu = gpu(precision)) {
+            double expected = adaptersGradientNorm(loops, config);
+            assertThat(adaptersGradientNorm(gpu, config))
+                    .isCloseTo(expected, within((precision.isHalf() ? 1e-2 : 1e-4) * expected));
+        }
+        assertThat(found(before)).isEmpty();
+    }
+
+    private static double adaptersGradientNorm(Engine engine, ModelConfig config) {
+        Parameters weights = new Parameters(engine, Launches.withAdapters(config), "weights");
+        Initializer.initialize(weights, 1);
+        Initializer.initializeAdapters(weights, 2);
+        for (CheckpointTensor tensor : weights.layout().checkpointTensors()) {
+            for (long i = 0; tensor.name().contains("lora_B") && i < tensor.size(); i++) {
+                weights.buffer().segment().setAtIndex(ValueLayout.JAVA_FLOAT, tensor.offset() + i, 0.01f * (i % 7 - 3));
+            }
+        }
+        weights.upload();
+        return norm(Launches.adapterStep(engine, weights, 2, 11));
+    }
+
+    private static double norm(Parameters gradients) {
+        gradients.download();
+        MemorySegment all = gradients.buffer().segment();
+        double sum = 0;
+        for (long i = 0; i < gradients.buffer().length(); i++) {
+            sum += Math.pow(all.getAtIndex(ValueLayout.JAVA_FLOAT, i), 2);
+        }
+        return Math.sqrt(sum);
+    }
+
     private static Engine gpu(Precision precision) {
         DeviceInfo info = Devices.find(null);
         return new TornadoEngine(info, precision, info.memory(), true, 2);
@@ -128,19 +167,13 @@ class SimulatedGpuTest {
         }
         inputs.lossScale = 1f / inputs.tokens.length;
         model.forwardBackward();
-        Parameters gradients = model.gradients();
-        gradients.download();
-        MemorySegment all = gradients.buffer().segment();
-        double sum = 0;
-        for (long i = 0; i < gradients.buffer().length(); i++) {
-            sum += Math.pow(all.getAtIndex(ValueLayout.JAVA_FLOAT, i), 2);
-        }
+        double norm = norm(model.gradients());
         Launches.update(engine, model);
         if (others) {
             Launches.otherStep(engine, model, Transformer.forEvaluation(engine, weights, batch, sequence));
         }
         engine.download(weights.buffer(), 0, 1);
-        return Math.sqrt(sum);
+        return norm;
     }
 
     private static int[] generated(Engine engine, ModelConfig config) {

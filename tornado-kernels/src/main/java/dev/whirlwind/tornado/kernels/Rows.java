@@ -465,6 +465,8 @@ public final class Rows {
             }
             logits.set(row + i, d * lossScale);
         }
+        // The last barrier was one of global memory: first[0] may not have been read by all yet.
+        context.localBarrier();
         first[item] = divergence;
         for (int half = 128; half > 0; half = half / 2) {
             context.localBarrier();
