@@ -13,6 +13,7 @@ import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.WeightFormat;
 import dev.whirlwind.model.adapters.AdapterConfig;
 import dev.whirlwind.model.adapters.AdapterFiles;
 import dev.whirlwind.model.adapters.ModelFolder;
@@ -85,14 +86,18 @@ final class ExportCommand implements Callable<Integer> {
         Models.requireEmpty(out);
         PrintWriter err = spec.commandLine().getErr();
         ModelConfig config = ModelFolder.config(model);
-        engines.memory().requireTask("export", MemoryNeeds.weights(ModelFolder.check(model, config)));
+        // What is saved with 16 bits, and was, needs no more in memory.
+        boolean half = (dtype == null || dtype == DType.BF16)
+                && HuggingFace.dtype(ModelFolder.base(model), config) == DType.BF16;
+        WeightFormat format = half ? WeightFormat.BF16 : WeightFormat.FP32;
+        engines.memory().requireTask("export", MemoryNeeds.weights(ModelFolder.check(model, config), format));
         boolean hasTokenizer = Tokenizer.isIn(model) || Tokenizer.isIn(ModelFolder.base(model));
         Optional<Tokenizer> tokenizer =
                 hasTokenizer ? Optional.of(Models.tokenizer(model, config, err::println)) : Optional.empty();
         DType type;
         try (Interruption _ = Interruption.ending(err, "interrupted; what is in " + out + " is no whole model");
                 Engine engine = engines.open()) {
-            Loaded loaded = ModelFolder.load(engine, model, config, err::println);
+            Loaded loaded = ModelFolder.load(engine, model, config, format, _ -> _ -> merge, err::println);
             type = dtype == null ? loaded.dtype() : dtype;
             if (merge) {
                 AdapterMerge.merge(engine, loaded.weights());

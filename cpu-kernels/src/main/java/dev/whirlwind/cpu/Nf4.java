@@ -39,6 +39,9 @@ final class Nf4 extends BlockPart {
         1.0f
     };
 
+    /** Half way from each to the next. */
+    private static final float[] MIDDLES = middles();
+
     private static final int BLOCKS_IN_A_GROUP = 256;
     private static final int INTS_IN_A_BLOCK = BLOCK / 8;
     private static final VectorSpecies<Integer> INTS =
@@ -73,6 +76,14 @@ final class Nf4 extends BlockPart {
         int[] bits = new int[NUMBERS.length];
         Arrays.setAll(bits, i -> Float.floatToIntBits(NUMBERS[i]));
         return bits;
+    }
+
+    private static float[] middles() {
+        float[] middles = new float[NUMBERS.length - 1];
+        for (int i = 0; i < middles.length; i++) {
+            middles[i] = (NUMBERS[i] + NUMBERS[i + 1]) / 2;
+        }
+        return middles;
     }
 
     private static IntVector shift() {
@@ -149,11 +160,12 @@ final class Nf4 extends BlockPart {
         share(block, magnitude);
     }
 
+    /** The nearest number's place, by halving. */
     private static int nearest(float number) {
-        int found = 0;
-        while (found < NUMBERS.length - 1 && number > (NUMBERS[found] + NUMBERS[found + 1]) / 2) {
-            found++;
-        }
+        int found = number > MIDDLES[7] ? 8 : 0;
+        found += number > MIDDLES[found + 3] ? 4 : 0;
+        found += number > MIDDLES[found + 1] ? 2 : 0;
+        found += number > MIDDLES[found] ? 1 : 0;
         return found;
     }
 

@@ -121,6 +121,14 @@ public final class HuggingFace {
         return stored.files().file(first).dtype(first);
     }
 
+    /** The type that a folder's files keep the token embedding in. */
+    public static DType dtype(Path folder, ModelConfig config) {
+        try (StoredModel stored = StoredModel.open(folder, config)) {
+            String first = stored.names().getFirst();
+            return stored.files().file(first).dtype(first);
+        }
+    }
+
     /**
      * Whether {@link #load} would find all that it needs, without reading the weights.
      *

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import dev.whirlwind.model.AdapterMerge;
 import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.HuggingFace;
@@ -24,6 +25,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Runs whose weights are kept with fewer bits. */
 class FormatsTest {
@@ -107,6 +109,30 @@ class FormatsTest {
                 .getFirst()
                 .replaceAll(".*\"loss\":([-.E0-9]+).*", "$1"));
         assertThat(loss("stored", "domain")).isLessThan(begin);
+    }
+
+    /** A merged model that is saved with 16 bits needs no floats in memory. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void mergingRoundsOnce(boolean dora) throws IOException {
+        Path model = TinyRun.wideLlama(folder.resolve("model"), DType.BF16);
+        train(model, "run", Map.of("lora", 2, "dora", dora));
+        Path adapter = folder.resolve("run/final");
+        for (WeightFormat format : List.of(WeightFormat.FP32, WeightFormat.BF16)) {
+            try (Engine engine = TinyRun.engine()) {
+                Parameters weights = ModelFolder.load(
+                                engine, adapter, ModelFolder.config(adapter), format, _ -> _ -> true, _ -> {})
+                        .weights();
+                AdapterMerge.merge(engine, weights);
+                Path out = folder.resolve(format.name());
+                Files.createDirectories(out);
+                HuggingFace.save(out, weights, DType.BF16, 1 << 30);
+            }
+        }
+        assertThat(folder.resolve("BF16/model.safetensors"))
+                .hasSameBinaryContentAs(folder.resolve("FP32/model.safetensors"));
+        assertThat(Files.mismatch(folder.resolve("BF16/model.safetensors"), model.resolve("model.safetensors")))
+                .isNotEqualTo(-1);
     }
 
     /** Updates of a hundredth of a weight's last place add up, as rounding to nearest would not let them. */
