@@ -16,11 +16,6 @@ final class Dynamic8 implements StoredWeights.Part {
     private static final float[] SIGNED = table(true);
     private static final float[] UNSIGNED = table(false);
 
-    /** Floats between two powers of two are looked up by so many of their bits. */
-    private static final int BITS = 7;
-
-    private static final int SHIFT = 23 - BITS;
-
     private static final Nearest NEAREST_SIGNED = new Nearest(SIGNED);
     private static final Nearest NEAREST_UNSIGNED = new Nearest(UNSIGNED);
 
@@ -67,55 +62,38 @@ final class Dynamic8 implements StoredWeights.Part {
         return table;
     }
 
-    /** The table's nearest entry to numbers from -1 to 1: by way of what it is for the first float with the same upper bits. */
+    /**
+     * The table's nearest entry to numbers from -1 to 1: of floats with the same upper halves, which are that near to each other,
+     * it is the one of the least or the next.
+     */
     private static final class Nearest {
-        /** Below this all are nearest to 0. */
-        private static final int LEAST = Float.floatToIntBits(0x1p-24f) >> SHIFT;
-
-        private static final int MOST = Float.floatToIntBits(1f) >> SHIFT;
-
         private final float[] middles;
-        private final byte[] positive = new byte[MOST - LEAST + 1];
-        private final byte[] negative = new byte[MOST - LEAST + 1];
-        private final int zero;
+        private final byte[] least = new byte[1 << 16];
 
         Nearest(float[] table) {
-            middles = new float[table.length - 1];
-            for (int i = 0; i < middles.length; i++) {
+            middles = new float[table.length];
+            for (int i = 0; i + 1 < middles.length; i++) {
                 middles[i] = (table[i] + table[i + 1]) / 2;
             }
-            zero = search(0);
-            for (int bits = LEAST; bits <= MOST; bits++) {
-                positive[bits - LEAST] = (byte) search(Float.intBitsToFloat(bits << SHIFT));
-                negative[bits - LEAST] = (byte) search(-Float.intBitsToFloat(bits << SHIFT));
+            middles[table.length - 1] = Float.POSITIVE_INFINITY;
+            for (int upper = 0; upper < least.length; upper++) {
+                boolean negative = upper >= 1 << 15;
+                float x = Float.intBitsToFloat(upper << 16 | (negative ? 0xffff : 0));
+                least[upper] = (byte) (x >= -1 && x <= 1 ? search(x) : 0);
             }
         }
 
         private int search(float x) {
             int found = 0;
-            while (found < middles.length && x > middles[found]) {
+            while (x > middles[found]) {
                 found++;
             }
             return found;
         }
 
         int of(float x) {
-            int bits = (Float.floatToRawIntBits(x) & 0x7fff_ffff) >> SHIFT;
-            if (bits < LEAST) {
-                return zero;
-            }
-            if (x > 0) {
-                int code = positive[bits - LEAST] & 0xff;
-                while (code < middles.length && x > middles[code]) {
-                    code++;
-                }
-                return code;
-            }
-            int code = negative[bits - LEAST] & 0xff;
-            while (code > 0 && x <= middles[code - 1]) {
-                code--;
-            }
-            return code;
+            int code = least[Float.floatToRawIntBits(x) >>> 16] & 0xff;
+            return x > middles[code] ? code + 1 : code;
         }
     }
 
