@@ -6,19 +6,12 @@ import dev.whirlwind.cli.shared.Environment;
 import dev.whirlwind.cli.shared.Machine;
 import dev.whirlwind.cli.shared.MemoryCheck;
 import dev.whirlwind.cli.shared.Models;
-import dev.whirlwind.cli.shared.NamedText;
 import dev.whirlwind.cli.shared.Output;
 import dev.whirlwind.cli.terminal.Interruption;
 import dev.whirlwind.cli.terminal.Shell;
-import dev.whirlwind.data.DatasetSummary;
 import dev.whirlwind.data.EvaluationWindows;
-import dev.whirlwind.data.MixedSequences;
-import dev.whirlwind.data.Preparation.OnBadText;
-import dev.whirlwind.data.ShuffledSequences;
-import dev.whirlwind.data.TokenDataset;
 import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.data.TrainingSequences;
-import dev.whirlwind.data.sources.Corpus;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.ModelConfig;
@@ -45,8 +38,6 @@ import dev.whirlwind.training.report.RunHistory;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -64,19 +55,12 @@ import picocli.CommandLine;
 public final class Run implements AutoCloseable {
     public static final String CONFIG = "config.yaml";
 
-    private static final String VALID = "valid";
-    private static final String REPLAY = "replay";
-    private static final Set<String> OWN_TEXTS = Set.of(VALID, REPLAY);
-
     private final Path folder;
     private final TrainConfig config;
     private final DataOptions data;
     private final ModelConfig model;
     private final Tokenizer tokenizer;
-
-    /** Folders that were prepared without checksums, which is said once. */
-    private final Set<Path> unchecked = new HashSet<>();
-
+    private final RunTexts texts;
     private final boolean resumed;
     private final Progress progress;
     private RunFolder held;
@@ -89,6 +73,7 @@ public final class Run implements AutoCloseable {
         folder = Path.of(data.out());
         model = config.modelIn(source);
         tokenizer = Models.tokenizer(source, model, progress::note);
+        texts = new RunTexts(data, tokenizer, model.vocabularySize(), progress::note);
     }
 
     /**
@@ -107,7 +92,7 @@ public final class Run implements AutoCloseable {
         places.put("replay", texts.replay().stream().map(Run::absolute).toList());
         places.put(
                 "eval",
-                NamedText.named("--eval", texts.eval(), OWN_TEXTS).stream()
+                RunTexts.named("--eval", texts).stream()
                         .map(text -> text.name() + "=" + absolute(text.path().toString()))
                         .toList());
         places.put("out", absolute(texts.out()));
@@ -280,7 +265,7 @@ public final class Run implements AutoCloseable {
             Fisher.check(Path.of(config.regularisation().ewc()), stored);
         }
         caches();
-        if (config.evaluation().patience() > 0 && evaluated().isEmpty()) {
+        if (config.evaluation().patience() > 0 && texts.evaluated().isEmpty()) {
             throw new UsageException("patience is " + config.evaluation().patience()
                     + ", but no text is held out that could get no better; give some by --eval NAME=PATH");
         }
@@ -291,36 +276,20 @@ public final class Run implements AutoCloseable {
 
     private void checkJudging() {
         String judging = config.evaluation().bestBy();
-        if (judging != null && !evaluated().contains(judging)) {
+        if (judging != null && !texts.evaluated().contains(judging)) {
             throw new UsageException("best_by is " + judging + ", but "
-                    + (evaluated().isEmpty()
+                    + (texts.evaluated().isEmpty()
                             ? "no text is held out; give some by --eval NAME=PATH"
-                            : "what is evaluated on is " + String.join(", ", evaluated()) + "; choose one of them"));
+                            : "what is evaluated on is " + String.join(", ", texts.evaluated())
+                                    + "; choose one of them"));
         }
-    }
-
-    /** What the texts are called that the run is measured on, in their order. */
-    private List<String> evaluated() {
-        List<String> names = new ArrayList<>();
-        if (!data.valid().isEmpty() || data.heldOut() > 0) {
-            names.add(VALID);
-        }
-        if (!data.replay().isEmpty() && data.heldOut() > 0) {
-            names.add(REPLAY);
-        }
-        evaluatedBesides().forEach(text -> names.add(text.name()));
-        return names;
-    }
-
-    private List<NamedText> evaluatedBesides() {
-        return NamedText.named("eval", data.eval(), OWN_TEXTS);
     }
 
     private void checkSamples() {
         WatchingOptions watching = config.watching();
         if (watching.sampleEvery() > 0
                 && watching.samplePrompts() == null
-                && evaluated().isEmpty()) {
+                && texts.evaluated().isEmpty()) {
             throw new UsageException("sample_every needs prompts, and no text is held out that could begin them; give"
                     + " sample_prompts a file with a prompt a line");
         }
@@ -373,77 +342,14 @@ public final class Run implements AutoCloseable {
     private boolean prepare(PrintWriter err) {
         try (Interruption _ =
                 Interruption.ending(err, "interrupted while texts were prepared, which begins anew with: " + goOn())) {
-            boolean prepared = prepare(data.data(), "new", data.valid().isEmpty() ? data.heldOut() : 0, err);
-            prepared |= prepare(data.valid(), "valid", 0, err);
-            prepared |= prepare(data.replay(), "replay", data.heldOut(), err);
-            for (NamedText text : evaluatedBesides()) {
-                prepared |= prepare(List.of(text.path().toString()), folder(text), 0, err);
-            }
-            return prepared;
+            return texts.prepare(err);
         }
-    }
-
-    private boolean prepare(List<String> paths, String name, double heldOut, PrintWriter err) {
-        Path tokens = folder.resolve("data").resolve(name);
-        if (paths.isEmpty() || isPrepared(paths) || TokenDataset.isPrepared(tokens)) {
-            return false;
-        }
-        List<Path> texts = paths.stream().map(Path::of).toList();
-        PrepareCommand.prepare(Corpus.of(texts, folder), tokenizer, heldOut, data.seed(), OnBadText.STOP, tokens, err);
-        return true;
-    }
-
-    /** Where the tokens of such a text are kept, below the run's data. */
-    private static String folder(NamedText text) {
-        return "eval-" + text.name();
-    }
-
-    private static boolean isPrepared(List<String> paths) {
-        return paths.size() == 1 && TokenDataset.isPrepared(Path.of(paths.getFirst()));
-    }
-
-    private TokenDataset open(List<String> paths, String name, String split) {
-        Path prepared = folder(paths, name);
-        TokenDataset dataset = TokenDataset.open(prepared, split, model.vocabularySize(), String.join(", ", paths));
-        dataset.requireTokenizer(tokenizer);
-        if (!dataset.isChecked() && unchecked.add(prepared)) {
-            progress.note(
-                    prepared + " was prepared before shards had checksums, so damage in it is not noticed; to have"
-                            + " them, prepare it again");
-        }
-        return dataset;
-    }
-
-    /** Where the tokens of texts are. */
-    private Path folder(List<String> paths, String name) {
-        return isPrepared(paths)
-                ? Path.of(paths.getFirst())
-                : folder.resolve("data").resolve(name);
     }
 
     private Trainer.Corpus corpus() {
-        LinkedHashMap<String, TokenSource> heldOut = new LinkedHashMap<>();
-        if (!data.valid().isEmpty()) {
-            // A prepared folder is one that somebody held a part out of.
-            heldOut.put(
-                    "valid",
-                    open(data.valid(), "valid", isPrepared(data.valid()) ? TokenDataset.VALID : TokenDataset.TRAIN));
-        } else if (data.heldOut() > 0) {
-            heldOut.put("valid", open(data.data(), "new", TokenDataset.VALID));
-        }
-        TrainingSequences sequences = sequences(data.data(), "new");
-        if (!data.replay().isEmpty()) {
-            sequences = new MixedSequences(sequences, sequences(data.replay(), "replay"), data.replayFraction());
-            if (data.heldOut() > 0) {
-                heldOut.put("replay", open(data.replay(), "replay", TokenDataset.VALID));
-            }
-        }
-        for (NamedText text : evaluatedBesides()) {
-            List<String> paths = List.of(text.path().toString());
-            String split = isPrepared(paths) ? TokenDataset.VALID : TokenDataset.TRAIN;
-            heldOut.put(text.name(), open(paths, folder(text), split));
-        }
-        return new Trainer.Corpus(sequences, heldOut, tokenizer, prompts(heldOut), taught());
+        SequencedMap<String, TokenSource> heldOut = texts.heldOut();
+        int sequence = config.length().sequenceLength(model.maxPositions());
+        return new Trainer.Corpus(texts.sequences(sequence), heldOut, tokenizer, prompts(heldOut), taught());
     }
 
     /** What was kept of a teacher for each source of training text. */
@@ -453,10 +359,7 @@ public final class Run implements AutoCloseable {
             return Map.of();
         }
         Map<String, TeacherCache> taught = new LinkedHashMap<>();
-        taught.put("data", TeacherCache.of(open(data.data(), "new", TokenDataset.TRAIN), caches));
-        if (!data.replay().isEmpty()) {
-            taught.put("replay", TeacherCache.of(open(data.replay(), "replay", TokenDataset.TRAIN), caches));
-        }
+        texts.trained().forEach((name, text) -> taught.put(name, TeacherCache.of(text, caches)));
         caches.stream()
                 .filter(cache -> !taught.containsValue(cache))
                 .findFirst()
@@ -491,13 +394,6 @@ public final class Run implements AutoCloseable {
         return heldOut.entrySet().stream()
                 .map(text -> Prompt.beginning(text.getKey(), text.getValue(), tokenizer, beginning()))
                 .toList();
-    }
-
-    private TrainingSequences sequences(List<String> paths, String name) {
-        return new ShuffledSequences(
-                open(paths, name, TokenDataset.TRAIN),
-                config.length().sequenceLength(model.maxPositions()),
-                data.seed());
     }
 
     // ---------------------------------------------------------------------------------------------- training
@@ -542,8 +438,8 @@ public final class Run implements AutoCloseable {
                         config,
                         stored,
                         trainer.weights().layout(),
-                        texts(),
-                        evaluated(),
+                        texts.summaries(),
+                        texts.evaluated(),
                         trainer.sequencesPerEpoch(),
                         trainer.totalSteps(),
                         memory(stored).plan(config));
@@ -592,23 +488,6 @@ public final class Run implements AutoCloseable {
 
     private Path metrics() {
         return folder.resolve("metrics.jsonl");
-    }
-
-    /** What is known of the run's texts. */
-    private SequencedMap<String, DatasetSummary> texts() {
-        SequencedMap<String, DatasetSummary> texts = new LinkedHashMap<>();
-        texts.put("data", DatasetSummary.read(folder(data.data(), "new")));
-        if (!data.valid().isEmpty()) {
-            texts.put("valid", DatasetSummary.read(folder(data.valid(), "valid")));
-        }
-        if (!data.replay().isEmpty()) {
-            texts.put("replay", DatasetSummary.read(folder(data.replay(), "replay")));
-        }
-        for (NamedText text : evaluatedBesides()) {
-            texts.put(
-                    text.name(), DatasetSummary.read(folder(List.of(text.path().toString()), folder(text))));
-        }
-        return texts;
     }
 
     /** @param step the steps that are done */
