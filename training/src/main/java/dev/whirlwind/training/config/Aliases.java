@@ -1,5 +1,6 @@
 package dev.whirlwind.training.config;
 
+import dev.whirlwind.model.UserException;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -79,6 +80,9 @@ public final class Aliases {
                 value)) {
             case "adamw_torch", "adamw_torch_fused", "adamw_hf" -> "adamw";
             case "lion_32bit" -> "lion";
+            case "adamw_8bit", "adamw_bnb_8bit", "paged_adamw_8bit", "lion_8bit", "paged_lion_8bit" ->
+                throw new UserException("optim is " + text(value) + ", which is optimizer: "
+                        + (text(value).contains("lion") ? "lion" : "adamw") + " with moments: int8; give these");
             default -> value;
         });
         alias("adam_beta1", "beta1");
@@ -124,7 +128,13 @@ public final class Aliases {
         answer("dataloader_num_workers", "tokens are read ahead without it" + leave);
         answer("preprocessing_num_workers", "texts are prepared on all cores" + leave);
         answer("dataloader_drop_last", "no sequence is dropped" + leave);
-        answer("torch_dtype", "weights are computed with as fp32; see save_dtype and engine");
+        answer("torch_dtype", "say with weights what they are kept as in memory, with save_dtype in files");
+        answer("load_in_4bit", "say weights: nf4");
+        answer("load_in_8bit", "say weights: int8");
+        answer("quantization_bit", "say weights: nf4 or int8");
+        answer("bnb_4bit_quant_type", "say weights: nf4");
+        answer("bnb_4bit_use_double_quant", "nf4 has double quantisation always" + leave);
+        answer("bnb_4bit_compute_dtype", "weights are computed with as fp32" + leave);
         answer("torch_compile", "kernels are compiled anyway" + leave);
         answer("tf32", "products are fp32" + leave);
         answer("attn_implementation", "there is one attention, which keeps no matrix of scores" + leave);
