@@ -35,8 +35,8 @@ final class SimulatedGpu {
             """;
 
     private static final List<Step> STEPS = List.of(
-            new Step(GPT2.formatted(128, 2, 100), 1, 130),
-            new Step(GPT2.formatted(100, 5, 600), 1, 70),
+            new Step(GPT2.formatted(128, 2, 100), 1, 128),
+            new Step(GPT2.formatted(100, 5, 600), 1, 64),
             new Step(QWEN3.formatted(40, 70, 48, 100), 1, 23),
             new Step(QWEN3.formatted(100, 50, 120, 200), 1, 70));
 
