@@ -7,12 +7,16 @@ import dev.whirlwind.model.Initializer;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Pissa;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.WeightFormat;
 import dev.whirlwind.model.adapters.AdapterConfig;
+import dev.whirlwind.model.adapters.AdapterFiles;
 import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.model.safetensors.DType;
+import dev.whirlwind.training.checkpoints.CheckpointFiles;
 import dev.whirlwind.training.config.TrainConfig;
+import dev.whirlwind.training.optimizers.State;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.Optional;
@@ -23,10 +27,13 @@ import java.util.function.Predicate;
 /**
  * What a run trains: a model, or an adapter of one.
  *
- * @param dtype of the model's files; F32 for an adapter
+ * @param dtype of the model's files; F32 for a new adapter
  * @param adapter empty for a model
+ * @param principal what an adapter began as that began as a part of the weights
  */
-record Learner(Parameters weights, DType dtype, Optional<AdapterConfig> adapter) {
+record Learner(Parameters weights, DType dtype, Optional<AdapterConfig> adapter, Optional<Pissa> principal) {
+    private static final String START = "start.";
+
     /**
      * Loads it.
      *
@@ -40,16 +47,63 @@ record Learner(Parameters weights, DType dtype, Optional<AdapterConfig> adapter)
             throw new UserException("weights: " + format.name().toLowerCase(Locale.ROOT)
                     + " cannot be trained, only an adapter of them; add --lora with a rank, or use bf16");
         }
+        if (adapter.isPresent() && adapter.get().isPrincipal()) {
+            return principal(engine, source, model, config, adapter.get(), notes);
+        }
         if (ModelFolder.isAdapter(source)) {
             Loaded loaded = ModelFolder.load(engine, source, model, format, changed, notes);
-            return new Learner(loaded.weights(), DType.F32, Optional.of(AdapterConfig.read(source)));
+            return new Learner(
+                    loaded.weights(), dtype(source), Optional.of(AdapterConfig.read(source)), Optional.empty());
         }
         if (adapter.isEmpty()) {
             Loaded loaded = ModelFolder.load(engine, source, model, format, changed, notes);
-            return new Learner(loaded.weights(), loaded.dtype(), adapter);
+            return new Learner(loaded.weights(), loaded.dtype(), adapter, Optional.empty());
         }
         Loaded loaded = HuggingFace.load(engine, source, model, adapter.get()::of, format, changed, notes);
         Initializer.initializeAdapters(loaded.weights(), config.data().seed());
-        return new Learner(loaded.weights(), DType.F32, adapter);
+        return new Learner(loaded.weights(), DType.F32, adapter, Optional.empty());
+    }
+
+    /** An adapter that begins, or began, as the principal part of the weights. */
+    private static Learner principal(
+            Engine engine,
+            Path source,
+            ModelConfig model,
+            TrainConfig config,
+            AdapterConfig asked,
+            Consumer<String> notes) {
+        // As a checkpoint has it: the model may have been moved since.
+        AdapterConfig adapter = ModelFolder.isAdapter(source) ? asked.onBaseOf(AdapterConfig.read(source)) : asked;
+        Parameters weights = HuggingFace.load(
+                        engine, ModelFolder.base(source), model, adapter::of, WeightFormat.FP32, _ -> _ -> true, notes)
+                .weights();
+        Pissa principal = new Pissa(engine, weights);
+        if (isSavedAdapter(source)) {
+            AdapterFiles.loadPrincipal(source, weights);
+            CheckpointFiles.restore(source, State.of(START, engine, principal.start()));
+            principal.subtract();
+        } else {
+            Initializer.initializeAdapters(weights, config.data().seed());
+            boolean isNew = !ModelFolder.isAdapter(source);
+            principal.begin(isNew ? Pissa.Search.NEAR : Pissa.Search.EXACT);
+            if (!isNew) {
+                AdapterFiles.load(source, adapter, weights);
+            }
+        }
+        return new Learner(weights, dtype(source), Optional.of(adapter), Optional.of(principal));
+    }
+
+    /** An adapter is saved as floats, unless it was to be otherwise and goes on. */
+    private static DType dtype(Path source) {
+        return isSavedAdapter(source) ? AdapterFiles.dtype(source) : DType.F32;
+    }
+
+    private static boolean isSavedAdapter(Path source) {
+        return ModelFolder.isAdapter(source) && CheckpointFiles.isCheckpoint(source);
+    }
+
+    /** What a checkpoint has to know beside the trained weights. */
+    Optional<State> state(Engine engine) {
+        return principal.map(found -> State.of(START, engine, found.start()));
     }
 }

@@ -13,6 +13,7 @@ import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Pissa;
 import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.Sampler;
@@ -201,6 +202,9 @@ public final class Parity {
         ParameterLayout layout = new ParameterLayout(config, adapter.of(config));
         Parameters weights = new Parameters(engine, layout, "weights");
         HuggingFace.load(folder, weights);
+        if (adapter.isPrincipal()) {
+            new Pissa(engine, weights).begin(Pissa.Search.EXACT);
+        }
         AdapterFiles.load(folder.resolve("adapter"), adapter, weights);
         return weights;
     }

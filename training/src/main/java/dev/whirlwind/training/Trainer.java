@@ -10,8 +10,10 @@ import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Objective;
 import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Pissa;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.model.safetensors.DType;
 import dev.whirlwind.training.checkpoints.Checkpoint;
 import dev.whirlwind.training.checkpoints.CheckpointFiles;
@@ -150,6 +152,9 @@ public final class Trainer implements AutoCloseable {
             Path source =
                     folder.newest().orElseGet(() -> Path.of(given(config.data().model(), "model")));
             TrainerState start = TrainerState.start(config, corpus.training());
+            if (ModelFolder.isAdapter(source) || config.adapter().lora() != null) {
+                start.companions.put("base", Companions.base(ModelFolder.base(source)));
+            }
             totalSteps = start.totalSteps;
             totalSequences = length.totalSequences(start.sequencesPerEpoch);
             schedule = config.schedule().over(totalSteps);
@@ -202,6 +207,7 @@ public final class Trainer implements AutoCloseable {
             }
             List<State> states = new ArrayList<>(optimizer.state());
             followers.forEach(follower -> states.add(follower.state()));
+            learner.state(engine).ifPresent(states::add);
             states.forEach(State::reserve);
             SavingOptions saving = config.saving();
             WatchingOptions watching = config.watching();
@@ -219,6 +225,7 @@ public final class Trainer implements AutoCloseable {
                     source,
                     weights,
                     learner.adapter().orElse(null),
+                    learner.principal().map(Pissa::start).orElse(null),
                     engine,
                     states,
                     corpus.tokenizer(),

@@ -10,8 +10,10 @@ import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.adapters.AdapterConfig;
 import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.model.safetensors.DType;
+import dev.whirlwind.training.checkpoints.Companions;
 import dev.whirlwind.training.config.TrainConfig;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -88,6 +90,64 @@ class AdapterRunTest {
     private double firstLoss(String run) throws IOException {
         return loss(
                 Files.readAllLines(folder.resolve(run).resolve("metrics.jsonl")).getFirst());
+    }
+
+    /** It begins as the model, too; what is saved is of twice the rank, and does for the whole weights what it did for the rest. */
+    @Test
+    void thePrincipalPartIsTrained() throws IOException {
+        Path model = TinyRun.gpt2(folder.resolve("model"), DType.F32);
+        TinyRun.train(config(model, "plain", Map.of("steps", 1)));
+        TinyRun.train(config(model, "pissa", Map.of("lora", 2, "lora_init", "pissa")));
+        assertThat(Math.abs(firstLoss("pissa") - firstLoss("plain"))).isLessThan(1e-5);
+        Path last = folder.resolve("pissa/final");
+        assertThat(Files.readString(last.resolve(AdapterConfig.NAME)))
+                .contains("\"r\" : 4", "\"lora_alpha\" : 8.0", "\"init_lora_weights\" : true");
+        TinyRun.train(config(last, "again", Map.of("steps", 1)));
+        double end = loss(Files.readAllLines(folder.resolve("pissa/metrics.jsonl")).stream()
+                .filter(line -> line.contains("\"event\":\"eval\""))
+                .toList()
+                .reversed()
+                .stream()
+                .filter(line -> line.contains(name(firstLine("again"))))
+                .findFirst()
+                .orElseThrow());
+        assertThat(Math.abs(firstLoss("again") - end)).isLessThan(1e-5);
+        assertThat(Math.abs(end - firstLoss("pissa"))).isGreaterThan(1e-3);
+        refuses(model, Map.of("lora", 2, "lora_init", "pissa", "weights", "bf16"), "lora_init", "fp32");
+    }
+
+    /** A base model that another one took the place of is noticed when the adapter's run goes on. */
+    @Test
+    void theBaseIsKnownAgain() throws IOException {
+        Path model = TinyRun.gpt2(folder.resolve("model"), DType.F32);
+        String before = Companions.base(model);
+        assertThat(Companions.base(model)).isEqualTo(before);
+        TrainConfig config = config(model, "run", Map.of("lora", 2, "steps", 2));
+        TinyRun.train(config);
+        TrainConfig longer = config.with(Map.of("steps", 4), "test");
+        Path weights = model.resolve("model.safetensors");
+        byte[] bytes = Files.readAllBytes(weights);
+        bytes[bytes.length - 9] ^= 1;
+        Files.write(weights, bytes);
+        assertThat(Companions.base(model)).isNotEqualTo(before);
+        assertThatThrownBy(() -> TinyRun.train(longer))
+                .isInstanceOf(UserException.class)
+                .hasMessageContaining("base holds something else than it did")
+                .message()
+                .hasLineCount(1);
+    }
+
+    private static String name(String line) {
+        return line.replaceAll(".*(\"name\":\"[^\"]*\").*", "$1");
+    }
+
+    private String firstLine(String run) {
+        try {
+            return Files.readAllLines(folder.resolve(run).resolve("metrics.jsonl"))
+                    .getFirst();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** PEFT's is_trainable. */

@@ -173,6 +173,11 @@ class ResumeTest {
         }
     }
 
+    @Test
+    void withThePrincipalPart() throws IOException {
+        goesOn(Map.of("lora", 3, "lora_init", "pissa", "lora_dropout", 0.1, "ema", 0.9, "save_dtype", "BF16"));
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"adamw", "muon", "adafactor"})
     void withAnAdapter(String optimizer) throws IOException {

@@ -39,7 +39,7 @@ import picocli.CommandLine.Spec;
         name = "lr-find",
         sortOptions = false,
         description = {
-            "Looks for a learning rate: trains a copy of the model, in memory only, for a few steps while the rate rises"
+            "Looks for a learning rate: trains a copy of the model or adapter, in memory only, for a few steps while the rate rises"
                     + " exponentially, until the loss explodes (Smith, arXiv 1506.01186).",
             "The suggestion is a peak for a short run of batches of this size: of the rate where the loss falls fastest and a"
                     + " tenth of that where it is lowest, the smaller one. Nothing but a page with the curve is written."
@@ -53,7 +53,11 @@ public final class LrFindCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    @Option(names = "--model", required = true, paramLabel = "DIR", description = "The model to train a copy of.")
+    @Option(
+            names = "--model",
+            required = true,
+            paramLabel = "DIR",
+            description = "The model or adapter to train a copy of.")
     private Path model;
 
     @Option(names = "--data", required = true, paramLabel = "PATH", description = "Text to train on; prepared or not.")
@@ -131,12 +135,15 @@ public final class LrFindCommand implements Callable<Integer> {
                 Engine engine = engines.open()) {
             engines.announce(engine, err);
             Parameters weights = Models.load(engine, model, config, err);
-            Transformer transformer = Transformer.forTraining(engine, weights, batch, length, false);
+            // Of an adapter's folder that is what is trained.
+            RateFactors factors = TrainConfig.of(Map.of("model", model.toString()), "command line")
+                    .factors(weights.layout());
+            Transformer transformer = Transformer.forTraining(engine, weights, batch, length, false, factors::trains);
             Optimizer optimizer = new Optimizer(
                     engine,
                     transformer,
                     TrainConfig.DEFAULTS.optimizer().rule(),
-                    RateFactors.NONE,
+                    factors,
                     TrainConfig.DEFAULTS.optimizer().clip());
             train(transformer, optimizer, sequences, sweep);
         }

@@ -6,8 +6,10 @@ import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.ConfigFields;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
+import dev.whirlwind.model.Pissa;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.WeightFormat;
 import dev.whirlwind.model.files.WholeFile;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -50,6 +52,12 @@ public final class AdapterConfig {
             "monteclora_config",
             "velora_config");
 
+    private static final String INIT = "init_lora_weights";
+    private static final String PISSA = "pissa";
+
+    /** Ways to begin that leave the model's weights as they are. */
+    private static final Set<String> PLAIN = Set.of("true", "false", "gaussian", "eva", "orthogonal", "mica");
+
     private static final Pattern ANY_LAYER = Pattern.compile(".*\\.[^.]*\\.(\\d+)\\.");
 
     private final ConfigFields fields;
@@ -63,6 +71,14 @@ public final class AdapterConfig {
         String bias = fields.text("bias", "none");
         if (!bias.equals("none")) {
             throw fields.error("bias", "is " + Reason.cited(bias) + ", and only \"none\" is known");
+        }
+        JsonNode init = fields.json().path(INIT);
+        String begun = init.isMissingNode() || init.isNull() ? "true" : init.asString();
+        if (!PLAIN.contains(begun) && !begun.equals(PISSA)) {
+            throw fields.error(
+                    INIT,
+                    "is " + Reason.cited(init) + ": the weights that it was trained beside are not the base model's;"
+                            + " save it in PEFT with path_initial_model_for_weight_conversion");
         }
         for (String name : UNKNOWN) {
             JsonNode value = fields.json().path(name);
@@ -103,6 +119,7 @@ public final class AdapterConfig {
      * @param alpha the scale is alpha / rank, or alpha / sqrt(rank) if {@code rankStabilised} (arXiv 2312.03732)
      * @param target names, or one regular expression of whole names, or none for all linear layers
      * @param save names of modules of the model that are trained as a whole
+     * @param principal whether it begins as the principal part of the weights: see {@link Pissa}
      */
     public static AdapterConfig create(
             String base,
@@ -113,7 +130,8 @@ public final class AdapterConfig {
             List<String> target,
             List<String> save,
             boolean rankStabilised,
-            boolean magnitudes) {
+            boolean magnitudes,
+            boolean principal) {
         ObjectNode json = JsonMapper.shared().createObjectNode();
         json.put("peft_type", "LORA");
         json.put("task_type", "CAUSAL_LM");
@@ -126,6 +144,9 @@ public final class AdapterConfig {
         json.put("lora_dropout", dropout);
         json.put("use_rslora", rankStabilised);
         json.put("use_dora", magnitudes);
+        if (principal) {
+            json.put(INIT, PISSA);
+        }
         if (target.isEmpty()) {
             json.put("target_modules", ALL_LINEAR);
         } else if (target.size() == 1 && !target.getFirst().matches("[\\w.]+")) {
@@ -154,6 +175,48 @@ public final class AdapterConfig {
                     "is " + Reason.cited(name) + ", and there is no such folder; put the base model's folder there");
         }
         return base;
+    }
+
+    /** The same for the base model that another one has. */
+    public AdapterConfig onBaseOf(AdapterConfig other) {
+        ObjectNode json = fields.json().deepCopy();
+        json.put("base_model_name_or_path", other.fields.text("base_model_name_or_path", ""));
+        return new AdapterConfig(new ConfigFields(json, "the adapter"));
+    }
+
+    /** Whether the model's weights have lost what the adapter began as: see {@link Pissa}. */
+    public boolean isPrincipal() {
+        return fields.json().path(INIT).asString("").equals(PISSA);
+    }
+
+    /** Throws where the weights, which change, are not kept as floats. */
+    void requireFloats(WeightFormat format) {
+        if (format != WeightFormat.FP32) {
+            throw fields.error(
+                    INIT, "is \"" + PISSA + "\", which changes the base model's weights; leave --weights out for it");
+        }
+    }
+
+    /** That of the adapter which does for the whole weights what this does for the rest: of twice the rank, scaled alike. */
+    AdapterConfig ofWholeWeights() {
+        ObjectNode json = fields.json().deepCopy();
+        boolean rankStabilised = fields.flag("use_rslora", false);
+        json.put(INIT, true);
+        json.put("r", 2 * fields.size("r", 8));
+        json.put("lora_alpha", fields.positive("lora_alpha", 8) * (rankStabilised ? Math.sqrt(2) : 2));
+        if (json.path("rank_pattern") instanceof ObjectNode ranks) {
+            ranks.propertyStream()
+                    .toList()
+                    .forEach(
+                            rank -> ranks.put(rank.getKey(), 2 * rank.getValue().intValue()));
+        }
+        if (json.path("alpha_pattern") instanceof ObjectNode alphas) {
+            alphas.propertyStream()
+                    .toList()
+                    .forEach(alpha -> alphas.put(
+                            alpha.getKey(), alpha.getValue().doubleValue() * (rankStabilised ? Math.sqrt(2) : 2)));
+        }
+        return new AdapterConfig(new ConfigFields(json, "the adapter"));
     }
 
     ObjectNode json() {

@@ -12,11 +12,15 @@ import dev.whirlwind.model.safetensors.DType;
 import dev.whirlwind.model.safetensors.SafetensorsFile;
 import dev.whirlwind.model.safetensors.SafetensorsWriter;
 import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -24,11 +28,21 @@ import tools.jackson.databind.json.JsonMapper;
 public final class AdapterFiles {
     public static final String NAME = "adapter_model.safetensors";
 
+    private static final String A = ".lora_A.weight";
+    private static final String B = ".lora_B.weight";
+
     private AdapterFiles() {}
 
     /** The tensors that an adapter's file has, of a layout with that adapter. */
     public static List<CheckpointTensor> tensors(ParameterLayout layout) {
         return layout.checkpointTensors().stream().filter(layout.adapter()::has).toList();
+    }
+
+    /** The type that a folder's adapter is kept in. */
+    public static DType dtype(Path folder) {
+        try (SafetensorsFile file = SafetensorsFile.open(folder.resolve(NAME))) {
+            return file.dtype(file.names().getFirst());
+        }
     }
 
     private static String stored(CheckpointTensor tensor) {
@@ -104,13 +118,71 @@ public final class AdapterFiles {
         weights.upload();
     }
 
+    /** [A; A0] of A, [B, -B0] of B, and anything else as it is. */
+    private static SafetensorsWriter.Entry ofWholeWeights(
+            CheckpointTensor tensor, Parameters weights, Parameters start, DType dtype) {
+        Optional<CheckpointTensor> begun = start.layout().checkpointTensors().stream()
+                .filter(other -> other.name().equals(tensor.name()))
+                .findFirst();
+        if (begun.isEmpty()) {
+            return HuggingFace.entries(List.of(tensor), weights.buffer(), "", dtype)
+                    .getFirst();
+        }
+        boolean first = tensor.name().endsWith(A);
+        long rows = tensor.shape().get(0);
+        long columns = tensor.shape().get(1);
+        List<Long> shape = first ? List.of(2 * rows, columns) : List.of(rows, 2 * columns);
+        long width = shape.get(1);
+        return new SafetensorsWriter.Entry(tensor.name(), dtype, shape, (from, count, chunk) -> {
+            for (int k = 0; k < count; k++) {
+                long row = (from + k) / width;
+                long column = (from + k) % width;
+                boolean isBegun = first ? row >= rows : column >= columns;
+                long place = (first ? row % rows : row) * columns + column % columns;
+                float value = isBegun
+                        ? start.buffer().at(begun.get().offset() + place)
+                        : weights.buffer().at(tensor.offset() + place);
+                chunk.setAtIndex(ValueLayout.JAVA_FLOAT, k, isBegun && !first ? -value : value);
+            }
+        });
+    }
+
+    /** Reads what {@link #save} wrote of an adapter that began as the principal part, without what it began as. */
+    public static void loadPrincipal(Path folder, Parameters weights) {
+        try (SafetensorsFile file = SafetensorsFile.open(folder.resolve(NAME));
+                Arena arena = Arena.ofConfined()) {
+            for (CheckpointTensor tensor : tensors(weights.layout())) {
+                String name = stored(tensor);
+                boolean halved = tensor.name().endsWith(A) || tensor.name().endsWith(B);
+                long width = tensor.shape().getLast();
+                long step = halved && tensor.name().endsWith(B) ? 2 * width : width;
+                MemorySegment row = arena.allocate(Float.BYTES * width, Float.BYTES);
+                for (long i = 0; i < tensor.size() / width; i++) {
+                    file.readFloats(name, i * step, width, row, 0);
+                    weights.buffer().put(tensor.offset() + i * width, row, width);
+                }
+            }
+        }
+        weights.upload();
+    }
+
     /**
      * Writes an adapter as PEFT reads it.
      *
      * @throws UserException if the weights do not fit the type, or a file cannot be written
      */
     public static void save(Path folder, AdapterConfig config, Parameters weights, DType dtype) {
+        save(folder, config, weights, null, dtype);
+    }
+
+    /**
+     * The same of one that began as the principal part of its weights: what is written is for the whole weights.
+     *
+     * @param start what it began as; null for any other
+     */
+    public static void save(Path folder, AdapterConfig given, Parameters weights, Parameters start, DType dtype) {
         weights.download();
+        AdapterConfig config = start == null ? given : given.ofWholeWeights();
         List<CheckpointTensor> tensors = tensors(weights.layout()).stream()
                 .map(tensor ->
                         new CheckpointTensor(stored(tensor), tensor.shape(), tensor.offset(), tensor.transposed()))
@@ -118,7 +190,11 @@ public final class AdapterFiles {
                 .toList();
         SafetensorsWriter.write(
                 folder.resolve(NAME),
-                HuggingFace.entries(tensors, weights.buffer(), "", dtype),
+                start == null
+                        ? HuggingFace.entries(tensors, weights.buffer(), "", dtype)
+                        : tensors.stream()
+                                .map(tensor -> ofWholeWeights(tensor, weights, start, dtype))
+                                .toList(),
                 SafetensorsWriter.PYTORCH);
         Path file = folder.resolve(AdapterConfig.NAME);
         try {

@@ -6,6 +6,7 @@ import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.HuggingFace.Loaded;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
+import dev.whirlwind.model.Pissa;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.WeightFormat;
 import java.nio.file.Files;
@@ -75,6 +76,10 @@ public final class ModelFolder {
         }
         AdapterConfig adapter = AdapterConfig.read(folder);
         Loaded loaded = HuggingFace.load(engine, adapter.base(), config, adapter::of, format, changed, notes);
+        if (adapter.isPrincipal()) {
+            adapter.requireFloats(format);
+            new Pissa(engine, loaded.weights()).begin(Pissa.Search.EXACT);
+        }
         AdapterFiles.load(folder, adapter, loaded.weights());
         return loaded;
     }

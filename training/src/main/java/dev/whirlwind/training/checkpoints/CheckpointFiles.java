@@ -52,6 +52,9 @@ public final class CheckpointFiles {
     /** Null where the model itself is trained. */
     private final AdapterConfig adapter;
 
+    /** Null where it was no part of the weights. */
+    private final Parameters start;
+
     private final Tokenizer tokenizer;
     private final Consumer<String> notes;
     private DType dtype;
@@ -64,6 +67,7 @@ public final class CheckpointFiles {
      * To save and restore.
      *
      * @param adapter that is trained in the model's place, and saved alone; null for none
+     * @param start what an adapter began as that began as a part of the weights; null for any other
      * @param states all that a run depends on beside weights and {@link TrainerState}
      * @param notes told when weights are saved in another type than {@code dtype}, which has no room for them
      */
@@ -71,6 +75,7 @@ public final class CheckpointFiles {
             Path source,
             Parameters weights,
             AdapterConfig adapter,
+            Parameters start,
             Engine engine,
             List<State> states,
             Tokenizer tokenizer,
@@ -79,6 +84,7 @@ public final class CheckpointFiles {
             Consumer<String> notes) {
         this.notes = notes;
         this.adapter = adapter;
+        this.start = start;
         this.weights = weights;
         this.states = states;
         this.engine = engine;
@@ -121,7 +127,7 @@ public final class CheckpointFiles {
         if (adapter == null) {
             HuggingFace.save(folder, parameters, dtype, shardBytes);
         } else {
-            AdapterFiles.save(folder, adapter, parameters, dtype);
+            AdapterFiles.save(folder, adapter, parameters, start, dtype);
         }
         tokenizer.save(folder);
         if (generationConfig != null) {
@@ -155,6 +161,19 @@ public final class CheckpointFiles {
                 part.upload();
             }
         }
+    }
+
+    /** Whether a folder is a checkpoint that a run can go on from. */
+    public static boolean isCheckpoint(Path folder) {
+        return NEEDED.stream().allMatch(name -> Files.exists(folder.resolve(name)));
+    }
+
+    /** Reads back one of the states that {@link #writeAll} wrote. */
+    public static void restore(Path folder, State state) {
+        try (SafetensorsFile file = SafetensorsFile.open(folder.resolve(OPTIMIZER))) {
+            HuggingFace.read(file, state.tensors(), state.prefix(), state.buffer());
+        }
+        state.upload();
     }
 
     private static boolean has(SafetensorsFile file, String prefix) {

@@ -57,10 +57,24 @@ public record AdapterOptions(
         boolean dora,
 
         @Option(
+                needs = "lora",
+                value = "uniform",
+                help =
+                        "What adapters begin as: uniform, which changes nothing yet, or pissa, the principal part of the"
+                                + " weights, which then is trained (PiSSA); what is saved is for the whole weights, of twice the rank.")
+        Init loraInit,
+
+        @Option(
                 value = "1",
                 range = Range.ONE_OR_MORE,
                 help = "How much faster the adapter's B learns than its A (LoRA+); 16 is usual.")
         double loraPlus) {
+
+    /** What adapters begin as. */
+    public enum Init {
+        UNIFORM,
+        PISSA
+    }
 
     /**
      * A new adapter; empty where none is asked for.
@@ -73,7 +87,7 @@ public record AdapterOptions(
         }
         double alpha = loraAlpha == null ? 2.0 * lora : loraAlpha;
         String folder = base.toAbsolutePath().normalize().toString();
-        return Optional.of(
-                AdapterConfig.create(folder, model, lora, alpha, loraDropout, loraTarget, loraSave, rslora, dora));
+        return Optional.of(AdapterConfig.create(
+                folder, model, lora, alpha, loraDropout, loraTarget, loraSave, rslora, dora, loraInit == Init.PISSA));
     }
 }

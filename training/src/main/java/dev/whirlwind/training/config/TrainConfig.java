@@ -7,6 +7,7 @@ import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.WeightFormat;
 import dev.whirlwind.model.adapters.AdapterConfig;
 import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.training.optimizers.RateFactors;
@@ -49,6 +50,11 @@ public record TrainConfig(
                 "ewc",
                 regularisation.ewc(),
                 "left out where an adapter is trained: the model's own weights do not move");
+        Range.require(
+                adapter.loraInit() == AdapterOptions.Init.UNIFORM || memory.weights() == WeightFormat.FP32,
+                "lora_init",
+                "pissa",
+                "left out where weights are kept in another format than fp32, as it changes them");
         double pull = schedule.lr() * regularisation.anchor();
         Range.require(pull < 1, "lr times anchor", pull, "below 1, where a step would put the starting weights back");
     }

@@ -6,9 +6,11 @@ import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Pissa;
 import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.WeightFormat;
+import dev.whirlwind.training.config.AdapterOptions;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.evaluation.Samples;
 import dev.whirlwind.training.optimizers.Anchor;
@@ -82,6 +84,10 @@ public final class MemoryNeeds {
                     RateFactors factors = options.factors(weights.layout());
                     Transformer transformer = Transformer.forTraining(
                             engine, weights, batch, sequence, options.memory().recompute(), factors::trains);
+                    engine.now(Purpose.SCRATCH);
+                    if (options.adapter().loraInit() == AdapterOptions.Init.PISSA) {
+                        new Pissa(engine, weights);
+                    }
                     engine.now(Purpose.MOMENTS);
                     new Optimizer(engine, transformer, options.optimizer().rule(), factors, 0);
                     engine.now(Purpose.ANCHOR);

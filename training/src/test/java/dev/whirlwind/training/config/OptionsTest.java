@@ -103,7 +103,7 @@ class OptionsTest {
     /** A value of an option's that is not what it is by default, as it would be given. */
     private static Object another(Options.Entry option) {
         Object usual = option.defaultValue();
-        for (Object value : List.of(true, 1e-6, 3, "bf16", "int8", "exponential", "x", List.of("x"))) {
+        for (Object value : List.of(true, 1e-6, 3, "bf16", "int8", "exponential", "pissa", "x", List.of("x"))) {
             try {
                 if (!option.read(value).equals(usual)) {
                     return value;
