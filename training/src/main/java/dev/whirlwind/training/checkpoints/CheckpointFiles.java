@@ -32,6 +32,7 @@ import java.util.stream.Stream;
  * the model's own dtype is not F32 and so does not hold all their bits.
  */
 public final class CheckpointFiles {
+    private static final String MASTER = "master.";
     private static final String OPTIMIZER = "optimizer.safetensors";
 
     /** Without these nothing can go on from a checkpoint. */
@@ -138,7 +139,7 @@ public final class CheckpointFiles {
     public void writeAll(Path folder, TrainerState state) throws IOException {
         writeModel(folder);
         List<SafetensorsWriter.Entry> entries = new ArrayList<>();
-        for (State part : parts(dtype != DType.F32)) {
+        for (State part : parts(inexact())) {
             part.download();
             entries.addAll(HuggingFace.entries(part.tensors(), part.buffer(), part.prefix(), DType.F32));
         }
@@ -153,7 +154,9 @@ public final class CheckpointFiles {
      */
     public void restore(Path folder, List<State> perhaps) {
         try (SafetensorsFile file = SafetensorsFile.open(folder.resolve(OPTIMIZER))) {
-            for (State part : parts(has(file, "master."))) {
+            Stream<CheckpointTensor> saved =
+                    trained.stream().filter(tensor -> file.tensors().containsKey(MASTER + tensor.name()));
+            for (State part : parts(saved.toList())) {
                 if (perhaps.contains(part) && !has(file, part.prefix())) {
                     continue;
                 }
@@ -180,16 +183,20 @@ public final class CheckpointFiles {
         return file.tensors().keySet().stream().anyMatch(name -> name.startsWith(prefix));
     }
 
-    private List<State> parts(boolean withMaster) {
-        return Stream.concat(states.stream(), withMaster ? Stream.of(master()) : Stream.empty())
+    private List<State> parts(List<CheckpointTensor> master) {
+        State ofWeights = new State(MASTER, engine, weights.buffer(), master);
+        return Stream.concat(states.stream(), master.isEmpty() ? Stream.empty() : Stream.of(ofWeights))
                 .toList();
     }
 
     /** Of the weights those that the model's own type does not hold all bits of. */
-    private State master() {
-        List<CheckpointTensor> inexact = trained.stream()
-                .filter(tensor -> dtype != DType.BF16 || weights.buffer().format(tensor.offset()) != Format.BF16)
+    private List<CheckpointTensor> inexact() {
+        return trained.stream()
+                .filter(tensor -> switch (dtype) {
+                    case F32 -> false;
+                    case BF16 -> weights.buffer().format(tensor.offset()) != Format.BF16;
+                    default -> true;
+                })
                 .toList();
-        return new State("master.", engine, weights.buffer(), inexact);
     }
 }
