@@ -239,6 +239,6 @@ class SequencesTest {
     void evaluationNeedsTwoTokens() {
         assertThatThrownBy(() -> new EvaluationWindows(counting(1), 8, EvaluationWindows.Convention.SEPARATE))
                 .isInstanceOf(UserException.class)
-                .hasMessageContaining("counting holds 1 tokens");
+                .hasMessageContaining("counting holds 1 token of text, and no token to predict");
     }
 }

@@ -35,8 +35,17 @@ import java.util.Set;
  */
 record RunMemory(ModelConfig model, List<Prompt> prompts, Optional<DeviceInfo> device) {
     /** Options that a run which has not begun can have others of, to take less. */
-    static final Set<String> CHANGEABLE =
-            Set.of("batch", "accumulation", "recompute", "sequence", "ema", "teacher", "weights", "optimizer", "lora");
+    static final Set<String> CHANGEABLE = Set.of(
+            "batch",
+            "accumulation",
+            "recompute",
+            "sequence",
+            "ema",
+            "teacher",
+            "weights",
+            "moments",
+            "optimizer",
+            "lora");
 
     /** And one that has: none that changes what a step reads or what is kept from step to step. */
     static final Set<String> CHANGEABLE_UNDER_WAY = Set.of("batch", "accumulation", "recompute");

@@ -2,6 +2,7 @@ package dev.whirlwind.cli.shared;
 
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.WeightFormat;
+import dev.whirlwind.training.config.OptimizerOptions;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.memory.MemoryPlan;
 import java.util.ArrayList;
@@ -14,6 +15,7 @@ import java.util.function.Function;
 import java.util.function.IntPredicate;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * What would make a run take less memory: each change is tried by counting what the run would need with it. In the order of
@@ -78,10 +80,17 @@ public record LessMemory(
         leftOut("teacher", "nothing is learnt from the teacher")
                 .flatMap(this::best)
                 .ifPresent(changes::add);
-        if (changeable.contains("weights") && config.memory().weights() == WeightFormat.FP32) {
-            best(new Step(Map.of("weights", "bf16"), "weights are kept with 16 bits, and rounded at random"))
-                    .ifPresent(changes::add);
-        }
+        Step weights = changeable.contains("weights") && config.memory().weights() == WeightFormat.FP32
+                ? new Step(Map.of("weights", "bf16"), "weights are kept with 16 bits, and rounded at random")
+                : Step.NONE;
+        Step moments = hasMoments()
+                ? new Step(Map.of("moments", "int8"), "means of gradients are kept with eight bits")
+                : Step.NONE;
+        Stream.of(moments, weights, weights.and(moments))
+                .filter(step -> !step.options().isEmpty())
+                .distinct()
+                .flatMap(step -> best(step).stream())
+                .forEach(changes::add);
         optimizer("lion", "another optimizer, with one moment for AdamW's two").ifPresent(changes::add);
         optimizer("adafactor", "another optimizer, which remembers a row and a column of each matrix")
                 .ifPresent(changes::add);
@@ -96,6 +105,16 @@ public record LessMemory(
                     .ifPresent(changes::add);
         }
         return changes;
+    }
+
+    /** Moments of a whole model, on the engine that keeps them with fewer bits. */
+    private boolean hasMoments() {
+        OptimizerOptions optimizer = config.optimizer();
+        return changeable.contains("moments")
+                && List.of("cpu", "auto").contains(config.engine().engine())
+                && config.adapter().lora() == null
+                && optimizer.optimizer() != OptimizerOptions.Method.ADAFACTOR
+                && optimizer.moments() == OptimizerOptions.Moments.FP32;
     }
 
     private Optional<Step> leftOut(String option, String cost) {
