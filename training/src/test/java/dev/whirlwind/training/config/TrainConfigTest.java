@@ -158,6 +158,7 @@ class TrainConfigTest {
                         "sample_temperature",
                         "log_to",
                         "recompute",
+                        "no_plan",
                         "engine",
                         "device",
                         "threads");
