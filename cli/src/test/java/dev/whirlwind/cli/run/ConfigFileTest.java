@@ -10,6 +10,7 @@ import dev.whirlwind.training.config.TrainConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -147,7 +148,12 @@ class ConfigFileTest {
                     continue;
                 }
                 String name = "--" + option.name().replace('_', '-');
-                Cli.run("train", "--print-config", name, value).succeeds();
+                // Others' values have no effect without this one, which is wrong usage.
+                List<String> line = new ArrayList<>(List.of("train", "--print-config", name, value));
+                if (option.name().startsWith("lora_")) {
+                    line.addAll(List.of("--lora", "4"));
+                }
+                Cli.run(line.toArray()).succeeds();
             }
         }
         for (String value : List.of("inverseSqrt", "inverse_sqrt", "INVERSE-SQRT")) {
