@@ -8,6 +8,7 @@ import dev.whirlwind.model.Format;
 import dev.whirlwind.model.StochasticRounding;
 import dev.whirlwind.model.safetensors.Conversion;
 import java.lang.foreign.ValueLayout;
+import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
@@ -66,6 +67,47 @@ record Bfloat16(long address, boolean readOnly) implements StoredWeights.Part {
             LOW.selectFrom(even, odd).intoMemorySegment(ALL, to + 4L * i, ORDER);
             HIGH.selectFrom(even, odd).intoMemorySegment(ALL, to + 4L * i + 4L * LANES, ORDER);
         }
+    }
+
+    /** Numbers by which {@link #dots} takes vectors: two of floats. */
+    static final int STEP = 2 * LANES;
+
+    /** to = x [count], of each {@link #STEP} first those that have even places. */
+    static void separate(long x, int count, long to) {
+        for (int i = 0; i < count; i += STEP) {
+            IntVector left = IntVector.fromMemorySegment(INTS, ALL, x + 4L * i, ORDER);
+            IntVector right = IntVector.fromMemorySegment(INTS, ALL, x + 4L * i + 4L * LANES, ORDER);
+            EVEN.selectFrom(left, right).intoMemorySegment(ALL, to + 4L * i, ORDER);
+            ODD.selectFrom(left, right).intoMemorySegment(ALL, to + 4L * i + 4L * LANES, ORDER);
+        }
+    }
+
+    /** Lanes of the dot products of floats that were {@link #separate separated} and four rows of these numbers. */
+    static void dots(long x, long b0, long b1, long b2, long b3, int width, float[] sums, int at) {
+        FloatVector s0 = FloatVector.zero(Memory.SPECIES);
+        FloatVector s1 = s0;
+        FloatVector s2 = s0;
+        FloatVector s3 = s0;
+        for (int k = 0; k < width; k += STEP) {
+            FloatVector even = FloatVector.fromMemorySegment(Memory.SPECIES, ALL, x + 4L * k, ORDER);
+            FloatVector odd = FloatVector.fromMemorySegment(Memory.SPECIES, ALL, x + 4L * k + 4L * LANES, ORDER);
+            IntVector w0 = IntVector.fromMemorySegment(INTS, ALL, b0 + 2L * k, ORDER);
+            IntVector w1 = IntVector.fromMemorySegment(INTS, ALL, b1 + 2L * k, ORDER);
+            IntVector w2 = IntVector.fromMemorySegment(INTS, ALL, b2 + 2L * k, ORDER);
+            IntVector w3 = IntVector.fromMemorySegment(INTS, ALL, b3 + 2L * k, ORDER);
+            s0 = even.fma(w0.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), s0);
+            s1 = even.fma(w1.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), s1);
+            s2 = even.fma(w2.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), s2);
+            s3 = even.fma(w3.lanewise(VectorOperators.LSHL, 16).reinterpretAsFloats(), s3);
+            s0 = odd.fma(w0.lanewise(VectorOperators.AND, UPPER).reinterpretAsFloats(), s0);
+            s1 = odd.fma(w1.lanewise(VectorOperators.AND, UPPER).reinterpretAsFloats(), s1);
+            s2 = odd.fma(w2.lanewise(VectorOperators.AND, UPPER).reinterpretAsFloats(), s2);
+            s3 = odd.fma(w3.lanewise(VectorOperators.AND, UPPER).reinterpretAsFloats(), s3);
+        }
+        s0.intoArray(sums, at);
+        s1.intoArray(sums, at + LANES);
+        s2.intoArray(sums, at + 2 * LANES);
+        s3.intoArray(sums, at + 3 * LANES);
     }
 
     @Override

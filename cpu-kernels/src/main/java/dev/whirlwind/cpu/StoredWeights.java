@@ -99,6 +99,13 @@ final class StoredWeights {
         return floats.address() + Float.BYTES * (weight - firsts[part]);
     }
 
+    /** The address of memory that holds bfloat16 numbers from a weight on; 0 where it is kept as something else. */
+    long halves(long address) {
+        long weight = weight(address);
+        int part = part(weight);
+        return parts[part] instanceof Bfloat16 halves ? halves.address() + Short.BYTES * (weight - firsts[part]) : 0;
+    }
+
     /** Widens weights of one part, such as some of a matrix's row. */
     void widen(long address, int count, long to) {
         long weight = weight(address);
