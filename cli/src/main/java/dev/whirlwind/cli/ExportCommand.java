@@ -88,6 +88,7 @@ final class ExportCommand implements Callable<Integer> {
         ModelConfig config = ModelFolder.config(model);
         // What is saved with 16 bits, and was, needs no more in memory.
         boolean half = (dtype == null || dtype == DType.BF16)
+                && !(isAdapter && AdapterConfig.read(model).isPrincipal())
                 && HuggingFace.dtype(ModelFolder.base(model), config) == DType.BF16;
         WeightFormat format = half ? WeightFormat.BF16 : WeightFormat.FP32;
         engines.memory().requireTask("export", MemoryNeeds.weights(ModelFolder.check(model, config), format));

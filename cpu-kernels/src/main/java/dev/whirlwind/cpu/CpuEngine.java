@@ -6,13 +6,10 @@ import dev.whirlwind.model.Format;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
-import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
-import java.nio.channels.FileChannel;
-import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -24,6 +21,7 @@ public final class CpuEngine implements Engine {
     private final Arena arena = Arena.ofShared();
     private final Workers workers;
     private final StoredWeights stored;
+    private final List<MappedWeights> files = new ArrayList<>();
     private final CpuOps ops;
     private boolean closed;
 
@@ -131,19 +129,22 @@ public final class CpuEngine implements Engine {
         };
     }
 
+    /** The address of weights in a file, which is mapped once for all that are read in it. */
     private long map(Format.Span span) {
-        Format.FilePart part = span.file();
-        try (FileChannel channel = FileChannel.open(part.file(), StandardOpenOption.READ)) {
-            return channel.map(FileChannel.MapMode.READ_ONLY, part.offset(), span.bytes(), arena)
-                    .address();
-        } catch (IOException e) {
-            throw new UserException(part.file() + ": cannot be read (" + Reason.of(e) + ")", e);
-        }
+        MappedWeights file = files.stream()
+                .filter(known -> known.path().equals(span.file().file()))
+                .findFirst()
+                .orElseGet(() -> {
+                    files.add(MappedWeights.open(span.file().file(), arena));
+                    return files.getLast();
+                });
+        return file.at(span.file().offset(), span.bytes());
     }
 
     @Override
     public void run(Program program, Inputs inputs, int layer) {
         checkOpen();
+        files.forEach(MappedWeights::requireWhole);
         ops.begin(inputs, layer);
         program.run(ops);
     }
@@ -169,6 +170,7 @@ public final class CpuEngine implements Engine {
         if (!closed) {
             closed = true;
             workers.close();
+            files.forEach(MappedWeights::close);
             arena.close();
         }
     }

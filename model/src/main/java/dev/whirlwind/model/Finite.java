@@ -1,6 +1,7 @@
 package dev.whirlwind.model;
 
 import dev.whirlwind.model.weights.Errors;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Optional;
@@ -15,30 +16,56 @@ final class Finite {
     /** Small enough that the loop is soon compiled, and that its floats are still in the cache. */
     private static final int PIECE = 1 << 16;
 
-    private Finite() {}
+    /** Floats of a buffer that are looked at at a time. */
+    private static final int OF_A_BUFFER = 1 << 20;
+
+    private int largest;
+    private long count;
+    private long damaged;
+
+    /** What numbers of a buffer are. */
+    static Finite of(Buffer buffer, long offset, long count) {
+        Finite finite = new Finite();
+        try (Arena scratch = Arena.ofConfined()) {
+            MemorySegment floats = scratch.allocate(Float.BYTES * Math.min(count, OF_A_BUFFER), 64);
+            for (long first = 0; first < count; first += OF_A_BUFFER) {
+                long piece = Math.min(OF_A_BUFFER, count - first);
+                buffer.get(offset + first, floats, piece);
+                finite.add(floats, piece);
+            }
+        }
+        return finite;
+    }
+
+    /** Looks at the first floats of a segment. */
+    void add(MemorySegment floats, long length) {
+        int here = largest(floats, 0, length);
+        for (long i = 0; here >= INFINITE && i < length; i++) {
+            damaged += Float.isFinite(floats.getAtIndex(ValueLayout.JAVA_FLOAT, i)) ? 0 : 1;
+        }
+        largest = Math.max(largest, here);
+        count += length;
+    }
+
+    /** Whether all were numbers. */
+    boolean areNumbers() {
+        return damaged == 0;
+    }
 
     /**
-     * What is wrong with floats of which one is beyond a limit, in words.
+     * What is wrong with a tensor of which one float is beyond a limit, in words.
      *
      * @param limit what their magnitudes may be, in a type that is called {@code type}
      * @return empty if nothing is
      */
-    static Optional<String> problem(
-            String name, MemorySegment floats, long offset, long count, float limit, String type) {
-        int largest = largest(floats, offset, count);
+    Optional<String> problem(String name, float limit, String type) {
         if (largest <= Float.floatToIntBits(limit)) {
             return Optional.empty();
         }
-        if (largest < INFINITE) {
-            return Optional.of(Errors.tensor(name) + " has values up to " + Float.intBitsToFloat(largest) + ", beyond "
-                    + type + "'s largest");
-        }
-        long damaged = 0;
-        for (long i = offset; i < offset + count; i++) {
-            damaged += Float.isFinite(floats.getAtIndex(ValueLayout.JAVA_FLOAT, i)) ? 0 : 1;
-        }
-        return Optional.of(
-                Errors.tensor(name) + " has " + damaged + " of " + count + " values that are NaN or infinite");
+        return Optional.of(Errors.tensor(name)
+                + (areNumbers()
+                        ? " has values up to " + Float.intBitsToFloat(largest) + ", beyond " + type + "'s largest"
+                        : " has " + damaged + " of " + count + " values that are NaN or infinite"));
     }
 
     /** The largest magnitude, as the bits of a float. */

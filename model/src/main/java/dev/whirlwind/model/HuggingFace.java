@@ -110,11 +110,11 @@ public final class HuggingFace {
         for (int i = 0; i < stored.names().size(); i++) {
             String name = stored.names().get(i);
             CheckpointTensor tensor = stored.tensors().get(i);
-            if (inFiles.contains(tensor)) {
-                require(stored.files().file(name), name, tensor, arena);
-            } else {
-                read(stored.files().file(name), name, tensor, arena, true);
-            }
+            TensorFile file = stored.files().file(name);
+            Finite seen = inFiles.contains(tensor)
+                    ? Finite.of(arena, tensor.offset(), tensor.size())
+                    : read(file, name, tensor, arena);
+            require(file, name, seen, arena.format(tensor.offset()));
         }
         parameters.upload();
         String first = stored.names().getFirst();
@@ -149,20 +149,19 @@ public final class HuggingFace {
     public static void read(SafetensorsFile file, List<CheckpointTensor> tensors, String prefix, Buffer arena) {
         for (CheckpointTensor tensor : tensors) {
             StoredModel.requireShape(file, prefix + tensor.name(), tensor.shape());
-            read(file, prefix + tensor.name(), tensor, arena, false);
+            read(file, prefix + tensor.name(), tensor, arena);
         }
     }
 
-    /** Reads a tensor by way of some of its floats at a time; transposed, by way of all. */
-    private static void read(TensorFile file, String name, CheckpointTensor tensor, Buffer arena, boolean check) {
+    /** Reads a tensor by way of some of its floats at a time, transposed, by way of all; and says what they are. */
+    private static Finite read(TensorFile file, String name, CheckpointTensor tensor, Buffer arena) {
         long count = tensor.size();
+        Finite seen = new Finite();
         try (Arena scratch = Arena.ofConfined()) {
             if (tensor.transposed()) {
                 MemorySegment onDisk = scratch.allocate(4 * count, 64);
                 file.readFloats(name, onDisk, 0);
-                if (check) {
-                    require(file, name, onDisk, count, arena.format(tensor.offset()));
-                }
+                seen.add(onDisk, count);
                 long in = tensor.shape().get(0);
                 long out = tensor.shape().get(1);
                 MemorySegment row = scratch.allocate(4 * in, 64);
@@ -173,38 +172,25 @@ public final class HuggingFace {
                     }
                     arena.put(tensor.offset() + o * in, row, in);
                 }
-                return;
+                return seen;
             }
             MemorySegment floats = scratch.allocate(4 * Math.min(count, PIECE), 64);
             for (long first = 0; first < count; first += PIECE) {
                 long piece = Math.min(PIECE, count - first);
                 file.readFloats(name, first, piece, floats, 0);
-                if (check) {
-                    require(file, name, floats, piece, arena.format(tensor.offset()));
-                }
+                seen.add(floats, piece);
                 arena.put(tensor.offset() + first, floats, piece);
             }
         }
+        return seen;
     }
 
-    /** The same of what is read where it lies. */
-    private static void require(TensorFile file, String name, CheckpointTensor tensor, Buffer arena) {
-        try (Arena scratch = Arena.ofConfined()) {
-            MemorySegment floats = scratch.allocate(4L * PIECE, 64);
-            for (long first = 0; first < tensor.size(); first += PIECE) {
-                long count = Math.min(PIECE, tensor.size() - first);
-                arena.get(tensor.offset() + first, floats, count);
-                require(file, name, floats, count, Format.FP32);
-            }
-        }
-    }
-
-    /** Weights that are not finite, or would not be in the format that they are to be kept in. */
-    private static void require(TensorFile file, String name, MemorySegment floats, long count, Format format) {
+    /** Throws if weights are not finite, or would not be in the format that they are kept in. */
+    private static void require(TensorFile file, String name, Finite seen, Format format) {
         float largest = format == Format.FP32 ? Float.MAX_VALUE : DType.BF16.largest();
-        Finite.problem(name, floats, 0, count, largest, "BF16").ifPresent(problem -> {
+        seen.problem(name, largest, "BF16").ifPresent(problem -> {
             throw new UserException(file.path() + ": " + problem
-                    + (problem.contains("beyond")
+                    + (seen.areNumbers()
                             ? "; keep the weights as floats, with --weights fp32"
                             : ", with which nothing can be computed; take another checkpoint of this model"));
         });
@@ -223,22 +209,11 @@ public final class HuggingFace {
     /** The same for some of them. */
     public static Optional<String> misfit(Parameters parameters, List<CheckpointTensor> tensors, DType dtype) {
         parameters.download();
-        Buffer arena = parameters.buffer();
-        try (Arena scratch = Arena.ofConfined()) {
-            MemorySegment floats = scratch.allocate(4L * PIECE, 64);
-            for (CheckpointTensor tensor : tensors) {
-                for (long first = 0; first < tensor.size(); first += PIECE) {
-                    long count = Math.min(PIECE, tensor.size() - first);
-                    arena.get(tensor.offset() + first, floats, count);
-                    Optional<String> problem =
-                            Finite.problem(tensor.name(), floats, 0, count, dtype.largest(), dtype.name());
-                    if (problem.isPresent()) {
-                        return problem;
-                    }
-                }
-            }
-        }
-        return Optional.empty();
+        return tensors.stream()
+                .flatMap(tensor -> Finite.of(parameters.buffer(), tensor.offset(), tensor.size())
+                        .problem(tensor.name(), dtype.largest(), dtype.name())
+                        .stream())
+                .findFirst();
     }
 
     /**

@@ -8,7 +8,6 @@ import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Pissa;
-import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.WeightFormat;
 import dev.whirlwind.model.adapters.AdapterConfig;
 import dev.whirlwind.model.adapters.AdapterFiles;
@@ -18,7 +17,6 @@ import dev.whirlwind.training.checkpoints.CheckpointFiles;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.optimizers.State;
 import java.nio.file.Path;
-import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -43,11 +41,9 @@ record Learner(Parameters weights, DType dtype, Optional<AdapterConfig> adapter,
         Optional<AdapterConfig> adapter = config.adapter(model);
         WeightFormat format = config.memory().weights();
         Function<ParameterLayout, Predicate<String>> changed = layout -> config.factors(layout)::trains;
-        if (!format.isTrainable() && adapter.isEmpty() && !ModelFolder.isAdapter(source)) {
-            throw new UserException("weights: " + format.name().toLowerCase(Locale.ROOT)
-                    + " cannot be trained, only an adapter of them; add --lora with a rank, or use bf16");
-        }
+        config.requireTrainable(adapter.isPresent() || ModelFolder.isAdapter(source));
         if (adapter.isPresent() && adapter.get().isPrincipal()) {
+            adapter.get().requireFloats(format);
             return principal(engine, source, model, config, adapter.get(), notes);
         }
         if (ModelFolder.isAdapter(source)) {

@@ -98,7 +98,7 @@ class FormatsTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"bf16, 0.02", "int8, 0.05", "nf4, 0.4"})
+    @CsvSource({"bf16, 0", "int8, 0.035", "nf4, 0.3"})
     void adaptersLearnOnAnyFormat(String format, double tolerance) throws IOException {
         Path model = TinyRun.wideLlama(folder.resolve("model"), DType.BF16);
         train(model, "floats", Map.of("lora", 2, "lora_plus", 4));

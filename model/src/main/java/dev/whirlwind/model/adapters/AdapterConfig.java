@@ -190,7 +190,7 @@ public final class AdapterConfig {
     }
 
     /** Throws where the weights, which change, are not kept as floats. */
-    void requireFloats(WeightFormat format) {
+    public void requireFloats(WeightFormat format) {
         if (format != WeightFormat.FP32) {
             throw fields.error(
                     INIT, "is \"" + PISSA + "\", which changes the base model's weights; leave --weights out for it");

@@ -75,30 +75,46 @@ public final class Half {
         return value;
     }
 
-    /** The 16 bits of the number next to a float, of two the even one. */
-    private static int wBits(FloatArray table, float value, int exponentBits) {
+    /** The exponent that a magnitude has in 16 bits. */
+    private static int wExponent(FloatArray table, float size, int exponentBits) {
         int exponents = 1 << exponentBits;
-        float size = TornadoMath.abs(value);
         int exponent = exponents - 1;
         for (int step = exponents / 2; step > 0; step = step / 2) {
             if (size < table.get(4 * exponents + exponent - step + 1)) {
                 exponent -= step;
             }
         }
-        float scaled = size * table.get(5 * exponents + exponent);
-        int mantissa = (int) scaled;
-        float rest = scaled - mantissa;
+        return exponent;
+    }
+
+    /** A magnitude in units of its exponent's last place. */
+    private static float wScaled(FloatArray table, float size, int exponent, int exponentBits) {
+        return size * table.get(5 * (1 << exponentBits) + exponent);
+    }
+
+    /** The 16 bits of an exponent, a mantissa and the sign of a float. */
+    private static int wJoined(int exponent, int mantissa, float value, int exponentBits) {
         int bits = 0x7fff + 1 - (1 << (15 - exponentBits));
-        if (exponent < exponents - 1) {
-            if (rest > 0.5f) {
-                mantissa += 1;
-            }
-            if (rest == 0.5f) {
-                mantissa += mantissa & 1;
-            }
+        if (exponent < (1 << exponentBits) - 1) {
             bits = TornadoMath.max(0, exponent - 1) * (1 << (15 - exponentBits)) + mantissa;
         }
         return value < 0f ? bits + 0x8000 : bits;
+    }
+
+    /** The 16 bits of the number next to a float, of two the even one. */
+    private static int wBits(FloatArray table, float value, int exponentBits) {
+        float size = TornadoMath.abs(value);
+        int exponent = wExponent(table, size, exponentBits);
+        float scaled = wScaled(table, size, exponent, exponentBits);
+        int mantissa = (int) scaled;
+        float rest = scaled - mantissa;
+        if (rest > 0.5f) {
+            mantissa += 1;
+        }
+        if (rest == 0.5f) {
+            mantissa += mantissa & 1;
+        }
+        return wJoined(exponent, mantissa, value, exponentBits);
     }
 
     /**
@@ -151,25 +167,14 @@ public final class Half {
 
     /** The 16 bits of the number below a float, or above it where its rest and 16 random bits come to one. */
     private static int wRounded(FloatArray table, float value, int random, int exponentBits) {
-        int exponents = 1 << exponentBits;
         float size = TornadoMath.abs(value);
-        int exponent = exponents - 1;
-        for (int step = exponents / 2; step > 0; step = step / 2) {
-            if (size < table.get(4 * exponents + exponent - step + 1)) {
-                exponent -= step;
-            }
-        }
-        float scaled = size * table.get(5 * exponents + exponent);
+        int exponent = wExponent(table, size, exponentBits);
+        float scaled = wScaled(table, size, exponent, exponentBits);
         int mantissa = (int) scaled;
-        float rest = scaled - mantissa;
-        int bits = 0x7fff + 1 - (1 << (15 - exponentBits));
-        if (exponent < exponents - 1) {
-            if ((int) (rest * 65536f) + random >= 65536) {
-                mantissa += 1;
-            }
-            bits = TornadoMath.max(0, exponent - 1) * (1 << (15 - exponentBits)) + mantissa;
+        if ((int) ((scaled - mantissa) * 65536f) + random >= 65536) {
+            mantissa += 1;
         }
-        return value < 0f ? bits + 0x8000 : bits;
+        return wJoined(exponent, mantissa, value, exponentBits);
     }
 
     /** half = x, rounded at random as {@code StochasticRounding} says. half starts at an even element. */

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -70,6 +71,14 @@ public record TrainConfig(
                     + " is an adapter already; leave lora out to train that, or give --model its base model");
         }
         return Optional.of(AdapterConfig.read(folder));
+    }
+
+    /** Throws if what is trained is kept in a format that cannot be changed. */
+    public void requireTrainable(boolean adapter) {
+        if (!adapter && !memory.weights().isTrainable()) {
+            throw new UserException("weights: " + memory.weights().name().toLowerCase(Locale.ROOT)
+                    + " cannot be trained, only an adapter of them; add --lora with a rank, or use bf16");
+        }
     }
 
     /** The model in a folder, the one that the run begins with or one of its own. */
