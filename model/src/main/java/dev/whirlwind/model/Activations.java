@@ -3,12 +3,18 @@ package dev.whirlwind.model;
 import java.util.stream.LongStream;
 
 /**
- * What a forward pass leaves for the backward pass, and the backward pass's own scratch. Training keeps every layer's;
- * recomputation keeps only the residual stream; evaluation keeps nothing, so all layers share one slice.
+ * What a forward pass leaves for the backward pass, and the backward pass's own scratch. Training keeps every layer's but
+ * for what is to be computed again; evaluation keeps nothing, so all layers share one slice.
  */
 final class Activations {
-    /** The stream that blocks add to: slice l enters block l, slice [layers] leaves the last. */
+    /** The stream that blocks add to: slice l enters block l, slice [layers] leaves the last; or one place for all of them. */
     final Tensor residual;
+
+    /** Where only some blocks' inputs are kept: those, one slice for each group of blocks; else null. */
+    final Tensor groupInputs;
+
+    /** The inputs of one group's blocks, found again; else null. */
+    final Tensor blockInputs;
 
     final Tensor mean1;
     final Tensor rstd1;
@@ -57,10 +63,12 @@ final class Activations {
             AttentionShape shape,
             int positions,
             boolean training,
-            boolean recompute) {
+            Recompute recompute) {
         this.engine = engine;
         layers = config.layers();
-        boolean keep = training && !recompute;
+        boolean keepAttention = training && !recompute.attention();
+        boolean keepMlp = training && !recompute.mlp();
+        boolean inGroups = training && recompute.every() > 1;
         boolean gpt2 = config.isGpt2();
         long rows = shape.rows();
         long hidden = rows * config.hiddenSize();
@@ -69,21 +77,25 @@ final class Activations {
         long qkvSize = rows * shape.qkvWidth();
         long headRows = rows * shape.heads();
 
-        residual = training ? slices("residual", layers + 1, hidden) : shared("residual", hidden);
-        mean1 = gpt2 ? perLayer(keep, "norm1.mean", rows) : null;
-        rstd1 = perLayer(keep, "norm1.rstd", rows);
-        normed1 = activations(keep, "norm1", hidden);
-        qkv = activations(keep, "qkv", qkvSize);
-        headRstd = config.queryKeyNorm() ? perLayer(keep, "qkv.rstd", rows * (shape.heads() + shape.kvHeads())) : null;
-        rotated = config.queryKeyNorm() ? activations(keep, "qkv.rotated", qkvSize) : qkv;
-        attention = activations(keep, "attention", rows * shape.outWidth());
-        lse = perLayer(keep, "attention.lse", headRows);
-        middle = perLayer(keep, "middle", hidden);
-        mean2 = gpt2 ? perLayer(keep, "norm2.mean", rows) : null;
-        rstd2 = perLayer(keep, "norm2.rstd", rows);
-        normed2 = activations(keep, "norm2", hidden);
-        this.up = activations(keep, "mlp.up", up);
-        activated = activations(keep, "mlp.activated", intermediate);
+        residual = training && !inGroups ? slices("residual", layers + 1, hidden) : shared("residual", hidden);
+        groupInputs = inGroups ? slices("residual.groups", recompute.kept(layers), hidden) : null;
+        blockInputs = inGroups ? slices("residual.blocks", Math.min(recompute.every(), layers), hidden) : null;
+        mean1 = gpt2 ? perLayer(keepAttention, "norm1.mean", rows) : null;
+        rstd1 = perLayer(keepAttention, "norm1.rstd", rows);
+        normed1 = activations(keepAttention, "norm1", hidden);
+        qkv = activations(keepAttention, "qkv", qkvSize);
+        headRstd = config.queryKeyNorm()
+                ? perLayer(keepAttention, "qkv.rstd", rows * (shape.heads() + shape.kvHeads()))
+                : null;
+        rotated = config.queryKeyNorm() ? activations(keepAttention, "qkv.rotated", qkvSize) : qkv;
+        attention = activations(keepAttention, "attention", rows * shape.outWidth());
+        lse = perLayer(keepAttention, "attention.lse", headRows);
+        middle = perLayer(keepAttention || keepMlp, "middle", hidden);
+        mean2 = gpt2 ? perLayer(keepMlp, "norm2.mean", rows) : null;
+        rstd2 = perLayer(keepMlp, "norm2.rstd", rows);
+        normed2 = activations(keepMlp, "norm2", hidden);
+        this.up = activations(keepMlp, "mlp.up", up);
+        activated = activations(keepMlp, "mlp.activated", intermediate);
         branch = shared("branch", hidden);
         finalMean = gpt2 ? shared("final_norm.mean", rows) : null;
         finalRstd = shared("final_norm.rstd", rows);

@@ -1,5 +1,7 @@
 package dev.whirlwind.model;
 
+import dev.whirlwind.model.ParameterLayout.Parameter;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -33,7 +35,43 @@ public final class Parameters {
     private final Engine engine;
     private final ParameterLayout layout;
     private final Buffer buffer;
+    private final Places places;
     private final Predicate<String> present;
+
+    /**
+     * Where parameters lie in the buffer.
+     *
+     * @param offsets first floats, by their names
+     * @param layers length of the part that layers share; 0 where each has its own
+     * @param length of all
+     */
+    private record Places(Map<String, Long> offsets, long layers, long length) {
+        static Places of(ParameterLayout layout) {
+            return new Places(Map.of(), 0, layout.length());
+        }
+
+        /** All layers in the same place, which comes first. */
+        static Places ofOneLayer(ParameterLayout layout) {
+            Map<String, Long> offsets = new HashMap<>();
+            long length = 0;
+            long layers = 0;
+            for (boolean perLayer : new boolean[] {true, false}) {
+                for (Parameter p : layout.parameters()) {
+                    if (p.perLayer() == perLayer) {
+                        offsets.put(p.name(), length);
+                        length += ParameterLayout.align(p.size());
+                    }
+                }
+                layers = perLayer ? length : layers;
+            }
+            return new Places(offsets, layers, length);
+        }
+
+        Tensor place(Parameter p, Buffer buffer) {
+            Long offset = offsets.get(p.name());
+            return offset == null ? p.in(buffer) : new Tensor(buffer, offset, 0);
+        }
+    }
 
     /** Allocates an arena of zeros named {@code name}. */
     public Parameters(Engine engine, ParameterLayout layout, String name) {
@@ -53,7 +91,18 @@ public final class Parameters {
                                         new Format.Span(layout.decayedLength(), format),
                                         new Format.Span(layout.length() - layout.decayedLength(), Format.FP32)),
                                 layout.starts()),
+                Places.of(layout),
                 _ -> true);
+    }
+
+    /** An arena of zeros in which all layers share the memory of one. */
+    static Parameters ofOneLayer(Engine engine, ParameterLayout layout, String name) {
+        Places places = Places.ofOneLayer(layout);
+        long[] starts = places.offsets().values().stream()
+                .mapToLong(start -> start)
+                .sorted()
+                .toArray();
+        return new Parameters(engine, layout, engine.allocate(name, places.length(), starts), places, _ -> true);
     }
 
     /** The same of weights whose matrices are kept in a format. */
@@ -68,7 +117,7 @@ public final class Parameters {
             String name,
             WeightFormat format,
             Map<CheckpointTensor, Format.FilePart> files) {
-        this(engine, layout, allocate(engine, layout, name, format, files), _ -> true);
+        this(engine, layout, allocate(engine, layout, name, format, files), Places.of(layout), _ -> true);
     }
 
     private static Buffer allocate(
@@ -82,10 +131,11 @@ public final class Parameters {
                 : engine.allocateWeights(name, layout.spans(format, files), layout.starts());
     }
 
-    private Parameters(Engine engine, ParameterLayout layout, Buffer buffer, Predicate<String> present) {
+    private Parameters(Engine engine, ParameterLayout layout, Buffer buffer, Places places, Predicate<String> present) {
         this.engine = engine;
         this.layout = layout;
         this.buffer = buffer;
+        this.places = places;
         this.present = present;
         tokenEmbedding = tensor(present, "token_embedding.weight");
         positionEmbedding = tensor(present, "position_embedding.weight");
@@ -109,7 +159,8 @@ public final class Parameters {
     }
 
     private Tensor tensor(Predicate<String> present, String kind) {
-        return present.test(kind) ? layout.tensor(buffer, kind) : null;
+        Parameter parameter = present.test(kind) ? layout.parameter(kind) : null;
+        return parameter == null ? null : places.place(parameter, buffer);
     }
 
     /** An adapter's parameter, by its name in the layout. */
@@ -119,7 +170,7 @@ public final class Parameters {
 
     /** The same memory with these kinds of parameters only. */
     Parameters only(Set<String> kinds) {
-        return new Parameters(engine, layout, buffer, kinds::contains);
+        return new Parameters(engine, layout, buffer, places, kinds::contains);
     }
 
     public ParameterLayout layout() {
@@ -144,8 +195,29 @@ public final class Parameters {
         engine.download(buffer, 0, buffer.length());
     }
 
-    /** The whole arena, {@code layout().length()} floats. */
+    /** The place of a kind, or of some of its rows as {@link ParameterLayout#parts} divides it. */
+    public Tensor place(Parameter part) {
+        Parameter kind = layout.parameter(part.name());
+        return places.place(kind, buffer).skip(part.offset() - kind.offset());
+    }
+
+    /** The whole arena, {@link #length} floats. */
     public Tensor all() {
         return new Tensor(buffer, 0, 0);
+    }
+
+    /** Floats of the arena. */
+    public long length() {
+        return places.length();
+    }
+
+    /** Whether all layers share the memory of one. */
+    public boolean isOfOneLayer() {
+        return places.layers() > 0;
+    }
+
+    /** Floats of the memory that layers share; it is the first of the arena. */
+    public long layersLength() {
+        return places.layers();
     }
 }

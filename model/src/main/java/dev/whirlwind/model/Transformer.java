@@ -7,6 +7,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.IntConsumer;
 import java.util.function.Predicate;
 
 /**
@@ -32,7 +33,7 @@ public final class Transformer {
     private final Inputs inputs;
     private final AttentionShape shape;
     private final KeyValueCache cache;
-    private final boolean recompute;
+    private final Recompute recompute;
     private final int positions;
     private final int rows;
     private final int hidden;
@@ -50,6 +51,10 @@ public final class Transformer {
     private final Program embedBackward = this::embedBackward;
     private final Program zeroGradients = this::zeroGradients;
     private final Program seen = this::finalNorm;
+    private final Program keepGroupInput = this::keepGroupInput;
+    private final Program fetchGroupInput = this::fetchGroupInput;
+    private final Program keepBlockInput = this::keepBlockInput;
+    private final Program fetchBlockInput = this::fetchBlockInput;
     private final Program logitsPart = ops -> logitsPart(ops, false);
     private final Program logitsRest = ops -> logitsPart(ops, true);
     private Tensor partOfLogits;
@@ -76,6 +81,9 @@ public final class Transformer {
         final Program forward = ops -> block(ops, this, false);
         final Program training = dropsOut() ? ops -> block(ops, this, true) : forward;
 
+        /** What the backward pass reads and was not kept. */
+        final Program again = ops -> blockAgain(ops, this);
+
         Block(Map<String, LowRank> adapters) {
             this.adapters = adapters;
         }
@@ -88,7 +96,7 @@ public final class Transformer {
             int batch,
             int sequence,
             KeyValueCache cache,
-            boolean recompute) {
+            Recompute recompute) {
         this.engine = engine;
         this.weights = weights;
         this.gradients = gradients;
@@ -118,33 +126,37 @@ public final class Transformer {
     /**
      * To train on micro-batches of {@code batch} sequences; it allocates gradients.
      *
-     * @param recompute keep only the blocks' inputs and run each block's forward pass again before its backward pass
-     *     (arXiv 1604.06174)
+     * @param recompute keep only the blocks' inputs and run most of each block's forward pass again before its backward pass
      */
     public static Transformer forTraining(
             Engine engine, Parameters weights, int batch, int sequence, boolean recompute) {
-        return forTraining(engine, weights, batch, sequence, recompute, _ -> true);
+        Saving saving = Saving.of(recompute ? Recompute.BLOCKS : Recompute.NOTHING);
+        return forTraining(engine, weights, batch, sequence, saving, _ -> true);
     }
 
     /**
      * The same for some of the parameters: the others have no gradients, and nothing is computed for them alone.
      *
+     * @param saving with gradients of one layer, only {@link #forwardBackward(GradientUser)} can be called
      * @param trained whether a tensor is trained, by its name in the checkpoint
      */
     public static Transformer forTraining(
-            Engine engine, Parameters weights, int batch, int sequence, boolean recompute, Predicate<String> trained) {
-        Parameters gradients = new Parameters(engine, weights.layout().only(trained), "gradients");
-        return new Transformer(engine, weights, gradients, batch, sequence, null, recompute);
+            Engine engine, Parameters weights, int batch, int sequence, Saving saving, Predicate<String> trained) {
+        ParameterLayout layout = weights.layout().only(trained);
+        Parameters gradients = saving.oneLayersGradients()
+                ? Parameters.ofOneLayer(engine, layout, "gradients")
+                : new Parameters(engine, layout, "gradients");
+        return new Transformer(engine, weights, gradients, batch, sequence, null, saving.recompute());
     }
 
     /** To compute losses and logits. */
     public static Transformer forEvaluation(Engine engine, Parameters weights, int batch, int sequence) {
-        return new Transformer(engine, weights, null, batch, sequence, null, false);
+        return new Transformer(engine, weights, null, batch, sequence, null, Recompute.NOTHING);
     }
 
     /** To continue one text by {@code sequence} tokens at a time, with a cache that may be shared. */
     public static Transformer forGeneration(Engine engine, Parameters weights, int sequence, KeyValueCache cache) {
-        return new Transformer(engine, weights, null, 1, sequence, cache, false);
+        return new Transformer(engine, weights, null, 1, sequence, cache, Recompute.NOTHING);
     }
 
     /**
@@ -230,21 +242,72 @@ public final class Transformer {
      * log-likelihood to the gradients, and returns that sum (nats).
      */
     public double forwardBackward() {
+        if (gradients.isOfOneLayer()) {
+            throw new IllegalStateException("gradients of all layers, where there is memory for one layer's");
+        }
+        passThrough();
+        engine.run(headBackward, inputs, 0);
+        backward(_ -> {});
+        return sumOfNll();
+    }
+
+    /**
+     * The same, but gradients are used up as they are found. A user that does not want them ends the pass, and the gradients
+     * are zero.
+     */
+    public double forwardBackward(GradientUser user) {
+        passThrough();
+        engine.run(headBackward, inputs, 0);
+        double nll = sumOfNll();
+        if (user.wants(nll)) {
+            backward(user::layer);
+            user.rest();
+        } else {
+            zeroGradients();
+        }
+        return nll;
+    }
+
+    private void passThrough() {
         if (teacher != null) {
             teacher.see(inputs.tokens);
         }
         forward(dropsOut() || noise > 0 ? embedForTraining : embed, true);
-        engine.run(headBackward, inputs, 0);
+    }
+
+    private void backward(IntConsumer whole) {
+        int group = recompute.every();
         for (int layer = config.layers() - 1; layer >= lowestLayer; layer--) {
-            if (recompute) {
-                engine.run(blocks.get(layer).training, inputs, layer);
+            if (group > 1) {
+                findInput(layer, layer == config.layers() - 1 || (layer + 1) % group == 0);
+            }
+            if (recompute.any()) {
+                engine.run(blocks.get(layer).again, inputs, layer);
             }
             engine.run(blockBackward.get(layer - lowestLayer), inputs, layer);
+            whole.accept(layer);
         }
         if (gradients.layout().hasEmbedding()) {
             engine.run(embedBackward, inputs, 0);
         }
-        return sumOfNll();
+    }
+
+    /**
+     * Puts a block's input where the block reads it.
+     *
+     * @param isLast whether it is the last of its group: then the others' are found on the way
+     */
+    private void findInput(int layer, boolean isLast) {
+        int first = layer / recompute.every() * recompute.every();
+        if (!isLast) {
+            engine.run(fetchBlockInput, inputs, layer - first);
+            return;
+        }
+        engine.run(fetchGroupInput, inputs, first / recompute.every());
+        for (int before = first; before < layer; before++) {
+            engine.run(keepBlockInput, inputs, before - first);
+            engine.run(blocks.get(before).training, inputs, before);
+        }
     }
 
     /** Forward only: the logits, [batch * sequence, vocabulary] native floats, valid until the next pass. */
@@ -322,6 +385,9 @@ public final class Transformer {
         }
         engine.run(embedding, inputs, 0);
         for (int layer = 0; layer < config.layers(); layer++) {
+            if (training && recompute.every() > 1 && layer % recompute.every() == 0) {
+                engine.run(keepGroupInput, inputs, layer / recompute.every());
+            }
             engine.run(training ? blocks.get(layer).training : blocks.get(layer).forward, inputs, layer);
         }
     }
@@ -372,6 +438,40 @@ public final class Transformer {
     }
 
     private void block(Ops ops, Block block, boolean training) {
+        attend(ops, block, training);
+        addAttention(ops, block, training);
+        widen(ops, block, training);
+        linear(
+                ops,
+                block,
+                DOWN,
+                a.branch,
+                a.activated,
+                weights.downWeight,
+                weights.downBias,
+                intermediate,
+                hidden,
+                training);
+        if (training) {
+            drop(ops, a.branch, a.branch, mlpResidualDropout);
+        }
+        ops.add(a.residual.next(), a.middle, a.branch, rows, hidden);
+    }
+
+    /** As much of it as the backward pass reads and was not kept. */
+    private void blockAgain(Ops ops, Block block) {
+        if (recompute.attention()) {
+            attend(ops, block, true);
+        }
+        if (recompute.blocks()) {
+            addAttention(ops, block, true);
+        }
+        if (recompute.mlp()) {
+            widen(ops, block, true);
+        }
+    }
+
+    private void attend(Ops ops, Block block, boolean training) {
         norm(ops, a.normed1, a.mean1, a.rstd1, a.residual, weights.norm1Weight, weights.norm1Bias);
         linear(
                 ops,
@@ -395,6 +495,9 @@ public final class Transformer {
         } else {
             ops.cachedAttention(a.attention, cache.tensor(), a.rotated, shape, cache.capacity());
         }
+    }
+
+    private void addAttention(Ops ops, Block block, boolean training) {
         linear(
                 ops,
                 block,
@@ -410,7 +513,10 @@ public final class Transformer {
             drop(ops, a.branch, a.branch, attentionResidualDropout);
         }
         ops.add(a.middle, a.residual, a.branch, rows, hidden);
+    }
 
+    /** Up to what the MLP's second matrix sees. */
+    private void widen(Ops ops, Block block, boolean training) {
         norm(ops, a.normed2, a.mean2, a.rstd2, a.middle, weights.norm2Weight, weights.norm2Bias);
         linear(ops, block, UP, a.up, a.normed2, weights.upWeight, weights.upBias, hidden, upWidth(), training);
         if (config.isGpt2()) {
@@ -418,21 +524,6 @@ public final class Transformer {
         } else {
             ops.gated(a.activated, a.up, config.activation(), rows, intermediate);
         }
-        linear(
-                ops,
-                block,
-                DOWN,
-                a.branch,
-                a.activated,
-                weights.downWeight,
-                weights.downBias,
-                intermediate,
-                hidden,
-                training);
-        if (training) {
-            drop(ops, a.branch, a.branch, mlpResidualDropout);
-        }
-        ops.add(a.residual.next(), a.middle, a.branch, rows, hidden);
     }
 
     private void headLoss(Ops ops) {
@@ -579,8 +670,24 @@ public final class Transformer {
                 hidden);
     }
 
+    private void keepGroupInput(Ops ops) {
+        copy(ops, a.groupInputs, a.residual);
+    }
+
+    private void fetchGroupInput(Ops ops) {
+        copy(ops, a.residual, a.groupInputs);
+    }
+
+    private void keepBlockInput(Ops ops) {
+        copy(ops, a.blockInputs, a.residual);
+    }
+
+    private void fetchBlockInput(Ops ops) {
+        copy(ops, a.residual, a.blockInputs);
+    }
+
     private void zeroGradients(Ops ops) {
-        ops.zero(gradients.all(), gradients.layout().length());
+        ops.zero(gradients.all(), gradients.length());
     }
 
     // ---------------------------------------------------------------------------------------------- parts
@@ -648,6 +755,10 @@ public final class Transformer {
             ops.linearBackwardWeight(dweight, dbias, dout, x, rows, inWidth, outWidth);
         }
         ops.linearBackwardInput(dx, dout, weight, rows, inWidth, outWidth);
+    }
+
+    private void copy(Ops ops, Tensor out, Tensor x) {
+        ops.copyColumns(Ops.Columns.of(out, hidden), Ops.Columns.of(x, hidden), rows, hidden, 1);
     }
 
     private void drop(Ops ops, Tensor out, Tensor x, Dropout dropout) {

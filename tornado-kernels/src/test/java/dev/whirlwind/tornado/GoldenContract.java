@@ -12,6 +12,7 @@ import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Saving;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.adapters.AdapterConfig;
 import dev.whirlwind.model.adapters.AdapterFiles;
@@ -118,7 +119,7 @@ abstract class GoldenContract {
                     .map(CheckpointTensor::name)
                     .collect(Collectors.toSet());
             Transformer model = Transformer.forTraining(
-                    engine, weights, tokens.size(), tokens.path(0).size(), false, trained::contains);
+                    engine, weights, tokens.size(), tokens.path(0).size(), Saving.NOTHING, trained::contains);
             int predicted = fill(model.inputs(), tokens);
             model.inputs().lossScale = 1f / predicted;
 

@@ -16,6 +16,7 @@ import dev.whirlwind.model.Parameters;
 import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.model.Sampler;
+import dev.whirlwind.model.Saving;
 import dev.whirlwind.model.Tensor;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.tornado.kernels.Cursor;
@@ -184,7 +185,8 @@ final class Launches extends KernelEngine {
                 .filter(CheckpointTensor::isOfAdapter)
                 .map(CheckpointTensor::name)
                 .collect(Collectors.toSet());
-        Transformer model = Transformer.forTraining(engine, weights, batch, sequence, false, trained::contains);
+        Transformer model =
+                Transformer.forTraining(engine, weights, batch, sequence, Saving.NOTHING, trained::contains);
         int top = 5;
         model.trainFor(new Objective(0.1f, 0, 0.5f, 2), new Objective.Kept(top));
         model.addNoise(5);

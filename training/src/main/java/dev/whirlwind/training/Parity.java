@@ -17,6 +17,7 @@ import dev.whirlwind.model.Pissa;
 import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.Sampler;
+import dev.whirlwind.model.Saving;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.adapters.AdapterConfig;
@@ -231,7 +232,7 @@ public final class Parity {
     private Transformer batchOfTokens(Engine engine, Parameters weights) {
         JsonNode tokens = json("tokens.json").path("tokens");
         Transformer model = Transformer.forTraining(
-                engine, weights, tokens.size(), tokens.path(0).size(), false, trained(weights));
+                engine, weights, tokens.size(), tokens.path(0).size(), Saving.NOTHING, trained(weights));
         fill(model.inputs(), tokens);
         return model;
     }
@@ -378,7 +379,7 @@ public final class Parity {
         JsonNode batches = json("trajectory_tokens.json").path("tokens");
         JsonNode first = batches.path(0);
         Transformer model = Transformer.forTraining(
-                engine, weights, first.size(), first.path(0).size(), false, trained(weights));
+                engine, weights, first.size(), first.path(0).size(), Saving.NOTHING, trained(weights));
         AdamW adamw = new AdamW(
                 settings.path("betas").path(0).floatValue(),
                 settings.path("betas").path(1).floatValue(),

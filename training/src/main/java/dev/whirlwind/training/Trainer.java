@@ -58,6 +58,7 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.SequencedMap;
 import java.util.concurrent.CancellationException;
+import java.util.function.DoubleSupplier;
 import java.util.function.Supplier;
 
 /**
@@ -180,7 +181,7 @@ public final class Trainer implements AutoCloseable {
                                     config.evaluation().evalWindows())));
             RateFactors factors = config.factors(weights.layout());
             transformer = Transformer.forTraining(
-                    engine, weights, length.batch(), sequence, config.memory().recompute(), factors::trains);
+                    engine, weights, length.batch(), sequence, config.memory().saving(), factors::trains);
             learn(engine);
             transformer.addNoise(config.regularisation().neftune());
             optimizer = new Optimizer(
@@ -424,19 +425,16 @@ public final class Trainer implements AutoCloseable {
         // All but the last step of a run by epochs are full.
         long sequences = Math.min((long) length.batch() * length.accumulation(), totalSequences - state.position);
         long tokens = sequences * transformer.sequence();
-        OptionalDouble nll = savingOnFailure(() -> forwardBackward(1f / tokens));
-        if (nll.isEmpty()) {
+        double lr = schedule.at(state.step);
+        Optional<Found> done = config.memory().updateInBackward() ? inBackward(tokens, lr) : afterBackward(tokens, lr);
+        if (done.isEmpty()) {
             transformer.zeroGradients();
             return;
         }
-        double loss = nll.getAsDouble() / tokens;
-        followers.forEach(Follower::pull);
-        double norm = optimizer.gradientNorm();
-        double lr = schedule.at(state.step);
-        if (isSound(loss, norm)) {
-            optimizer.update(lr, norm);
+        Found found = done.get();
+        if (found.updated()) {
             followers.forEach(Follower::follow);
-            state.lossGuard.add(loss);
+            state.lossGuard.add(found.loss());
             skips = 0;
         } else {
             transformer.zeroGradients();
@@ -447,11 +445,44 @@ public final class Trainer implements AutoCloseable {
         state.tokens += tokens;
         state.position += sequences;
         double seconds = (System.nanoTime() - start) * 1e-9;
-        report(new Event.Step(state.step, state.tokens, loss, lr, norm, tokens / seconds, elapsedSeconds()));
+        report(new Event.Step(
+                state.step, state.tokens, found.loss(), lr, found.norm(), tokens / seconds, elapsedSeconds()));
+    }
+
+    /** Of a step: its loss for each token, and its gradient's norm. */
+    private record Found(double loss, double norm, boolean updated) {}
+
+    /** Updates with the whole gradient; empty when the run is to stop amid it. */
+    private Optional<Found> afterBackward(long tokens, double lr) {
+        OptionalDouble nll = savingOnFailure(() -> forwardBackward(1f / tokens, transformer::forwardBackward));
+        if (nll.isEmpty()) {
+            return Optional.empty();
+        }
+        double loss = nll.getAsDouble() / tokens;
+        followers.forEach(Follower::pull);
+        double norm = optimizer.gradientNorm();
+        boolean sound = isSound(loss, norm);
+        if (sound) {
+            optimizer.update(lr, norm);
+        }
+        return Optional.of(new Found(loss, norm, sound));
+    }
+
+    /** Updates each layer as soon as its gradient is there. */
+    private Optional<Found> inBackward(long tokens, double lr) {
+        Optimizer.InBackward update = optimizer.inBackward(lr, nll -> isSound(nll / tokens, 0));
+        OptionalDouble nll =
+                savingOnFailure(() -> forwardBackward(1f / tokens, () -> transformer.forwardBackward(update)));
+        if (nll.isEmpty()) {
+            return Optional.empty();
+        }
+        double loss = nll.getAsDouble() / tokens;
+        boolean whole = update.isWanted() && (Double.isFinite(update.norm()) || isSound(loss, update.norm()));
+        return Optional.of(new Found(loss, update.norm(), whole));
     }
 
     /** The summed loss of the step's micro-batches, their gradients added up; empty when the run is to stop amid it. */
-    private OptionalDouble forwardBackward(float lossScale) {
+    private OptionalDouble forwardBackward(float lossScale, DoubleSupplier pass) {
         Inputs inputs = transformer.inputs();
         inputs.lossScale = lossScale;
         inputs.seed = config.data().seed();
@@ -471,7 +502,7 @@ public final class Trainer implements AutoCloseable {
             if (!corpus.taught().isEmpty()) {
                 recall(position, rows);
             }
-            nll += transformer.forwardBackward();
+            nll += pass.getAsDouble();
         }
         return OptionalDouble.of(nll);
     }

@@ -173,6 +173,15 @@ class ResumeTest {
         }
     }
 
+    /** With gradients of one layer, and half of the blocks' inputs. */
+    @ParameterizedTest
+    @ValueSource(strings = {"adamw", "lion", "muon", "adafactor"})
+    void withUpdatesInTheBackwardPass(String optimizer) throws IOException {
+        Map<String, Object> options = new HashMap<>(Map.of("optimizer", optimizer, "accumulation", 1, "batch", 4));
+        options.putAll(Map.of("update_in_backward", true, "recompute", true, "recompute_every", 2, "ema", 0.9));
+        goesOn(options);
+    }
+
     @Test
     void withThePrincipalPart() throws IOException {
         goesOn(Map.of("lora", 3, "lora_init", "pissa", "lora_dropout", 0.1, "ema", 0.9, "save_dtype", "BF16"));

@@ -146,6 +146,19 @@ class TrainerTest {
     }
 
     @Test
+    void alsoWhereUpdatesAreDoneInTheBackwardPass() throws IOException {
+        Map<String, Object> options =
+                Map.of("on_nan", "skip", "accumulation", 1, "batch", 6, "update_in_backward", true);
+        TinyRun.Recorder recorder = train(config(options), poisoned(2, 5));
+        assertThat(only(Event.Anomaly.class, recorder.events))
+                .extracting(Event.Anomaly::step, Event.Anomaly::action)
+                .containsExactly(tuple(2L, "skip"), tuple(5L, "skip"));
+        assertThat(last("run", TinyRun.STEPS).updates).isEqualTo(TinyRun.STEPS - 2);
+        List<Event.Eval> evals = only(Event.Eval.class, recorder.events);
+        assertThat(evals.getLast().loss()).isLessThan(evals.getFirst().loss() - 0.5);
+    }
+
+    @Test
     void butNotForEver() throws IOException {
         long[] always = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
         TrainConfig config = config(Map.of("on_nan", "skip", "steps", 16));

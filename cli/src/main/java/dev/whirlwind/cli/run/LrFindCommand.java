@@ -14,6 +14,7 @@ import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Saving;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.training.config.Range;
@@ -138,7 +139,8 @@ public final class LrFindCommand implements Callable<Integer> {
             // Of an adapter's folder that is what is trained.
             RateFactors factors = TrainConfig.of(Map.of("model", model.toString()), "command line")
                     .factors(weights.layout());
-            Transformer transformer = Transformer.forTraining(engine, weights, batch, length, false, factors::trains);
+            Transformer transformer =
+                    Transformer.forTraining(engine, weights, batch, length, Saving.NOTHING, factors::trains);
             Optimizer optimizer = new Optimizer(
                     engine,
                     transformer,

@@ -39,16 +39,18 @@ record RunMemory(ModelConfig model, List<Prompt> prompts, Optional<DeviceInfo> d
             "batch",
             "accumulation",
             "recompute",
+            "recompute_every",
             "sequence",
             "ema",
             "teacher",
             "weights",
             "moments",
+            "update_in_backward",
             "optimizer",
             "lora");
 
     /** And one that has: none that changes what a step reads or what is kept from step to step. */
-    static final Set<String> CHANGEABLE_UNDER_WAY = Set.of("batch", "accumulation", "recompute");
+    static final Set<String> CHANGEABLE_UNDER_WAY = Set.of("batch", "accumulation", "recompute", "recompute_every");
 
     /** Tokens of a text's beginning that a sample continues. */
     private static final int BEGINNING = 32;

@@ -2,6 +2,7 @@ package dev.whirlwind.cli.shared;
 
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.WeightFormat;
+import dev.whirlwind.training.config.MemoryOptions;
 import dev.whirlwind.training.config.OptimizerOptions;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.memory.MemoryPlan;
@@ -65,6 +66,9 @@ public record LessMemory(
     private static final Step RECOMPUTED =
             new Step(Map.of(RECOMPUTE, true), "the same result; a step takes about a third longer");
 
+    private static final Step RECOMPUTED_TWICE = new Step(
+            Map.of(RECOMPUTE, true, "recompute_every", 4), "the same result; a step takes about two thirds longer");
+
     /** Those that make it fit or, where it does already, those that make it smaller. */
     public List<Change> changes() {
         List<Change> changes = new ArrayList<>();
@@ -73,7 +77,10 @@ public record LessMemory(
         parts.ifPresent(changes::add);
         again.ifPresent(changes::add);
         if (parts.isEmpty() && again.isEmpty()) {
-            recomputes().flatMap(this::smallerBatch).ifPresent(changes::add);
+            recomputes()
+                    .flatMap(more -> smallerBatch(more).stream())
+                    .findFirst()
+                    .ifPresent(changes::add);
         }
         shorter().ifPresent(changes::add);
         leftOut("ema", "no mean of the weights").flatMap(this::best).ifPresent(changes::add);
@@ -91,6 +98,7 @@ public record LessMemory(
                 .distinct()
                 .flatMap(step -> best(step).stream())
                 .forEach(changes::add);
+        inBackward().flatMap(this::best).ifPresent(changes::add);
         optimizer("lion", "another optimizer, with one moment for AdamW's two").ifPresent(changes::add);
         optimizer("adafactor", "another optimizer, which remembers a row and a column of each matrix")
                 .ifPresent(changes::add);
@@ -115,6 +123,17 @@ public record LessMemory(
                 && config.adapter().lora() == null
                 && optimizer.optimizer() != OptimizerOptions.Method.ADAFACTOR
                 && optimizer.moments() == OptimizerOptions.Moments.FP32;
+    }
+
+    /** Of a whole model, in one pass a step. */
+    private Optional<Step> inBackward() {
+        return changeable.contains("update_in_backward")
+                        && config.adapter().lora() == null
+                        && !config.memory().updateInBackward()
+                ? Optional.of(new Step(
+                        Map.of("update_in_backward", true),
+                        "layers are updated during the backward pass, and clipped each by itself"))
+                : Optional.empty();
     }
 
     private Optional<Step> leftOut(String option, String cost) {
@@ -147,17 +166,25 @@ public record LessMemory(
         return tried(step)
                 .or(() -> smallerBatch(step))
                 .or(() -> recomputed(step))
-                .or(() -> recomputes().flatMap(more -> smallerBatch(step.and(more))));
+                .or(() -> recomputes()
+                        .flatMap(more -> smallerBatch(step.and(more)).stream())
+                        .findFirst());
     }
 
-    private Optional<Step> recomputes() {
-        return changeable.contains(RECOMPUTE) && !config.memory().recompute()
-                ? Optional.of(RECOMPUTED)
-                : Optional.empty();
+    /** What more can be computed again. */
+    private Stream<Step> recomputes() {
+        MemoryOptions memory = config.memory();
+        boolean inPart = memory.recomputePart() != MemoryOptions.Part.BLOCK;
+        Step whole = inPart ? new Step(Map.of("recompute_part", "block"), "") : Step.NONE;
+        return Stream.of(RECOMPUTED, RECOMPUTED_TWICE)
+                .filter(step -> changeable.containsAll(step.options().keySet()))
+                .filter(step -> !step.equals(RECOMPUTED) || !memory.recompute() || inPart)
+                .filter(step -> memory.recomputeEvery() == 1)
+                .map(step -> step.and(whole));
     }
 
     private Optional<Change> recomputed(Step step) {
-        return recomputes().map(step::and).flatMap(this::tried);
+        return recomputes().flatMap(more -> tried(step.and(more)).stream()).findFirst();
     }
 
     /** The largest part of a step's sequences that fits, so that the step stays what it is. */

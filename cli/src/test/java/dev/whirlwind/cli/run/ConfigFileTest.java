@@ -153,6 +153,9 @@ class ConfigFileTest {
                 if (option.name().startsWith("lora_")) {
                     line.addAll(List.of("--lora", "4"));
                 }
+                if (option.name().startsWith("recompute_")) {
+                    line.add("--recompute");
+                }
                 Cli.run(line.toArray()).succeeds();
             }
         }

@@ -56,7 +56,7 @@ class PlanTest {
     @ValueSource(
             strings = {
                 "--batch 2 --sequence 64",
-                "--batch 4 --sequence 128 --recompute",
+                "--batch 4 --sequence 128 --recompute --recompute-every 2 --update-in-backward",
                 "--batch 2 --sequence 64 --lora 8",
                 "--batch 2 --sequence 64 --optimizer adafactor --ema 0.9",
                 "--batch 8 --sequence 128 --optimizer lion --sample-every 1 --sample-tokens 8",

@@ -1,5 +1,7 @@
 package dev.whirlwind.training.config;
 
+import dev.whirlwind.model.Recompute;
+import dev.whirlwind.model.Saving;
 import dev.whirlwind.model.WeightFormat;
 
 /** What takes less memory and more time. */
@@ -9,6 +11,29 @@ public record MemoryOptions(
                 free = true,
                 help = "Save memory: run each block's forward pass again before its backward pass.")
         boolean recompute,
+
+        @Option(
+                value = "block",
+                free = true,
+                needs = "recompute",
+                help = "What is computed again of a block: block for all of it, attention, or mlp.")
+        Part recomputePart,
+
+        @Option(
+                value = "1",
+                free = true,
+                needs = "recompute",
+                range = Range.ONE_OR_MORE,
+                help =
+                        "Of how many blocks one's input is kept, from which the others' are found by another forward pass.")
+        int recomputeEvery,
+
+        @Option(
+                value = "false",
+                help =
+                        "Update each layer as soon as its gradient is there, so that gradients take the memory of one layer;"
+                                + " clip is then of each layer by itself.")
+        boolean updateInBackward,
 
         @Option(
                 value = "fp32",
@@ -22,4 +47,28 @@ public record MemoryOptions(
                 value = "false",
                 free = true,
                 help = "Begin even where memory will not do by what is computed beforehand: see plan.")
-        boolean noPlan) {}
+        boolean noPlan) {
+
+    /** Of a block. */
+    public enum Part {
+        BLOCK,
+        ATTENTION,
+        MLP
+    }
+
+    public MemoryOptions {
+        Range.require(
+                recomputeEvery == 1 || recomputePart == Part.BLOCK,
+                "recompute_every",
+                recomputeEvery,
+                "1 where only a part of a block is computed again, as that reads all blocks' inputs");
+    }
+
+    /** How training saves memory. */
+    public Saving saving() {
+        Recompute again = recompute
+                ? new Recompute(recomputePart != Part.MLP, recomputePart != Part.ATTENTION, recomputeEvery)
+                : Recompute.NOTHING;
+        return new Saving(again, updateInBackward);
+    }
+}

@@ -56,6 +56,16 @@ public record TrainConfig(
                 "lora_init",
                 "pissa",
                 "left out where weights are kept in another format than fp32, as it changes them");
+        Range.require(
+                !memory.updateInBackward() || length.accumulation() == 1,
+                "accumulation",
+                length.accumulation(),
+                "1 with update_in_backward, which keeps no gradient from one batch to the next");
+        Range.require(
+                !memory.updateInBackward() || (regularisation.anchor() == 0 && regularisation.ewc() == null),
+                "update_in_backward",
+                true,
+                "left out with anchor and ewc, which need the whole gradient");
         double pull = schedule.lr() * regularisation.anchor();
         Range.require(pull < 1, "lr times anchor", pull, "below 1, where a step would put the starting weights back");
     }

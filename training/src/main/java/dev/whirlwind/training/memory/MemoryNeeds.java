@@ -83,7 +83,7 @@ public final class MemoryNeeds {
                 options.layout(config), precision, options.memory().weights(), (engine, weights) -> {
                     RateFactors factors = options.factors(weights.layout());
                     Transformer transformer = Transformer.forTraining(
-                            engine, weights, batch, sequence, options.memory().recompute(), factors::trains);
+                            engine, weights, batch, sequence, options.memory().saving(), factors::trains);
                     engine.now(Purpose.SCRATCH);
                     if (options.adapter().loraInit() == AdapterOptions.Init.PISSA) {
                         new Pissa(engine, weights);

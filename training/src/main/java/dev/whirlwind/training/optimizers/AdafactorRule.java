@@ -70,17 +70,17 @@ public final class AdafactorRule implements UpdateRule {
     }
 
     @Override
-    public void update(Inputs inputs, long t) {
+    public void update(Inputs inputs, long t, Stage stage) {
         inputs.secondMomentDecay = (float) (1 - Math.pow((double) t, DECAY_POWER));
         for (Part part : parts) {
-            part.group().forEachLayer(inputs, layer -> engine.run(part.update(), inputs, layer));
+            part.group().forEachLayer(inputs, stage, layer -> engine.run(part.update(), inputs, layer));
         }
     }
 
     private void update(Ops ops, Part part) {
         ParameterGroup group = part.group();
         Tensor direction = group.gradients();
-        Tensor memory = new Tensor(moments, part.place(0), direction.stride() == 0 ? 0 : part.moments());
+        Tensor memory = new Tensor(moments, part.place(0), group.stride() == 0 ? 0 : part.moments());
         if (part.isMatrix()) {
             Tensor c = memory.skip(group.rows());
             ops.factoredMoments(memory, c, direction, group.rows(), group.columns());
@@ -106,7 +106,7 @@ public final class AdafactorRule implements UpdateRule {
             ParameterGroup group = part.group();
             for (int i = 0; i < group.factors().size(); i++) {
                 int layer = group.firstLayer() + i;
-                String name = names.get(group.gradients().offset(layer));
+                String name = names.get((group.place() + layer * group.stride()));
                 if (name == null) {
                     continue;
                 }

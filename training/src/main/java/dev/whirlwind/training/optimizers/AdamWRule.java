@@ -37,9 +37,9 @@ public final class AdamWRule implements UpdateRule {
     }
 
     @Override
-    public void update(Inputs inputs, long t) {
+    public void update(Inputs inputs, long t, Stage stage) {
         correctBiases(inputs, settings, t);
-        update.run(inputs);
+        update.run(inputs, stage);
     }
 
     static void correctBiases(Inputs inputs, AdamW settings, long t) {

@@ -62,20 +62,20 @@ public final class Anchor implements Follower {
 
     @Override
     public void begin() {
-        begin.run(inputs);
+        begin.run(inputs, Stage.ALL);
     }
 
     @Override
     public void pull() {
         if (pull != null) {
-            pull.run(inputs);
+            pull.run(inputs, Stage.ALL);
         }
     }
 
     @Override
     public void follow() {
         if (follow != null) {
-            follow.run(inputs);
+            follow.run(inputs, Stage.ALL);
         }
     }
 

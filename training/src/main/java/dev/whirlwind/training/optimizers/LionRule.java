@@ -32,8 +32,8 @@ public final class LionRule implements UpdateRule {
     }
 
     @Override
-    public void update(Inputs inputs, long t) {
-        update.run(inputs);
+    public void update(Inputs inputs, long t, Stage stage) {
+        update.run(inputs, stage);
     }
 
     private void update(Ops ops, ParameterGroup group) {

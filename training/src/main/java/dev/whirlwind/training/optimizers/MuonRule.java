@@ -55,8 +55,8 @@ public final class MuonRule implements UpdateRule {
             this.group = group;
         }
 
-        void update(Inputs inputs) {
-            group.forEachLayer(inputs, layer -> {
+        void update(Inputs inputs, Stage stage) {
+            group.forEachLayer(inputs, stage, layer -> {
                 engine.run(begin, inputs, layer);
                 for (int i = 0; i < STEPS; i++) {
                     engine.run(step, inputs, layer);
@@ -126,20 +126,19 @@ public final class MuonRule implements UpdateRule {
     }
 
     @Override
-    public void update(Inputs inputs, long t) {
+    public void update(Inputs inputs, long t, Stage stage) {
         AdamWRule.correctBiases(inputs, others, t);
-        update.run(inputs);
-        matrices.forEach(matrix -> matrix.update(inputs));
+        update.run(inputs, stage);
+        matrices.forEach(matrix -> matrix.update(inputs, stage));
     }
 
     private void update(Ops ops, ParameterGroup group) {
-        Tensor gradients = group.gradients();
-        long inV = gradients.offset() < first ? gradients.offset() : gradients.offset() - (end - first);
+        long inV = group.place() < first ? group.place() : group.place() - (end - first);
         ops.adamw(
                 group.weights(),
-                gradients,
+                group.gradients(),
                 group.in(m.buffer()),
-                new Tensor(v, inV, gradients.stride()),
+                new Tensor(v, inV, group.stride()),
                 group.length(),
                 AdamWRule.of(others, group));
     }

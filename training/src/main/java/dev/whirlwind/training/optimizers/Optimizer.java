@@ -2,6 +2,7 @@ package dev.whirlwind.training.optimizers;
 
 import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.GradientUser;
 import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Ops;
 import dev.whirlwind.model.Parameters;
@@ -11,6 +12,7 @@ import dev.whirlwind.model.Transformer;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
+import java.util.function.DoublePredicate;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
@@ -22,14 +24,17 @@ public final class Optimizer {
     private final Tensor partials;
     private final UpdateRule rule;
     private final double clip;
-    private final Program squares = this::squares;
+    private final Program squares;
+    private final Program squaresOfLayer;
+    private final Program squaresOfRest;
+    private final Program zero;
 
     /** Sets to zero what was computed for frozen parts of fused matrices. */
     private final List<Forget> forgotten;
 
     private long updates;
 
-    private record Forget(Program zero, int layer) {}
+    private record Forget(ParameterGroup part, Program zero, int layer) {}
 
     /**
      * Allocates what the rule remembers.
@@ -42,6 +47,11 @@ public final class Optimizer {
         this.clip = clip;
         gradients = transformer.gradients();
         inputs = transformer.inputs();
+        long ofLayer = gradients.layersLength();
+        squares = squares(0, gradients.length());
+        squaresOfLayer = squares(0, ofLayer);
+        squaresOfRest = squares(ofLayer, gradients.length() - ofLayer);
+        zero = ops -> ops.zero(gradients.all(), gradients.length());
         ParameterGroups groups = new ParameterGroups(engine, transformer.weights(), gradients, factors);
         rule = kind.on(groups);
         forgotten = groups.parts().stream().flatMap(Optimizer::forgotten).toList();
@@ -57,13 +67,20 @@ public final class Optimizer {
         Program zero = ops -> ops.zero(part.gradients(), part.length());
         return IntStream.range(0, part.factors().size())
                 .filter(i -> part.factors().get(i) == 0)
-                .mapToObj(i -> new Forget(zero, part.firstLayer() + i));
+                .mapToObj(i -> new Forget(part, zero, part.firstLayer() + i));
     }
 
     /** The global L2 norm of the gradient. */
     public double gradientNorm() {
-        forgotten.forEach(part -> engine.run(part.zero(), inputs, part.layer()));
-        engine.run(squares, inputs, 0);
+        return norm(Stage.ALL);
+    }
+
+    private double norm(Stage stage) {
+        forgotten.stream()
+                .filter(part -> stage.has(part.part(), part.layer()))
+                .forEach(part -> engine.run(part.zero(), inputs, part.layer()));
+        Program sum = stage.equals(Stage.ALL) ? squares : stage.equals(Stage.REST) ? squaresOfRest : squaresOfLayer;
+        engine.run(sum, inputs, 0);
         MemorySegment sums = engine.host(partials, Ops.PARTIALS);
         double total = 0;
         for (int i = 0; i < Ops.PARTIALS; i++) {
@@ -80,8 +97,75 @@ public final class Optimizer {
     public void update(double learningRate, double gradientNorm) {
         updates++;
         inputs.learningRate = (float) learningRate;
-        inputs.gradientScale = clip == 0 ? 1 : (float) Math.min(1, clip / (gradientNorm + 1e-6));
-        rule.update(inputs, updates);
+        update(gradientNorm, Stage.ALL);
+    }
+
+    private void update(double norm, Stage stage) {
+        inputs.gradientScale = clip == 0 ? 1 : (float) Math.min(1, clip / (norm + 1e-6));
+        rule.update(inputs, updates, stage);
+    }
+
+    /**
+     * An update that happens during a backward pass, layer by layer, each clipped by its own norm.
+     *
+     * @param wanted whether to update, by the summed negative log-likelihood
+     */
+    public InBackward inBackward(double learningRate, DoublePredicate wanted) {
+        return new InBackward(learningRate, wanted);
+    }
+
+    /** One such update. */
+    public final class InBackward implements GradientUser {
+        private final double learningRate;
+        private final DoublePredicate wanted;
+        private boolean isWanted;
+        private double squaresOfAll;
+
+        private InBackward(double learningRate, DoublePredicate wanted) {
+            this.learningRate = learningRate;
+            this.wanted = wanted;
+        }
+
+        @Override
+        public boolean wants(double nll) {
+            isWanted = wanted.test(nll);
+            if (isWanted) {
+                updates++;
+                inputs.learningRate = (float) learningRate;
+            }
+            return isWanted;
+        }
+
+        @Override
+        public void layer(int layer) {
+            use(new Stage(layer));
+        }
+
+        @Override
+        public void rest() {
+            use(Stage.REST);
+        }
+
+        /** Nothing is updated from the first gradient on that is not finite. */
+        private void use(Stage stage) {
+            double norm = Optimizer.this.norm(stage);
+            squaresOfAll += norm * norm;
+            if (Double.isFinite(squaresOfAll)) {
+                update(norm, stage);
+            } else {
+                engine.run(zero, inputs, 0);
+            }
+        }
+
+        /** Whether there was an update. */
+        public boolean isWanted() {
+            return isWanted;
+        }
+
+        /** The global L2 norm of the gradient, when all of it was there; 0 without an update. */
+        public double norm() {
+            return Math.sqrt(squaresOfAll);
+        }
     }
 
     /** What the rule remembers. */
@@ -98,7 +182,7 @@ public final class Optimizer {
         this.updates = updates;
     }
 
-    private void squares(Ops ops) {
-        ops.sumOfSquares(partials, gradients.all(), gradients.layout().length());
+    private Program squares(long from, long length) {
+        return ops -> ops.sumOfSquares(partials, gradients.all().skip(from), length);
     }
 }

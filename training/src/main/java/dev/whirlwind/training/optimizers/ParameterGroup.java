@@ -8,9 +8,11 @@ import java.util.List;
 import java.util.function.IntConsumer;
 
 /**
- * Parameters that are updated alike: a place in the arena of weights, and one in those of gradients and moments.
+ * Parameters that are updated alike: a place in the arena of weights, one in that of gradients, and one in those of moments.
  *
  * @param kind of the layout's parameters
+ * @param place first float in arenas of moments, for layer 0
+ * @param stride floats from one layer to the next in these; 0 for what is not part of a layer
  * @param rows of a matrix; 1 for a vector
  * @param decayed whether weight decay acts on them
  * @param firstLayer the layer of the first factor
@@ -20,6 +22,8 @@ record ParameterGroup(
         String kind,
         Tensor weights,
         Tensor gradients,
+        long place,
+        long stride,
         int rows,
         long length,
         boolean decayed,
@@ -33,9 +37,13 @@ record ParameterGroup(
         return Math.toIntExact(length / rows);
     }
 
-    /** Their place in another arena that is laid out as gradients are. */
+    /** Their place in an arena of what is trained. */
     Tensor in(Buffer arena) {
-        return new Tensor(arena, gradients.offset(), gradients.stride());
+        return new Tensor(arena, place, stride);
+    }
+
+    boolean perLayer() {
+        return stride > 0;
     }
 
     /** The same in an arena that is laid out as weights are. */
@@ -43,11 +51,11 @@ record ParameterGroup(
         return new Tensor(arena, weights.offset(), weights.stride());
     }
 
-    /** Does something for each layer that is trained, at its learning rate. */
-    void forEachLayer(Inputs inputs, IntConsumer update) {
+    /** Does something for each layer of a stage that is trained, at its learning rate. */
+    void forEachLayer(Inputs inputs, Stage stage, IntConsumer update) {
         float rate = inputs.learningRate;
         for (int i = 0; i < factors.size(); i++) {
-            if (factors.get(i) != 0) {
+            if (factors.get(i) != 0 && stage.has(this, firstLayer + i)) {
                 inputs.learningRate = (float) (rate * factors.get(i));
                 update.accept(firstLayer + i);
             }
@@ -80,6 +88,7 @@ record ParameterGroup(
                 && gap >= 0
                 && gap < ALIGNMENT
                 && gap == next.gradients.offset() - gradients.offset() - length
+                && gap == next.place - place - length
                 && decayed == next.decayed
                 && weights.stride() == next.weights.stride()
                 && firstLayer == next.firstLayer
@@ -88,20 +97,22 @@ record ParameterGroup(
 
     private ParameterGroup with(ParameterGroup next) {
         long both = next.weights.offset() + next.length - weights.offset();
-        return new ParameterGroup(kind, weights, gradients, 1, both, decayed, firstLayer, factors);
+        return new ParameterGroup(kind, weights, gradients, place, stride, 1, both, decayed, firstLayer, factors);
     }
 
     /** As one range of all layers, where they are whole slices of one factor. */
     private ParameterGroup flat() {
-        long stride = weights.stride();
+        boolean together = weights.stride() == stride && gradients.stride() == stride;
         boolean uniform = factors.stream().distinct().count() == 1;
-        if (stride == 0 || stride - length >= ALIGNMENT || !uniform) {
+        if (stride == 0 || stride - length >= ALIGNMENT || !together || !uniform) {
             return this;
         }
         return new ParameterGroup(
                 kind,
                 weights.at(firstLayer),
                 gradients.at(firstLayer),
+                place + firstLayer * stride,
+                0,
                 1,
                 stride * factors.size(),
                 decayed,

@@ -54,7 +54,9 @@ public final class ParameterGroups {
             groups.add(new ParameterGroup(
                     part.name(),
                     place,
-                    part.in(gradients.buffer()),
+                    gradients.place(part),
+                    part.offset(0),
+                    part.stride(),
                     part.rows(),
                     part.size(),
                     part.decayed(),
@@ -84,13 +86,13 @@ public final class ParameterGroups {
                 .stream()
                 .map(group -> new Update(group, ops -> operation.accept(ops, group)))
                 .toList();
-        return inputs -> updates.forEach(update ->
-                update.group().forEachLayer(inputs, layer -> engine.run(update.program(), inputs, layer)));
+        return (inputs, stage) -> updates.forEach(update ->
+                update.group().forEachLayer(inputs, stage, layer -> engine.run(update.program(), inputs, layer)));
     }
 
     /** An update that is ready to run. */
     @FunctionalInterface
     interface UpdateOfGroups {
-        void run(Inputs inputs);
+        void run(Inputs inputs, Stage stage);
     }
 }

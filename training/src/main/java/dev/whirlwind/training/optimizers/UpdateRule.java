@@ -17,8 +17,9 @@ public interface UpdateRule {
      *
      * @param inputs with the learning rate and what gradients are multiplied by first
      * @param t the number of this update, from 1
+     * @param stage which of them
      */
-    void update(Inputs inputs, long t);
+    void update(Inputs inputs, long t, Stage stage);
 
     /** All that the next updates depend on, but the weights. */
     List<State> state();

@@ -57,7 +57,7 @@ public final class WeightAverage implements Follower {
 
     @Override
     public void follow() {
-        follow.run(inputs);
+        follow.run(inputs, Stage.ALL);
     }
 
     @Override

@@ -103,7 +103,7 @@ class OptionsTest {
     /** A value of an option's that is not what it is by default, as it would be given. */
     private static Object another(Options.Entry option) {
         Object usual = option.defaultValue();
-        for (Object value : List.of(true, 1e-6, 3, "bf16", "int8", "exponential", "pissa", "x", List.of("x"))) {
+        for (Object value : List.of(true, 1e-6, 3, "bf16", "int8", "exponential", "pissa", "mlp", "x", List.of("x"))) {
             try {
                 if (!option.read(value).equals(usual)) {
                     return value;
@@ -161,7 +161,8 @@ class OptionsTest {
             for (Need need : option.needs()) {
                 Options.Entry needed = Options.all().get(need.option());
                 Object none = need.value() == null
-                        ? needed.type() == double.class || needed.type() == long.class ? 0 : null
+                        ? Map.<Class<?>, Object>of(double.class, 0, long.class, 0, boolean.class, false)
+                                .get(needed.type())
                         : need.other() ? need.value() : needed.type().isEnum() ? "constant" : "loops";
                 without.put(needed.name(), needed.name().equals("optimizer") && !need.other() ? "adafactor" : none);
             }

@@ -158,6 +158,8 @@ class TrainConfigTest {
                         "sample_temperature",
                         "log_to",
                         "recompute",
+                        "recompute_part",
+                        "recompute_every",
                         "no_plan",
                         "engine",
                         "device",

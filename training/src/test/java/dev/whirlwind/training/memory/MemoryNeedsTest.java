@@ -175,6 +175,34 @@ class MemoryNeedsTest {
         assertThat(total(config, BATCH, SEQUENCE, true)).isLessThan(total(config, BATCH, SEQUENCE, false));
     }
 
+    /** Each way takes what it is counted with, and less than the way before. */
+    @ParameterizedTest
+    @ValueSource(strings = {GPT2, LLAMA})
+    void savingMemory(String json) {
+        ModelConfig config = model(json.replaceFirst("layers?\": \\d", "$0" + 2));
+        long before = Long.MAX_VALUE;
+        for (Map<String, ?> saving : List.<Map<String, ?>>of(
+                Map.of(),
+                Map.of("recompute", true, "recompute_part", "attention"),
+                Map.of("recompute", true),
+                Map.of("recompute", true, "recompute_every", 2),
+                Map.of("recompute", true, "recompute_every", 2, "update_in_backward", true))) {
+            TrainConfig options = TrainConfig.of(Map.of("batch", BATCH, "sequence", SEQUENCE), "test")
+                    .with(saving, "test");
+            long taken = taken(config, (engine, weights) -> {
+                Transformer model = Transformer.forTraining(
+                        engine, weights, BATCH, SEQUENCE, options.memory().saving(), _ -> true);
+                Optimizer optimizer = new Optimizer(engine, model, new AdamW(0.9f, 0.95f, 1e-8f, 0.1f), 1);
+                model.forwardBackward(optimizer.inBackward(1e-3, _ -> true));
+            });
+            long total = MemoryNeeds.training(config, options, Beside.NOTHING).total();
+            assertThat(total)
+                    .isEqualTo(java(config) + logits(BATCH * SEQUENCE, config) + taken)
+                    .isLessThan(before);
+            before = total;
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {GPT2, LLAMA})
     void evaluation(String json) {

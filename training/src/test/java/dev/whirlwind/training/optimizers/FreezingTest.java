@@ -6,9 +6,12 @@ import static org.assertj.core.api.Assertions.within;
 import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Initializer;
+import dev.whirlwind.model.Lion;
 import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.model.Parameters;
+import dev.whirlwind.model.Recompute;
+import dev.whirlwind.model.Saving;
 import dev.whirlwind.model.Transformer;
 import dev.whirlwind.training.TinyRun;
 import dev.whirlwind.training.config.TrainConfig;
@@ -53,8 +56,12 @@ class FreezingTest {
         return all;
     }
 
-    /** A step, or as many as given. */
+    /** A step of two passes, or as many as given. */
     private static Run run(String model, TrainConfig config, int steps) {
+        return run(model, config, steps, 2);
+    }
+
+    private static Run run(String model, TrainConfig config, int steps, int passes) {
         ModelConfig architecture = ModelConfig.parse(MODELS.get(model).getBytes(StandardCharsets.UTF_8), "test");
         try (Engine engine = TinyRun.engine()) {
             Parameters weights = new Parameters(engine, new ParameterLayout(architecture), "weights");
@@ -62,20 +69,21 @@ class FreezingTest {
             weights.upload();
             RateFactors factors = config.factors(weights.layout());
             Transformer transformer = Transformer.forTraining(
-                    engine, weights, 2, 9, config.memory().recompute(), factors::trains);
+                    engine, weights, 2, 9, config.memory().saving(), factors::trains);
             Optimizer optimizer =
                     new Optimizer(engine, transformer, config.optimizer().rule(), factors, 0);
             Map<String, float[]> gradients = null;
             double norm = 0;
             for (int step = 0; step < steps; step++) {
-                for (int i = 0; i < 18; i++) {
-                    transformer.inputs().tokens[i] = (i * i + step) % 30;
-                    transformer.inputs().targets[i] = (i * 7 + step) % 30;
+                fill(transformer, step);
+                if (config.memory().updateInBackward()) {
+                    transformer.forwardBackward(optimizer.inBackward(0.01, _ -> true));
+                    continue;
                 }
-                transformer.inputs().step = step;
-                transformer.inputs().lossScale = 1f / 18;
                 transformer.forwardBackward();
-                transformer.forwardBackward();
+                for (int pass = 1; pass < passes; pass++) {
+                    transformer.forwardBackward();
+                }
                 if (gradients == null) {
                     gradients = floats(transformer.gradients());
                 }
@@ -90,6 +98,15 @@ class FreezingTest {
                     .sum();
             return new Run(floats(weights), gradients, norm, moments);
         }
+    }
+
+    private static void fill(Transformer transformer, int step) {
+        for (int i = 0; i < 18; i++) {
+            transformer.inputs().tokens[i] = (i * i + step) % 30;
+            transformer.inputs().targets[i] = (i * 7 + step) % 30;
+        }
+        transformer.inputs().step = step;
+        transformer.inputs().lossScale = 1f / 18;
     }
 
     private static TrainConfig config(Map<String, ?> options) {
@@ -149,6 +166,89 @@ class FreezingTest {
             });
         }
     }
+
+    /** Gradients of one layer at a time, used up at once, are the same gradients; nor does what is computed again differ. */
+    @ParameterizedTest
+    @CsvSource({"adamw", "lion", "muon", "adafactor"})
+    void savingMemoryChangesNothing(String optimizer) {
+        for (String model : MODELS.keySet()) {
+            Map<String, Object> options = new HashMap<>(Map.of("optimizer", optimizer, "layer_decay", 0.7));
+            String freeze = model.equals("gpt2") ? "{wpe,h.0,h.2.attn}" : "{embed_tokens,k_proj}";
+            for (List<String> frozen : List.of(List.<String>of(), List.of(freeze))) {
+                options.put("freeze", frozen);
+                TrainConfig config = config(options);
+                Map<String, float[]> expected = run(model, config, 3, 1).weights;
+                for (Map<String, ?> saving : SAVING) {
+                    Map<String, float[]> actual = run(model, config.with(saving, "test"), 3, 1).weights;
+                    expected.forEach((name, values) -> assertThat(actual.get(name))
+                            .as("%s %s %s", model, saving, name)
+                            .containsExactly(values));
+                }
+            }
+        }
+    }
+
+    /** A layer's gradient is clipped by its own norm; what comes after one that is no number is left alone. */
+    @Test
+    void clippingIsByLayerWhereGradientsAreUsedAtOnce() {
+        ModelConfig architecture = ModelConfig.parse(MODELS.get("qwen3").getBytes(StandardCharsets.UTF_8), "test");
+        float clip = 0.01f;
+        try (Engine engine = TinyRun.engine()) {
+            Parameters weights = new Parameters(engine, new ParameterLayout(architecture), "weights");
+            Initializer.initialize(weights, 5);
+            weights.upload();
+            Map<String, float[]> gradients = run("qwen3", config(Map.of()), 1, 1).gradients;
+            Saving saving = new Saving(Recompute.NOTHING, true);
+            Transformer transformer = Transformer.forTraining(engine, weights, 2, 9, saving, _ -> true);
+            Optimizer optimizer = new Optimizer(
+                    engine, transformer, LionRule.of(new Lion(0.9f, 0.5f, 0), false), RateFactors.NONE, clip);
+            fill(transformer, 0);
+            Optimizer.InBackward update = optimizer.inBackward(0.01, _ -> true);
+            transformer.forwardBackward(update);
+            Map<String, Double> squares = new HashMap<>();
+            gradients.forEach((name, values) -> {
+                for (float x : values) {
+                    squares.merge(part(name), (double) x * x, Double::sum);
+                }
+            });
+            double all = squares.values().stream().mapToDouble(x -> x).sum();
+            assertThat(update.norm()).isCloseTo(Math.sqrt(all), within(1e-5));
+            State mean = optimizer.state().getFirst();
+            mean.download();
+            mean.tensors().forEach(tensor -> {
+                double scale = Math.min(1, clip / Math.sqrt(squares.get(part(tensor.name()))));
+                float[] expected = gradients.get(tensor.name());
+                for (int i = 0; i < expected.length; i++) {
+                    assertThat((double) mean.buffer().at(tensor.offset() + i))
+                            .as(tensor.name())
+                            .isCloseTo(0.5 * scale * expected[i], within(1e-7));
+                }
+            });
+
+            transformer.inputs().lossScale = 1e38f;
+            Optimizer.InBackward broken = optimizer.inBackward(0.01, _ -> true);
+            transformer.forwardBackward(broken);
+            assertThat(broken.norm()).isNotFinite();
+            floats(weights).forEach((name, values) -> {
+                for (float x : values) {
+                    assertThat(x).as(name).isFinite();
+                }
+            });
+        }
+    }
+
+    private static String part(String name) {
+        return name.contains("layers.") ? name.replaceAll(".*layers\\.(\\d+).*", "$1") : "rest";
+    }
+
+    private static final List<Map<String, ?>> SAVING = List.of(
+            Map.of("update_in_backward", true),
+            Map.of("recompute", true),
+            Map.of("recompute", true, "recompute_part", "attention"),
+            Map.of("recompute", true, "recompute_part", "mlp"),
+            Map.of("recompute", true, "recompute_every", 2),
+            Map.of("recompute", true, "recompute_every", 3, "update_in_backward", true),
+            Map.of("recompute", true, "recompute_every", 9));
 
     /** Of one step the movement, but for weight decay's share, is a multiple of the rate. */
     @ParameterizedTest
