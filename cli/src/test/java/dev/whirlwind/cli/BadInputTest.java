@@ -308,7 +308,7 @@ class BadInputTest {
         train("--engine", "cpu", "--precision", "bf16").isWrongUsage("--precision bf16", "tornado engine");
         train("--held-out", 0, "--patience", 3).isWrongUsage("patience is 3", "--eval NAME=PATH");
         train("--extend", run).isWrongUsage("extend", "leave model out");
-        train("--optim", "sgd").isWrongUsage("optimizer is \"sgd\"; it must be adamw, lion, muon or adafactor");
+        train("--optim", "sgd").isWrongUsage("optimizer is \"sgd\"; it must be adamw, lion, muon, adafactor or apollo");
         train("--gradient-checkpointing", "maybe").isWrongUsage("recompute is \"maybe\"; it must be true or false");
         assertThat(run).doesNotExist();
         Cli.run("eval", "--model", model, "--data", texts, "--batch", 0)

@@ -40,6 +40,7 @@ final class CpuOps implements Ops {
     private final LionStep lion;
     private final Directions directions;
     private final Factored factored;
+    private final RootScales roots;
     private final ColumnOps columns;
     private final RowScales rowScales;
 
@@ -67,6 +68,7 @@ final class CpuOps implements Ops {
         lion = new LionStep(workers);
         directions = new Directions(workers);
         factored = new Factored(workers, sums);
+        roots = new RootScales(workers);
         columns = new ColumnOps(workers, sums);
         rowScales = new RowScales(workers);
     }
@@ -653,6 +655,12 @@ final class CpuOps implements Ops {
     public void factoredDirection(Tensor gradient, Tensor r, Tensor c, int rows, int columns) {
         factored.direction(
                 at(gradient, rows, columns), at(r, rows), at(c, columns), rows, columns, inputs.gradientScale);
+    }
+
+    @Override
+    public void scaleByRoots(Tensor x, Tensor numerators, Tensor denominators, int rows, int columns, boolean ofRows) {
+        int channels = ofRows ? rows : columns;
+        roots.scale(at(x, rows, columns), at(numerators, channels), at(denominators, channels), rows, columns, ofRows);
     }
 
     @Override

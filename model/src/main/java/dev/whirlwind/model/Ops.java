@@ -319,6 +319,29 @@ public interface Ops {
     void unfactoredDirection(Tensor gradient, Tensor v, long length);
 
     /**
+     * What APOLLO reads of a gradient (arXiv 2412.05270): its projection onto a few random directions, its rows' where it has no
+     * more columns than rows, else its columns'. Products are of floats, whatever an engine does with a model's.
+     *
+     * @param out = [rows, rank] or [rank, columns], the gradient times the directions
+     * @param directions [rank, columns] or [rows, rank]
+     */
+    default void project(Tensor out, Tensor gradient, Tensor directions, int rows, int columns, int rank) {
+        if (columns <= rows) {
+            linear(out, gradient, directions, null, rows, columns, rank);
+        } else {
+            zero(out, (long) rank * columns);
+            linearBackwardWeight(out, null, directions, gradient, rows, columns, rank);
+        }
+    }
+
+    /**
+     * x[i, j] = x[i, j] * sqrt(numerators[k] / denominators[k]), with k = i for rows, and k = j otherwise.
+     *
+     * @param denominators above 0
+     */
+    void scaleByRoots(Tensor x, Tensor numerators, Tensor denominators, int rows, int columns, boolean ofRows);
+
+    /**
      * x = x / max(least, scale * norm), the norm being the root of a sum of squares.
      *
      * @param partials [PARTIALS] as {@link #sumOfSquares} left them

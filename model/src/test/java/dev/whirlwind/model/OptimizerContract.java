@@ -177,6 +177,49 @@ interface OptimizerContract extends Trials {
     }
 
     @ParameterizedTest
+    @MethodSource("sizes")
+    default void scaleByRoots(Size s) {
+        for (boolean ofRows : new boolean[] {true, false}) {
+            try (Trial t = trial("scaleByRoots " + s + " " + ofRows, 1)) {
+                int channels = ofRows ? s.rows() : s.width();
+                Tensor x = t.changed("x", s.rows() * s.width());
+                Tensor numerators = t.input("numerators", channels, () -> squares(t, channels));
+                Tensor denominators = t.input("denominators", channels, () -> squares(t, channels));
+                t.each(
+                        ops -> ops.scaleByRoots(x, numerators, denominators, s.rows(), s.width(), ofRows),
+                        () -> t.expect(
+                                x,
+                                Reference.scaleByRoots(
+                                        t.before(x), t.before(numerators), t.before(denominators), s.width(), ofRows)));
+            }
+        }
+    }
+
+    private static double[] squares(Trial t, int length) {
+        return Arrays.stream(t.normal(length)).map(x -> x * x + 0.01).toArray();
+    }
+
+    @Test
+    default void project() {
+        for (Size s : thin(List.of(new Size(7, 20), new Size(33, 19), new Size(24, 24), new Size(1, 5)))) {
+            for (int rank : new int[] {1, 5}) {
+                try (Trial t = trial("project " + s + " " + rank, 1)) {
+                    int larger = Math.max(s.rows(), s.width());
+                    Tensor out = t.output("out", larger * rank);
+                    Tensor gradient = t.input("gradient", s.rows() * s.width());
+                    Tensor directions = t.input("directions", Math.min(s.rows(), s.width()) * rank);
+                    t.each(
+                            ops -> ops.project(out, gradient, directions, s.rows(), s.width(), rank),
+                            () -> t.expect(
+                                    out,
+                                    Reference.project(
+                                            t.before(gradient), t.before(directions), s.rows(), s.width(), rank)));
+                }
+            }
+        }
+    }
+
+    @ParameterizedTest
     @MethodSource("lengths")
     default void unfactoredDirection(int length) {
         try (Trial t = trial("unfactoredDirection " + length, 1)) {

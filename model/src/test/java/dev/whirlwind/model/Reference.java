@@ -515,6 +515,33 @@ public final class Reference {
         return out;
     }
 
+    /** x times roots of ratios, of its rows or its columns. */
+    public static double[] scaleByRoots(
+            double[] x, double[] numerators, double[] denominators, int columns, boolean ofRows) {
+        double[] out = new double[x.length];
+        for (int i = 0; i < out.length; i++) {
+            int channel = ofRows ? i / columns : i % columns;
+            out[i] = x[i] * Math.sqrt(numerators[channel] / denominators[channel]);
+        }
+        return out;
+    }
+
+    /** gradient directions^T, or directions^T gradient where that has more columns than rows. */
+    public static double[] project(double[] gradient, double[] directions, int rows, int columns, int rank) {
+        boolean ofRows = columns <= rows;
+        int larger = ofRows ? rows : columns;
+        double[] out = new double[larger * rank];
+        for (int i = 0; i < rows; i++) {
+            for (int j = 0; j < columns; j++) {
+                for (int k = 0; k < rank; k++) {
+                    double direction = directions[ofRows ? k * columns + j : i * rank + k];
+                    out[ofRows ? i * rank + k : k * columns + j] += gradient[i * columns + j] * direction;
+                }
+            }
+        }
+        return out;
+    }
+
     /** In place; the gradient becomes the direction. */
     public static void unfactoredDirection(double[] gradient, double[] v, Inputs inputs) {
         double b = inputs.secondMomentDecay;

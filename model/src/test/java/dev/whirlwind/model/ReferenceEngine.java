@@ -625,6 +625,14 @@ public final class ReferenceEngine implements Engine {
         }
 
         @Override
+        public void scaleByRoots(
+                Tensor x, Tensor numerators, Tensor denominators, int rows, int columns, boolean ofRows) {
+            int channels = ofRows ? rows : columns;
+            double[] n = get(numerators, channels);
+            set(x, Reference.scaleByRoots(get(x, rows * columns), n, get(denominators, channels), columns, ofRows));
+        }
+
+        @Override
         public void unfactoredDirection(Tensor gradient, Tensor v, long length) {
             double[] g = get(gradient, Math.toIntExact(length));
             double[] vs = get(v, g.length);

@@ -455,6 +455,17 @@ final class MixedPrecision implements Ops {
         ops.factoredDirection(gradient, r, c, rows, columns);
     }
 
+    /** Of floats, too. */
+    @Override
+    public void project(Tensor out, Tensor gradient, Tensor directions, int rows, int columns, int rank) {
+        ops.project(out, gradient, directions, rows, columns, rank);
+    }
+
+    @Override
+    public void scaleByRoots(Tensor x, Tensor numerators, Tensor denominators, int rows, int columns, boolean ofRows) {
+        ops.scaleByRoots(x, numerators, denominators, rows, columns, ofRows);
+    }
+
     @Override
     public void unfactoredDirection(Tensor gradient, Tensor v, long length) {
         ops.unfactoredDirection(gradient, v, length);

@@ -1325,6 +1325,23 @@ class Recorder implements Ops {
     }
 
     @Override
+    public void scaleByRoots(Tensor x, Tensor numerators, Tensor denominators, int rows, int columns, boolean ofRows) {
+        int n = size(rows, columns);
+        stage.call(
+                "scaleByRoots",
+                Directions::wScaleByRoots,
+                at(numerators, denominators, x),
+                array(numerators),
+                array(denominators),
+                array(x),
+                n,
+                share(),
+                columns,
+                ofRows ? 1 : 0);
+        over(shares(n));
+    }
+
+    @Override
     public void unfactoredDirection(Tensor gradient, Tensor v, long length) {
         int n = Math.toIntExact(length);
         Tensor apartV = apart(v, length, gradient);

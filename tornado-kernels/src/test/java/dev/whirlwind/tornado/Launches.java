@@ -222,6 +222,7 @@ final class Launches extends KernelEngine {
         if (p.decayed()) {
             ops.factoredMoments(moments, moments.skip(p.rows()), direction, p.rows(), p.columns());
             ops.factoredDirection(direction, moments, moments.skip(p.rows()), p.rows(), p.columns());
+            ops.scaleByRoots(direction, moments, moments, p.rows(), p.columns(), true);
         } else {
             ops.unfactoredDirection(direction, moments, p.size());
         }

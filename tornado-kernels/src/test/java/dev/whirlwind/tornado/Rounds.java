@@ -34,7 +34,7 @@ record Rounds(List<Double> all, List<Double> longest, double waits, double bytes
             case "wRope", "wStoreKeysAndValues", "wAdd", "wCopy", "wZero", "wDropout", "wAddNoise" -> none(2);
             case "wNarrow", "wWiden", "wNarrowBf16", "wWidenBf16" -> none(2);
             case "wLion", "wMomentum", "wScale", "wDescend", "wCombine", "wPull" -> none(2);
-            case "wMoments", "wFactoredDirection", "wUnfactoredDirection" -> none(2);
+            case "wMoments", "wFactoredDirection", "wUnfactoredDirection", "wScaleByRoots" -> none(2);
             case "wActivation", "wActivationBackward", "wGated", "wGatedBackward", "wAdamW" -> none(2);
             case "wEmbedPositionsBackward" -> one(l.items() * (double) l.size(0), l.size(0), 1 + l.size(0), 0);
             // Tokens are all different here, or as different as they can be.

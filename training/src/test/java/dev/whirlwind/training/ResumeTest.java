@@ -120,7 +120,7 @@ class ResumeTest {
 
     /** With an average of the weights, both anchors and noise. */
     @ParameterizedTest
-    @ValueSource(strings = {"lion", "muon", "adafactor"})
+    @ValueSource(strings = {"lion", "muon", "adafactor", "apollo"})
     void withEveryOptimizer(String optimizer) throws IOException {
         Path fisher = folder.resolve("fisher.safetensors");
         TinyRun.fisher(model(DType.BF16), fisher);
@@ -156,11 +156,11 @@ class ResumeTest {
 
     /** Whose updates are rounded at random. */
     @ParameterizedTest
-    @ValueSource(strings = {"adamw", "lion", "muon", "adafactor"})
+    @ValueSource(strings = {"adamw", "lion", "muon", "adafactor", "apollo"})
     void withWeightsOf16Bits(String optimizer) throws IOException {
         Map<String, Object> options = new HashMap<>(Map.of("optimizer", optimizer, "weights", "bf16"));
         options.putAll(Map.of("ema", 0.9, "anchor", 0.1));
-        if (!optimizer.equals("adafactor")) {
+        if (!optimizer.equals("adafactor") && !optimizer.equals("apollo")) {
             options.put("moments", "int8");
         }
         goesOn(options);
@@ -175,7 +175,7 @@ class ResumeTest {
 
     /** With gradients of one layer, and half of the blocks' inputs. */
     @ParameterizedTest
-    @ValueSource(strings = {"adamw", "lion", "muon", "adafactor"})
+    @ValueSource(strings = {"adamw", "lion", "muon", "adafactor", "apollo"})
     void withUpdatesInTheBackwardPass(String optimizer) throws IOException {
         Map<String, Object> options = new HashMap<>(Map.of("optimizer", optimizer, "accumulation", 1, "batch", 4));
         options.putAll(Map.of("update_in_backward", true, "recompute", true, "recompute_every", 2, "ema", 0.9));
@@ -188,7 +188,7 @@ class ResumeTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"adamw", "muon", "adafactor"})
+    @ValueSource(strings = {"adamw", "muon", "adafactor", "apollo"})
     void withAnAdapter(String optimizer) throws IOException {
         goesOn(Map.of(
                 "optimizer",

@@ -58,6 +58,7 @@ public record OperationCost(double flops, double bytes) {
             case "attention" -> ModelFlops.attention((AttentionShape) args[3], layer);
             // Scores once more, then the gradients of values, probabilities, queries and keys.
             case "attentionBackward" -> 2.5 * ModelFlops.attention((AttentionShape) args[6], layer);
+            case "project" -> 2 * product(args, n - 3);
             // x x^T, its square, and their product with x.
             case "newtonSchulz" -> {
                 double least = Math.min((int) args[n - 2], (int) args[n - 1]);
@@ -91,6 +92,7 @@ public record OperationCost(double flops, double bytes) {
             case "momentum" -> 4.0 * (long) args[n - 2];
             case "factoredMoments" -> (double) (int) args[n - 2] * (int) args[n - 1];
             case "factoredDirection" -> 2.0 * (int) args[n - 2] * (int) args[n - 1];
+            case "scaleByRoots" -> 2.0 * (int) args[n - 3] * (int) args[n - 2];
             case "unfactoredDirection" -> 4.0 * (long) args[n - 1];
             case "divideByNorm" -> 2.0 * (long) args[n - 3];
             case "pull" -> 5.0 * (long) args[n - 2];

@@ -100,6 +100,8 @@ public record LessMemory(
                 .forEach(changes::add);
         inBackward().flatMap(this::best).ifPresent(changes::add);
         optimizer("lion", "another optimizer, with one moment for AdamW's two").ifPresent(changes::add);
+        optimizer("apollo", "another optimizer, which keeps means of a few directions of each matrix")
+                .ifPresent(changes::add);
         optimizer("adafactor", "another optimizer, which remembers a row and a column of each matrix")
                 .ifPresent(changes::add);
         Step adapter = config.adapter().lora() == null
@@ -122,6 +124,7 @@ public record LessMemory(
                 && List.of("cpu", "auto").contains(config.engine().engine())
                 && config.adapter().lora() == null
                 && optimizer.optimizer() != OptimizerOptions.Method.ADAFACTOR
+                && optimizer.optimizer() != OptimizerOptions.Method.APOLLO
                 && optimizer.moments() == OptimizerOptions.Moments.FP32;
     }
 

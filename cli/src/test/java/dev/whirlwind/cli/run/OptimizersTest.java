@@ -21,7 +21,7 @@ class OptimizersTest {
     Path folder;
 
     @ParameterizedTest
-    @ValueSource(strings = {"lion", "muon", "adafactor"})
+    @ValueSource(strings = {"lion", "muon", "adafactor", "apollo"})
     void enginesAgree(String optimizer) throws IOException {
         List<JsonNode> cpu = train(optimizer, "cpu");
         List<JsonNode> loops = train(optimizer, "loops");
@@ -88,6 +88,6 @@ class OptimizersTest {
     @Test
     void whatNoOptimizerIsIsAnsweredWithThoseThatAre() {
         Cli.run("train", "--model", "a", "--data", "b", "--out", "c", "--optimizer", "sgd")
-                .isWrongUsage("optimizer is \"sgd\"; it must be adamw, lion, muon or adafactor");
+                .isWrongUsage("optimizer is \"sgd\"; it must be adamw, lion, muon, adafactor or apollo");
     }
 }

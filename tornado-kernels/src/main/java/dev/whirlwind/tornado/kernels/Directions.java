@@ -99,6 +99,31 @@ public final class Directions {
         }
     }
 
+    /** x *= sqrt(numerators / denominators), of its row or else of its column. */
+    public static void wScaleByRoots(
+            IntArray c,
+            int at,
+            FloatArray numerators,
+            FloatArray denominators,
+            FloatArray x,
+            int n,
+            int share,
+            int columns,
+            int ofRows) {
+        int numerators0 = c.get(at);
+        int denominators0 = c.get(at + 1);
+        int x0 = c.get(at + 2);
+        for (@Parallel int block = 0; block < (n + share - 1) / share; block++) {
+            int end = TornadoMath.min(n, (block + 1) * share);
+            for (int i = block * share; i < end; i++) {
+                int row = i / columns;
+                int channel = ofRows * row + (1 - ofRows) * (i - row * columns);
+                float ratio = numerators.get(numerators0 + channel) / denominators.get(denominators0 + channel);
+                x.set(x0 + i, x.get(x0 + i) * TornadoMath.sqrt(ratio));
+            }
+        }
+    }
+
     /** p -= lr (factor direction + weightDecay p). */
     public static void wDescend(
             IntArray c,

@@ -76,15 +76,23 @@ public final class Aliases {
                     return value;
                 },
                 Aliases::isZero);
-        alias("optim", "optimizer", "`adamw_torch` and its kin are adamw, `lion_32bit` lion", value -> switch (text(
-                value)) {
-            case "adamw_torch", "adamw_torch_fused", "adamw_hf" -> "adamw";
-            case "lion_32bit" -> "lion";
-            case "adamw_8bit", "adamw_bnb_8bit", "paged_adamw_8bit", "lion_8bit", "paged_lion_8bit" ->
-                throw new UserException("optim is " + text(value) + ", which is optimizer: "
-                        + (text(value).contains("lion") ? "lion" : "adamw") + " with moments: int8; give these");
-            default -> value;
-        });
+        alias(
+                "optim",
+                "optimizer",
+                "`adamw_torch` and its kin are adamw, `lion_32bit` lion, `apollo_adamw` apollo",
+                value -> switch (text(value)) {
+                    case "adamw_torch", "adamw_torch_fused", "adamw_hf" -> "adamw";
+                    case "lion_32bit" -> "lion";
+                    case "apollo_adamw" -> "apollo";
+                    case "apollo_adamw_layerwise" ->
+                        throw new UserException("optim is apollo_adamw_layerwise, which is optimizer: apollo with"
+                                + " update_in_backward: true; give these");
+                    case "adamw_8bit", "adamw_bnb_8bit", "paged_adamw_8bit", "lion_8bit", "paged_lion_8bit" ->
+                        throw new UserException("optim is " + text(value) + ", which is optimizer: "
+                                + (text(value).contains("lion") ? "lion" : "adamw")
+                                + " with moments: int8; give these");
+                    default -> value;
+                });
         alias("adam_beta1", "beta1");
         alias("adam_beta2", "beta2");
         alias("adam_epsilon", "eps");

@@ -5,6 +5,7 @@ import dev.whirlwind.model.Lion;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.training.optimizers.AdafactorRule;
 import dev.whirlwind.training.optimizers.AdamWRule;
+import dev.whirlwind.training.optimizers.ApolloRule;
 import dev.whirlwind.training.optimizers.LionRule;
 import dev.whirlwind.training.optimizers.MuonRule;
 import dev.whirlwind.training.optimizers.RateFactors;
@@ -17,7 +18,8 @@ public record OptimizerOptions(
         @Option(
                 value = "adamw",
                 help =
-                        "How gradients change the weights: adamw, lion, muon (of layers' matrices; else adamw), adafactor.")
+                        "How gradients change the weights: adamw, lion, muon (of layers' matrices; else adamw), adafactor, apollo"
+                                + " (of layers' matrices, by means of a few directions only; else adamw).")
         Method optimizer,
 
         @Option(value = "0.1", range = Range.BELOW_TEN, help = "Decoupled weight decay, of matrices only.")
@@ -45,20 +47,34 @@ public record OptimizerOptions(
         double momentum,
 
         @Option(
-                needs = {"optimizer=adamw", "optimizer=muon"},
+                needs = {"optimizer=adamw", "optimizer=muon", "optimizer=apollo"},
                 value = "1e-8",
                 range = Range.POSITIVE_FLOAT,
                 help = "What AdamW adds to the denominator.")
         double eps,
 
         @Option(
-                needs = "optimizer!=adafactor",
+                needs = {"optimizer=adamw", "optimizer=lion", "optimizer=muon"},
                 value = "fp32",
                 label = "FORMAT",
                 help =
                         "What means of gradients and of their squares are kept as: fp32, or int8, of which each block of 256 has"
                                 + " a scale; those of vectors stay fp32.")
         Moments moments,
+
+        @Option(
+                needs = "optimizer=apollo",
+                value = "256",
+                range = Range.ONE_OR_MORE,
+                help = "Directions of which apollo keeps means; with 1 a matrix is scaled as a whole (APOLLO-Mini).")
+        int apolloRank,
+
+        @Option(
+                needs = "optimizer=apollo",
+                value = "200",
+                range = Range.ONE_OR_MORE,
+                help = "Updates after which apollo takes other directions.")
+        int apolloRefresh,
 
         @Option(value = "1", range = Range.CLIP, help = "Largest global norm of the gradient; 0 for no clipping.")
         double clip,
@@ -108,7 +124,8 @@ public record OptimizerOptions(
         ADAMW,
         LION,
         MUON,
-        ADAFACTOR;
+        ADAFACTOR,
+        APOLLO;
 
         @Override
         public String toString() {
@@ -151,6 +168,7 @@ public record OptimizerOptions(
             case LION -> LionRule.of(new Lion((float) beta1, beta2(0.99), (float) weightDecay), eightBits);
             case MUON -> MuonRule.of((float) momentum, adamw, eightBits);
             case ADAFACTOR -> AdafactorRule.of((float) weightDecay);
+            case APOLLO -> ApolloRule.of(adamw, apolloRank, apolloRefresh);
         };
     }
 

@@ -251,6 +251,9 @@ class MemoryNeedsTest {
         assertThat(more.of(Purpose.EMA)).isGreaterThan(parameters);
         assertThat(more.of(Purpose.ANCHOR)).isEqualTo(parameters);
         assertThat(more.of(Purpose.ACTIVATIONS)).isEqualTo(plain.of(Purpose.ACTIVATIONS));
+        MemoryUse apollo =
+                training(config, Map.of("batch", 2, "sequence", 16, "optimizer", "apollo", "apollo_rank", 1));
+        assertThat(apollo.of(Purpose.MOMENTS)).isLessThan(parameters);
         MemoryUse adapter = training(config, Map.of("batch", 2, "sequence", 16, "model", "none", "lora", 2));
         assertThat(adapter.of(Purpose.GRADIENTS)).isLessThan(parameters / 4);
         assertThat(adapter.of(Purpose.WEIGHTS)).isEqualTo(parameters + adapter.of(Purpose.GRADIENTS));

@@ -148,7 +148,7 @@ class FreezingTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"adamw", "lion", "muon", "adafactor"})
+    @CsvSource({"adamw", "lion", "muon", "adafactor", "apollo"})
     void whatIsFrozenStaysAndTheRestMovesAsItWould(String optimizer) {
         for (String model : MODELS.keySet()) {
             String freeze = switch (model) {
@@ -169,7 +169,7 @@ class FreezingTest {
 
     /** Gradients of one layer at a time, used up at once, are the same gradients; nor does what is computed again differ. */
     @ParameterizedTest
-    @CsvSource({"adamw", "lion", "muon", "adafactor"})
+    @CsvSource({"adamw", "lion", "muon", "adafactor", "apollo"})
     void savingMemoryChangesNothing(String optimizer) {
         for (String model : MODELS.keySet()) {
             Map<String, Object> options = new HashMap<>(Map.of("optimizer", optimizer, "layer_decay", 0.7));
@@ -252,7 +252,7 @@ class FreezingTest {
 
     /** Of one step the movement, but for weight decay's share, is a multiple of the rate. */
     @ParameterizedTest
-    @CsvSource({"adamw", "lion", "muon", "adafactor"})
+    @CsvSource({"adamw", "lion", "muon", "adafactor", "apollo"})
     void ratesAreByName(String optimizer) {
         for (String model : MODELS.keySet()) {
             Map<String, Object> options = Map.of("optimizer", optimizer, "weight_decay", 0.5);
