@@ -44,7 +44,8 @@ class DividedArraysTest {
     @ValueSource(
             strings = {
                 "--ema 0.5 --anchor 0.1 --clip 0.1",
-                "--optimizer lion --freeze layers.[0-1].* --lr-for embed*=0.1",
+                "--optimizer lion --freeze layers.[0-1].* --lr-for embed*=0.1 --update-in-backward",
+                "--optimizer apollo --apollo-rank 2 --recompute --recompute-every 2",
                 "--optimizer muon --freeze embed*",
                 "--optimizer adafactor --layer-decay 0.9",
                 "--lora 2 --dora --lora-target q_proj --lora-target down_proj",
