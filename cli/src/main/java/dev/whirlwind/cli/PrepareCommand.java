@@ -2,6 +2,7 @@ package dev.whirlwind.cli;
 
 import dev.whirlwind.cli.shared.Models;
 import dev.whirlwind.cli.shared.Output;
+import dev.whirlwind.cli.shared.SourceOptions;
 import dev.whirlwind.cli.terminal.Interruption;
 import dev.whirlwind.cli.terminal.Table;
 import dev.whirlwind.data.DatasetSummary;
@@ -46,7 +47,8 @@ public final class PrepareCommand implements Callable<Integer> {
             arity = "1..*",
             paramLabel = "PATH",
             description =
-                    "Text files, folders, zip or tar archives, JSON Lines (the field \"text\"), also gzipped; or a pipe.")
+                    "Files, folders, archives, patterns of names, pipes, or - for the standard input: plain text, JSON"
+                            + " rows, CSV, Parquet, Arrow, HTML, PDF, WARC, a MediaWiki dump, others' tokens; compressed or not.")
     private List<Path> data;
 
     @Option(names = "--out", required = true, paramLabel = "DIR", description = "The new folder of shards.")
@@ -76,6 +78,9 @@ public final class PrepareCommand implements Callable<Integer> {
     private OnBadText badText;
 
     @Mixin
+    private SourceOptions sources;
+
+    @Mixin
     private Output output;
 
     @Override
@@ -90,7 +95,7 @@ public final class PrepareCommand implements Callable<Integer> {
         DatasetSummary summary;
         try (Interruption _ = Interruption.ending(
                 err, "interrupted; nothing is prepared yet; the same command begins anew in " + out)) {
-            summary = prepare(Corpus.of(data, out), tokenizer, heldOut, seed, badText, out, err);
+            summary = prepare(Corpus.of(sources.options(), data, out), tokenizer, heldOut, seed, badText, out, err);
         }
         err.println(ends(tokenizer));
         summary.heldOutWarning().ifPresent(err::println);

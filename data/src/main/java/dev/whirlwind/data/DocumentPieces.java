@@ -32,7 +32,8 @@ public final class DocumentPieces {
             return around(tokenizer, first ? tokenizer.encode(text) : tokenizer.encodeNext(text));
         }
 
-        int[] around(Tokenizer tokenizer, int[] own) {
+        /** Tokens of its own, with those that stand before a document and after it. */
+        public int[] around(Tokenizer tokenizer, int[] own) {
             IntStream tokens = IntStream.of(own);
             if (first) {
                 tokens = IntStream.concat(IntStream.of(tokenizer.before()), tokens);

@@ -5,6 +5,7 @@ import dev.whirlwind.data.sources.Corpus;
 import dev.whirlwind.data.sources.Findings;
 import dev.whirlwind.data.sources.Hash;
 import dev.whirlwind.data.sources.TextReader;
+import dev.whirlwind.data.sources.formats.Kind;
 import dev.whirlwind.data.tokenizers.BadText;
 import dev.whirlwind.data.tokenizers.Text;
 import dev.whirlwind.data.tokenizers.Tokenizer;
@@ -16,9 +17,11 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -75,8 +78,8 @@ public final class Preparation {
         void update(long bytes, long totalBytes, long tokens);
     }
 
-    /** Tokens on their way to a split's shards. */
-    private record Pending(Future<int[]> ids, Piece piece, Side side) {}
+    /** Tokens on their way to a split's shards, and the bytes of text that they are. */
+    private record Pending(Future<int[]> ids, long bytes, Piece piece, Side side) {}
 
     private final class Side {
         final ShardWriter writer;
@@ -177,6 +180,7 @@ public final class Preparation {
     /** The first reading: counts, and shows all documents to {@link HeldOut}. */
     private final class Scan implements Corpus.Sink {
         final HeldOut heldOut = new HeldOut(options.heldOut, options.seed);
+        final TokenDocuments tokens = new TokenDocuments(tokenizer, this::ids);
         long hash = Hash.EMPTY;
         long characters;
         long bytes;
@@ -187,6 +191,22 @@ public final class Preparation {
             characters += piece.length();
             bytes += Text.utf8Length(piece);
             hash = Hash.add(hash, piece);
+            end(last);
+        }
+
+        @Override
+        public void tokens(String document, int[] ids, boolean last) {
+            tokens.add(document, ids, last);
+        }
+
+        private void ids(String document, int[] ids, long more, boolean last) {
+            characters += ids.length;
+            bytes += more;
+            hash = Hash.add(hash, ids);
+            end(last);
+        }
+
+        private void end(boolean last) {
             if (last) {
                 heldOut.observe(hash, bytes - bytesBefore);
                 bytesBefore = bytes;
@@ -201,7 +221,7 @@ public final class Preparation {
         }
 
         @Override
-        public void found(Corpus.Kind kind, String name) {
+        public void found(Kind kind, String name) {
             findings.found(kind, name);
         }
 
@@ -254,6 +274,8 @@ public final class Preparation {
         final boolean byPosition;
         final ExecutorService workers = Executors.newFixedThreadPool(options.threads);
         final Queue<Pending> pending = new ArrayDeque<>();
+        final TokenDocuments tokens = new TokenDocuments(tokenizer, this::ids);
+        boolean first = true;
         int document;
         long characters;
         long bytes;
@@ -313,9 +335,53 @@ public final class Preparation {
             }
         }
 
+        @Override
+        public void tokens(String name, int[] ids, boolean last) {
+            tokens.add(name, ids, last);
+        }
+
+        private void ids(String name, int[] ids, long more, boolean last) {
+            characters += ids.length;
+            if (byPosition) {
+                split(name, ids, more, last);
+            } else {
+                give(scan.heldOut.contains(document) ? valid : train, name, ids, more, last);
+            }
+            document += last ? 1 : 0;
+        }
+
+        private void split(String name, int[] ids, long more, boolean last) {
+            long toTrain = (long) ((1 - options.heldOut) * scan.bytes) - bytes;
+            bytes += more;
+            int cut = 0;
+            long before = 0;
+            while (cut < ids.length && before < toTrain) {
+                before += tokens.bytes(ids[cut++]);
+            }
+            if (cut > 0) {
+                give(train, name, Arrays.copyOf(ids, cut), before, false);
+            }
+            if (cut < ids.length || last) {
+                first |= valid.documents == 0;
+                give(valid, name, Arrays.copyOfRange(ids, cut, ids.length), more - before, last);
+            }
+        }
+
+        private void give(Side side, String name, int[] ids, long bytes, boolean last) {
+            Piece piece = new Piece(name, "", first, last);
+            side.documents += first ? 1 : 0;
+            first = last;
+            queue(new Pending(CompletableFuture.completedFuture(piece.around(tokenizer, ids)), bytes, piece, side));
+        }
+
         private void encode(Side side, Piece piece) {
             side.documents += piece.first() ? 1 : 0;
-            pending.add(new Pending(workers.submit(() -> piece.tokens(tokenizer)), piece, side));
+            queue(new Pending(
+                    workers.submit(() -> piece.tokens(tokenizer)), Text.utf8Length(piece.text()), piece, side));
+        }
+
+        private void queue(Pending next) {
+            pending.add(next);
             if (pending.size() >= PIECES_PER_THREAD * options.threads) {
                 try {
                     writeNext();
@@ -327,9 +393,8 @@ public final class Preparation {
 
         private void writeNext() throws IOException {
             Pending next = pending.remove();
-            long bytes = Text.utf8Length(next.piece.text());
             try {
-                next.side.writer.write(next.ids.get(), bytes);
+                next.side.writer.write(next.ids.get(), next.bytes);
             } catch (ExecutionException e) {
                 switch (e.getCause()) {
                     case BadText bad -> leaveOut(next, bad);
@@ -340,7 +405,7 @@ public final class Preparation {
                 Thread.currentThread().interrupt();
                 throw new UserException("preparation was interrupted: run it again", e);
             }
-            written += bytes;
+            written += next.bytes;
             progress.update(written, scan.bytes, train.writer.tokens() + valid.writer.tokens());
         }
 

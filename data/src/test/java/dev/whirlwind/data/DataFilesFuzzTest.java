@@ -15,12 +15,17 @@ import java.util.zip.ZipOutputStream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Prepared folders, and files of text. */
 class DataFilesFuzzTest {
     private static final Corpus.Sink SINK = new Corpus.Sink() {
         @Override
         public void text(String document, String piece, boolean last) {}
+
+        @Override
+        public void tokens(String document, int[] ids, boolean last) {}
 
         @Override
         public void passedOver(Corpus.PassedOver what) {}
@@ -109,6 +114,27 @@ class DataFilesFuzzTest {
         System.arraycopy(utf8("%06o\0 ".formatted(sum)), 0, tar, 148, 8);
         System.arraycopy(utf8("Texts"), 0, tar, 512, 5);
         corpus("texts.tar", tar);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "stream.arrow",
+                "zstd.feather",
+                "lz4.feather",
+                "dictionary.arrow",
+                "views.arrow",
+                "pandas.csv",
+                "rows.jsonl.zst",
+                "rows.jsonl.bz2",
+                "rows.jsonl.xz",
+                "llmc.bin",
+                "megatron.idx"
+            })
+    void formats(String name) throws IOException {
+        Path files = Path.of("src/test/resources/formats");
+        Files.copy(files.resolve("megatron.bin"), folder.resolve("megatron.bin"));
+        corpus(name, Files.readAllBytes(files.resolve(name)));
     }
 
     private void corpus(String name, byte[]... seeds) throws IOException {

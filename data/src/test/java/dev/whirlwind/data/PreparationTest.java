@@ -7,6 +7,8 @@ import dev.whirlwind.data.sources.Collected;
 import dev.whirlwind.data.sources.Corpus;
 import dev.whirlwind.data.sources.Hash;
 import dev.whirlwind.data.sources.TextReader;
+import dev.whirlwind.data.sources.formats.ReadOptions;
+import dev.whirlwind.data.sources.formats.Selection;
 import dev.whirlwind.data.tokenizers.ByteTokenizer;
 import dev.whirlwind.data.tokenizers.Cases;
 import dev.whirlwind.data.tokenizers.Tokenizer;
@@ -119,6 +121,53 @@ class PreparationTest {
         assertThat(summary.skipped())
                 .containsOnlyKeys(corpus.resolve("image.bin").toString());
         assertThat(DatasetSummary.read(out)).isEqualTo(summary);
+    }
+
+    /** llm.c puts the end-of-text token before each document, nanoGPT after, Megatron may leave it out. */
+    @ParameterizedTest
+    @ValueSource(strings = {"llmc.bin", "llmc-llama3.bin", "nanogpt.bin", "nanogpt32.bin", "megatron.bin"})
+    void tokensOfOtherProgramsArePreparedAsTheyAre(String name) {
+        Path file = Path.of("src/test/resources/formats").resolve(name);
+        String as = name.equals("nanogpt.bin") ? "uint16" : name.equals("nanogpt32.bin") ? "uint32" : null;
+        ReadOptions reading = new ReadOptions(
+                Selection.TEXT,
+                false,
+                ReadOptions.OnBadLine.STOP,
+                StandardCharsets.UTF_8,
+                ReadOptions.LineEnds.KEEP,
+                as);
+        Corpus corpus = Corpus.of(reading, List.of(file));
+        boolean megatron = name.startsWith("megatron");
+        int[] first = megatron ? new int[] {72, 105, 33, 255} : new int[] {72, 105, 255};
+        int[] second = {72, 111, 255};
+        Path out = folder.resolve("out");
+        DatasetSummary summary = new Preparation(corpus, bytes, options(0, 1000, 2), SILENT).run(out);
+        assertThat(all(out, "train"))
+                .containsExactly(IntStream.concat(IntStream.of(first), IntStream.of(second))
+                        .toArray());
+        assertThat(summary.train().documents()).isEqualTo(2);
+        assertThat(summary.train().bytes()).isEqualTo(megatron ? 5 : 4);
+        // A half held out is one of the two, as with texts.
+        Path half = folder.resolve("half");
+        new Preparation(corpus, bytes, options(0.5, 1000, 2), SILENT).run(half);
+        assertThat(List.of(all(half, "train"), all(half, "valid"))).containsExactlyInAnyOrder(first, second);
+    }
+
+    @Test
+    void tokensOfAnotherVocabularyAreRefused() throws IOException {
+        Path file = folder.resolve("a.bin");
+        Files.write(file, new byte[] {72, 0, 0, 1});
+        ReadOptions reading = new ReadOptions(
+                Selection.TEXT,
+                false,
+                ReadOptions.OnBadLine.STOP,
+                StandardCharsets.UTF_8,
+                ReadOptions.LineEnds.KEEP,
+                "uint16");
+        assertThatThrownBy(() -> new Preparation(Corpus.of(reading, List.of(file)), bytes, options(0, 1000, 2), SILENT)
+                        .run(folder.resolve("out")))
+                .isInstanceOf(UserException.class)
+                .hasMessageStartingWith(file + ": holds the token 256, which is beyond the vocabulary of 256");
     }
 
     @Test

@@ -2,9 +2,11 @@ package dev.whirlwind.cli.shared;
 
 import dev.whirlwind.data.DocumentPieces;
 import dev.whirlwind.data.TokenDataset;
+import dev.whirlwind.data.TokenDocuments;
 import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.data.sources.Corpus;
 import dev.whirlwind.data.sources.Findings;
+import dev.whirlwind.data.sources.formats.Kind;
 import dev.whirlwind.data.tokenizers.BadText;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.UserException;
@@ -69,8 +71,18 @@ public final class Texts {
         private int count;
         private long bytes;
         private final Findings findings = new Findings();
+        private final TokenDocuments tokenDocuments;
+        private boolean first = true;
 
         Collector(Corpus corpus, Tokenizer tokenizer) {
+            tokenDocuments = new TokenDocuments(tokenizer, (document, ids, more, last) -> {
+                append(new DocumentPieces.Piece(document, "", first, last).around(tokenizer, ids));
+                bytes += more;
+                first = last;
+                if (last) {
+                    findings.document();
+                }
+            });
             pieces = new DocumentPieces(tokenizer, DocumentPieces.LENGTH, piece -> {
                 try {
                     append(piece.tokens(tokenizer));
@@ -90,6 +102,11 @@ public final class Texts {
             }
         }
 
+        @Override
+        public void tokens(String file, int[] ids, boolean last) {
+            tokenDocuments.add(file, ids, last);
+        }
+
         private void append(int[] more) {
             if (count + more.length > tokens.length) {
                 tokens = Arrays.copyOf(tokens, Math.max(count + more.length, Math.multiplyExact(2, tokens.length)));
@@ -104,7 +121,7 @@ public final class Texts {
         }
 
         @Override
-        public void found(Corpus.Kind kind, String name) {
+        public void found(Kind kind, String name) {
             findings.found(kind, name);
         }
     }

@@ -1,5 +1,7 @@
 package dev.whirlwind.data.sources;
 
+import dev.whirlwind.data.sources.formats.Kind;
+import dev.whirlwind.data.sources.formats.ReadOptions;
 import dev.whirlwind.model.UserException;
 import java.nio.file.Path;
 import java.util.List;
@@ -15,26 +17,6 @@ public interface Corpus {
 
     /** What error messages call it. */
     String name();
-
-    /** What a file was read as. */
-    enum Kind {
-        TEXT("plain text", "plain texts"),
-        ROWS("file of JSON rows", "files of JSON rows"),
-        ARCHIVE("archive", "archives"),
-
-        /** Rows of other objects, or a single object: it is text, but may have been meant otherwise. */
-        OTHER_JSON(
-                "JSON file that is no rows with a text, as plain text",
-                "JSON files that are no rows with a text, as plain text");
-
-        final String one;
-        final String many;
-
-        Kind(String one, String many) {
-            this.one = one;
-            this.many = many;
-        }
-    }
 
     /**
      * What was passed over.
@@ -65,6 +47,16 @@ public interface Corpus {
          */
         void text(String document, String piece, boolean last);
 
+        /**
+         * The next tokens of a file that holds tokens, and no text. Where documents end in it only their end-of-text tokens
+         * tell.
+         *
+         * @param last whether a document ends with them in any case
+         */
+        default void tokens(String document, int[] ids, boolean last) {
+            throw new UserException(document + ": holds tokens, not text: read it with `prepare`");
+        }
+
         /** Something that holds no text, or none that can be read. */
         void passedOver(PassedOver what);
 
@@ -73,15 +65,20 @@ public interface Corpus {
     }
 
     /**
-     * Files, folders (with all below them, in name order; hidden ones excepted), zip and tar archives of files, and pipes.
-     * What a file holds is told by its content, see {@link Rows#recognise}: a document of plain text, or rows of JSON,
-     * each a document by its field {@code text}. Files that are gzipped are unpacked. Files that are not UTF-8 or hold NUL
-     * bytes are passed over, and so are such rows.
+     * Files, folders (with all below them, in name order; hidden ones excepted), zip and tar archives of files, patterns of
+     * names, pipes, and the standard input ({@code -}). What a file holds is told by its content ({@link
+     * dev.whirlwind.data.sources.formats.Formats}): it is a document of plain text, or documents in a form that is known. Files
+     * that are compressed are unpacked. Plain texts that are not UTF-8 or hold NUL bytes are passed over, and so are such rows.
      *
      * @param except folders that are passed over when they lie in others: those that the run itself writes to
      * @throws UserException when one of the paths does not exist, or is a device
      */
+    static Corpus of(ReadOptions options, List<Path> paths, Path... except) {
+        return new FileCorpus(options, paths, List.of(except));
+    }
+
+    /** The same, of rows the field {@code text}. */
     static Corpus of(List<Path> paths, Path... except) {
-        return new FileCorpus(paths, List.of(except));
+        return of(ReadOptions.DEFAULT, paths, except);
     }
 }

@@ -6,8 +6,6 @@ import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.function.LongSupplier;
-import java.util.zip.ZipException;
-import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
 
 /**
  * Counts what comes out of a compressed file, and refuses to go on where that is out of all proportion to what went in: a
@@ -16,7 +14,6 @@ import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
 final class Expansion {
     private static final long HARMLESS_BYTES = 1L << 30;
     private static final int MOST = 500;
-    private static final int[] GZIP = {0x1F, 0x8B};
 
     private final String place;
     private final LongSupplier packed;
@@ -42,8 +39,8 @@ final class Expansion {
         };
     }
 
-    /** A gzipped stream's content. */
-    static InputStream gunzip(InputStream in, String place) throws IOException {
+    /** What is in a compressed stream. */
+    static InputStream unpack(Compression compression, InputStream in, String place) throws IOException {
         long[] packed = {0};
         InputStream counted = new Counted(in) {
             @Override
@@ -51,55 +48,8 @@ final class Expansion {
                 packed[0] += n;
             }
         };
-        return new Expansion(place, () -> packed[0]).of(new Members(new BufferedInputStream(counted, 1 << 16)));
-    }
-
-    /**
-     * The parts of a gzip file one after the other (RFC 1952 calls them members), to its end. The JDK's own stream takes
-     * a damaged beginning of a later one for the file's end. Zeros at the end are what tapes are filled up with.
-     */
-    private static final class Members extends InputStream {
-        private final InputStream in;
-        private InputStream member;
-
-        Members(InputStream in) throws IOException {
-            this.in = in;
-            member = new GzipCompressorInputStream(in);
-        }
-
-        @Override
-        public int read() throws IOException {
-            byte[] one = new byte[1];
-            return read(one, 0, 1) < 0 ? -1 : one[0] & 0xFF;
-        }
-
-        @Override
-        public int read(byte[] bytes, int offset, int length) throws IOException {
-            int n = member.read(bytes, offset, length);
-            while (n < 0 && more()) {
-                member = new GzipCompressorInputStream(in);
-                n = member.read(bytes, offset, length);
-            }
-            return n;
-        }
-
-        private boolean more() throws IOException {
-            int first;
-            do {
-                in.mark(2);
-                first = in.read();
-            } while (first == 0);
-            if (first >= 0 && (first != GZIP[0] || in.read() != GZIP[1])) {
-                throw new ZipException("damaged: something that is not gzip's follows amid it");
-            }
-            in.reset();
-            return first >= 0;
-        }
-
-        @Override
-        public void close() throws IOException {
-            in.close();
-        }
+        InputStream buffered = new BufferedInputStream(counted, 1 << 16);
+        return new Expansion(place, () -> packed[0]).of(compression.open(buffered));
     }
 
     private abstract static class Counted extends FilterInputStream {

@@ -1,5 +1,18 @@
 package dev.whirlwind.data.sources;
 
+import dev.whirlwind.data.sources.formats.Content;
+import dev.whirlwind.data.sources.formats.DamagedRow;
+import dev.whirlwind.data.sources.formats.Document;
+import dev.whirlwind.data.sources.formats.DocumentReader;
+import dev.whirlwind.data.sources.formats.Format;
+import dev.whirlwind.data.sources.formats.Formats;
+import dev.whirlwind.data.sources.formats.Input;
+import dev.whirlwind.data.sources.formats.JsonRows;
+import dev.whirlwind.data.sources.formats.Kind;
+import dev.whirlwind.data.sources.formats.MissingField;
+import dev.whirlwind.data.sources.formats.ReadOptions;
+import dev.whirlwind.data.sources.formats.ReadOptions.LineEnds;
+import dev.whirlwind.data.sources.formats.ReadOptions.OnBadLine;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import java.io.BufferedInputStream;
@@ -8,6 +21,7 @@ import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.SequenceInputStream;
+import java.nio.charset.CharacterCodingException;
 import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -35,24 +49,16 @@ import org.apache.commons.compress.archivers.tar.TarUtils;
 
 /** Text from files, folders, archives and pipes: see {@link Corpus#of}. Nothing is ever unpacked to where it says. */
 final class FileCorpus implements Corpus {
+    /** The standard input. */
+    static final Path STDIN = Path.of("-");
+
     private static final int BUFFER = 1 << 16;
     private static final int TAR_HEADER = 512;
-    private static final byte[] GZIP = {0x1F, (byte) 0x8B};
     private static final byte[] ZIP = {'P', 'K'};
+    /** That tell of the data beside them. */
+    private static final Set<String> SAVED_DATASET = Set.of("state.json", "dataset_info.json", "dataset_dict.json");
+
     private static final byte[] LFS_POINTER = "version https://git-lfs".getBytes(StandardCharsets.US_ASCII);
-
-    private static final int LONGEST_MARK = 5;
-
-    /** What begins in a way that UTF-8 cannot, or is no text for the rest, in words that help. */
-    private static final Map<String, byte[]> UNREADABLE = Map.of(
-            "UTF-16, not UTF-8: convert it", new byte[] {(byte) 0xFF, (byte) 0xFE},
-            "big-endian UTF-16, not UTF-8: convert it", new byte[] {(byte) 0xFE, (byte) 0xFF},
-            "compressed with gzip: unpack it first", GZIP,
-            "compressed with zstd: unpack it first", new byte[] {0x28, (byte) 0xB5, 0x2F, (byte) 0xFD},
-            "compressed with xz: unpack it first", new byte[] {(byte) 0xFD, '7', 'z', 'X', 'Z'},
-            "compressed with bzip2: unpack it first", new byte[] {'B', 'Z', 'h'},
-            "an archive or a document in zip's form: unpack or convert it first", new byte[] {'P', 'K', 3, 4},
-            "a Parquet file: write its rows as JSON Lines first", new byte[] {'P', 'A', 'R', '1'});
 
     /**
      * A file, or an entry of an archive.
@@ -63,11 +69,6 @@ final class FileCorpus implements Corpus {
      * @param packed whether it is in an archive
      */
     private record Item(String name, String place, boolean given, boolean packed) {
-        /** Its name in lower case, as if it were not gzipped. */
-        String plainName() {
-            return name.toLowerCase(Locale.ROOT).replaceFirst("\\.tgz$", ".tar").replaceFirst("\\.gz$", "");
-        }
-
         boolean isNamed(String... endings) {
             String lower = name.toLowerCase(Locale.ROOT);
             return Arrays.stream(endings).anyMatch(lower::endsWith);
@@ -81,6 +82,8 @@ final class FileCorpus implements Corpus {
         }
     }
 
+    private final ReadOptions options;
+
     /** The paths by what the names of their documents begin with. */
     private final Map<Path, String> roots = new LinkedHashMap<>();
 
@@ -89,11 +92,15 @@ final class FileCorpus implements Corpus {
     /** What came out of pipes, which is there only once. */
     private final Map<Path, Content> pipes = new HashMap<>();
 
-    FileCorpus(List<Path> paths, List<Path> except) {
+    FileCorpus(ReadOptions options, List<Path> given, List<Path> except) {
+        this.options = options;
         Map<String, Integer> uses = new HashMap<>();
+        List<Path> paths = Patterns.expanded(given);
         for (Path path : paths) {
             requireReadable(path);
-            String label = path.toAbsolutePath().normalize().getFileName() + "";
+            String label = path.equals(STDIN)
+                    ? "stdin"
+                    : path.toAbsolutePath().normalize().getFileName() + "";
             int use = uses.merge(label, 1, Integer::sum);
             roots.put(path, paths.size() == 1 ? "" : label + (use == 1 ? "/" : "#" + use + "/"));
         }
@@ -107,6 +114,9 @@ final class FileCorpus implements Corpus {
     }
 
     private static void requireReadable(Path path) {
+        if (path.equals(STDIN)) {
+            return;
+        }
         if (!Files.exists(path)) {
             throw new UserException(path + " does not exist: name text files, folders or archives"
                     + (path.toString().indexOf('\uFFFD') < 0
@@ -126,7 +136,7 @@ final class FileCorpus implements Corpus {
         }
     }
 
-    private static boolean isPipe(Path path) {
+    static boolean isPipe(Path path) {
         try {
             // S_IFMT and S_IFIFO of <sys/stat.h>.
             return ((int) Files.getAttribute(path, "unix:mode") & 0170000) == 0010000;
@@ -147,20 +157,24 @@ final class FileCorpus implements Corpus {
                 folder(path, prefix, new HashSet<>(), sink);
                 return;
             }
+            if (path.equals(STDIN)) {
+                file(new Item(prefix + "stdin", "the standard input", true, false), kept(path), null, sink);
+                return;
+            }
             Item item = new Item(prefix + path.getFileName(), path.toString(), true, false);
             if (!Files.isRegularFile(path)) {
-                file(item, kept(path), sink);
+                file(item, kept(path), null, sink);
             } else if (item.isNamed(".zip", ".jar") && startsWith(path, ZIP)) {
                 zip(path, item, sink);
             } else {
-                file(item, () -> Files.newInputStream(path), sink);
+                file(item, Content.of(path), path, sink);
             }
         });
     }
 
     private Content kept(Path pipe) {
         return pipes.computeIfAbsent(pipe, _ -> {
-            try (InputStream in = Files.newInputStream(pipe)) {
+            try (InputStream in = pipe.equals(STDIN) ? System.in : Files.newInputStream(pipe)) {
                 return Content.kept(in);
             } catch (IOException e) {
                 throw Reading.failure(pipe, e);
@@ -183,7 +197,9 @@ final class FileCorpus implements Corpus {
             if (!visited.add(real)) {
                 return;
             }
-            for (Path child : children(folder)) {
+            List<Path> children = children(folder);
+            boolean dataset = isSavedDataset(folder, children);
+            for (Path child : children) {
                 Item item = new Item(prefix + child.getFileName(), child.toString(), false, false);
                 if (Files.isDirectory(child)) {
                     folder(child, item.name + "/", visited, sink);
@@ -191,13 +207,29 @@ final class FileCorpus implements Corpus {
                     pass(item, "neither a file nor a folder", sink);
                 } else if (item.isNamed(".zip") && startsWith(child, ZIP)) {
                     zip(child, item, sink);
-                } else {
-                    file(item, () -> Files.newInputStream(child), sink);
+                } else if (!isPartner(child)
+                        && !(dataset
+                                && SAVED_DATASET.contains(child.getFileName().toString()))) {
+                    file(item, Content.of(child), child, sink);
                 }
             }
         } catch (IOException e) {
             throw Reading.failure(folder, e);
         }
+    }
+
+    /** What datasets.save_to_disk writes of Hugging Face's datasets beside their data. */
+    private static boolean isSavedDataset(Path folder, List<Path> children) {
+        return Files.exists(folder.resolve("dataset_dict.json"))
+                || (Files.exists(folder.resolve("state.json"))
+                        && children.stream().anyMatch(child -> child.toString().endsWith(".arrow")));
+    }
+
+    /** Whether it is the tokens of an index beside it, with which they are read. */
+    private static boolean isPartner(Path file) {
+        String name = file.getFileName().toString();
+        return name.endsWith(".bin")
+                && Files.exists(file.resolveSibling(name.substring(0, name.length() - 4) + ".idx"));
     }
 
     /** What this program keeps in a folder; null for none of its own. */
@@ -232,7 +264,7 @@ final class FileCorpus implements Corpus {
 
     // ---------------------------------------------------------------------------------------------- archives
 
-    private static void zip(Path path, Item archive, Sink sink) {
+    private void zip(Path path, Item archive, Sink sink) {
         try (ZipFile zip = open(path)) {
             sink.found(Kind.ARCHIVE, archive.name);
             long size = Files.size(path);
@@ -242,7 +274,7 @@ final class FileCorpus implements Corpus {
                     .sorted(Comparator.comparing(ZipEntry::getName))
                     .toList();
             for (ZipEntry entry : entries) {
-                file(archive.entry(entry.getName()), () -> expansion.of(zip.getInputStream(entry)), sink);
+                file(archive.entry(entry.getName()), () -> expansion.of(zip.getInputStream(entry)), null, sink);
             }
         } catch (IOException e) {
             throw Reading.failure(path, e);
@@ -261,7 +293,7 @@ final class FileCorpus implements Corpus {
         }
     }
 
-    private static void tar(Item archive, InputStream in, Sink sink) throws IOException {
+    private void tar(Item archive, InputStream in, Sink sink) throws IOException {
         sink.found(Kind.ARCHIVE, archive.name);
         try (TarArchiveInputStream tar = new TarArchiveInputStream(in, StandardCharsets.UTF_8.name())) {
             for (TarArchiveEntry entry = tar.getNextEntry(); entry != null; entry = tar.getNextEntry()) {
@@ -272,7 +304,7 @@ final class FileCorpus implements Corpus {
                     default -> false;
                 };
                 if (file && !name.endsWith("/") && !isHidden(name)) {
-                    content(archive.entry(name), open(tar), null, sink);
+                    content(archive.entry(name), open(tar), null, null, sink);
                 }
             }
         }
@@ -294,23 +326,26 @@ final class FileCorpus implements Corpus {
 
     // ---------------------------------------------------------------------------------------------- files
 
-    private static void file(Item item, Content content, Sink sink) {
+    /** @param path where it lies as it is; null if it does not */
+    private void file(Item item, Content content, Path path, Sink sink) {
         try (InputStream in = content.open()) {
-            content(item, in, content, sink);
+            content(item, in, content, path, sink);
         } catch (IOException e) {
             throw Reading.failure(item.place, e);
         }
     }
 
     /** @param again the same from its beginning; null where it can be read only once, as in a tar archive */
-    private static void content(Item item, InputStream raw, Content again, Sink sink) throws IOException {
+    private void content(Item item, InputStream raw, Content again, Path path, Sink sink) throws IOException {
         InputStream in = new BufferedInputStream(raw, BUFFER);
-        if (startsWith(in, GZIP) && (item.given || item.isNamed(".gz", ".tgz"))) {
-            Content unpacked = again == null ? null : () -> Expansion.gunzip(again.open(), item.place);
-            plain(item, new BufferedInputStream(Expansion.gunzip(in, item.place), BUFFER), unpacked, sink);
-        } else {
-            plain(item, in, again, sink);
+        Optional<Compression> compression = Compression.of(peek(in, Compression.LONGEST));
+        if (compression.isEmpty()) {
+            plain(item, in, again, path, sink);
+            return;
         }
+        Compression kind = compression.get();
+        Content unpacked = again == null ? null : () -> Expansion.unpack(kind, again.open(), item.place);
+        plain(item, new BufferedInputStream(Expansion.unpack(kind, in, item.place), BUFFER), unpacked, null, sink);
     }
 
     private static boolean beginsTar(InputStream in) throws IOException {
@@ -322,9 +357,9 @@ final class FileCorpus implements Corpus {
         }
     }
 
-    private static void plain(Item item, InputStream in, Content again, Sink sink) throws IOException {
-        String name = item.plainName();
-        if (name.endsWith(".tar") && beginsTar(in)) {
+    private void plain(Item item, InputStream in, Content again, Path path, Sink sink) throws IOException {
+        Input file = Input.of(item.name, in, again, path, options);
+        if (file.name().endsWith(".tar") && beginsTar(in)) {
             if (item.packed) {
                 pass(item, "an archive inside an archive: unpack it first", sink);
             } else {
@@ -336,25 +371,127 @@ final class FileCorpus implements Corpus {
             pass(item, "a Git LFS pointer, not the file itself: run 'git lfs pull' in its folder", sink);
             return;
         }
-        Rows.Look look = Rows.recognise(in);
-        boolean namedRows = name.endsWith(".jsonl") || name.endsWith(".ndjson") || name.endsWith(".jsonlines");
-        if (look.form == null && !namedRows) {
-            text(item, in, again, look == Rows.Look.OTHER_JSON ? Kind.OTHER_JSON : Kind.TEXT, sink);
-            return;
-        }
-        Optional<String> unreadable = unreadable(peek(in, LONGEST_MARK));
-        if (unreadable.isPresent()) {
-            pass(item, unreadable.get(), sink);
-            return;
-        }
-        sink.found(Kind.ROWS, item.name);
-        if (!Rows.read(in, look.form == null ? Rows.Form.LINES : look.form, item.name, item.place, sink)) {
-            pass(item, PassedOver.EMPTY, sink);
+        Optional<Format> format = Formats.of(file);
+        Charset encoding = Transcoded.encoding(peek(in, Transcoded.MARK), options.encoding());
+        if (!encoding.equals(StandardCharsets.UTF_8)
+                && (format.isEmpty() || format.get().isText())) {
+            InputStream utf8 = new BufferedInputStream(Transcoded.utf8(in, encoding), BUFFER);
+            Content utf8Again = again == null ? null : () -> Transcoded.utf8(again.open(), encoding);
+            file = Input.of(item.name, utf8, utf8Again, null, options);
+            try {
+                read(item, file, Formats.of(file), sink);
+            } catch (CharacterCodingException e) {
+                pass(item, "not " + encoding, sink);
+            }
+        } else {
+            read(item, file, format, sink);
         }
     }
 
+    private void read(Item item, Input file, Optional<Format> format, Sink sink) throws IOException {
+        Optional<String> packed = packed(file);
+        if (packed.isPresent() && (format.isEmpty() || format.get().isText())) {
+            pass(item, packed.get(), sink);
+        } else if (format.isPresent()) {
+            documents(item, file, format.get(), sink);
+        } else {
+            boolean rows = options.as() == null && JsonRows.isOther(file);
+            text(item, file.in(), file.again(), rows ? Kind.OTHER_JSON : Kind.TEXT, sink);
+        }
+    }
+
+    /** How a file is packed that holds another one still; its lines may be there to be seen. */
+    private static Optional<String> packed(Input file) throws IOException {
+        byte[] start = peek(file.in(), Compression.LONGEST);
+        return startsWith(start, ZIP)
+                ? Optional.of("an archive or a document in zip's form: unpack or convert it first")
+                : Compression.of(start).map(kind -> "compressed with " + kind.title() + ": unpack it first");
+    }
+
+    private void documents(Item item, Input file, Format format, Sink sink) throws IOException {
+        try (DocumentReader reader = opened(item, file, format, sink)) {
+            if (reader == null) {
+                return;
+            }
+            sink.found(format.kind(), item.name);
+            boolean any = false;
+            for (Document next = next(item, reader); next != null; next = next(item, reader)) {
+                any = true;
+                String name = item.name + next.label();
+                String place = item.place + next.label();
+                switch (next) {
+                    case Document.Text text
+                    when text.text().isBlank() ->
+                        sink.passedOver(new PassedOver(unit(next), name, place, PassedOver.EMPTY));
+                    case Document.Text text ->
+                        TextReader.cut(
+                                normalized(text.text()),
+                                TextReader.PIECE,
+                                (piece, last) -> sink.text(name, piece, last));
+                    case Document.Tokens tokens -> sink.tokens(place, tokens.ids(), tokens.last());
+                    case Document.Passed passed ->
+                        sink.passedOver(new PassedOver(unit(next), name, place, passed.reason()));
+                    case Document.Broken broken
+                    when options.badLine() == OnBadLine.SKIP ->
+                        sink.passedOver(new PassedOver(unit(next), name, place, broken.reason()));
+                    case Document.Broken broken ->
+                        throw new UserException(place + ": " + broken.reason() + ": " + broken.advice());
+                }
+            }
+            if (!any) {
+                pass(item, PassedOver.EMPTY, sink);
+            }
+        }
+    }
+
+    private static PassedOver.Unit unit(Document document) {
+        return document.label().isEmpty() ? PassedOver.Unit.FILE : PassedOver.Unit.ROW;
+    }
+
+    /** Null for a table that has not what documents are made of, which is passed over where the user has not asked for it. */
+    private DocumentReader opened(Item item, Input file, Format format, Sink sink) throws IOException {
+        try {
+            return format.open(file);
+        } catch (MissingField e) {
+            if (item.given || options.selected()) {
+                throw new UserException(
+                        item.place + ": " + e.getMessage()
+                                + ": name what holds the text with --field NAME or --template \"{A} {B}\"",
+                        e);
+            }
+            pass(item, e.getMessage(), sink);
+            return null;
+        } catch (RuntimeException e) {
+            throw damaged(item, e);
+        }
+    }
+
+    private static Document next(Item item, DocumentReader reader) throws IOException {
+        try {
+            return reader.next();
+        } catch (DamagedRow e) {
+            throw new UserException(item.place + e.label() + ": " + e.getMessage(), e);
+        } catch (CharacterCodingException e) {
+            throw new IOException("not all of it is in one encoding", e);
+        } catch (RuntimeException e) {
+            throw damaged(item, e);
+        }
+    }
+
+    /** What a library throws at a file that is damaged in a way that it did not think of. */
+    private static RuntimeException damaged(Item item, RuntimeException e) {
+        return e instanceof UserException
+                ? e
+                : new UserException(
+                        "cannot read " + item.place + ": damaged (" + Reason.cited(e) + "): get it anew", e);
+    }
+
+    private String normalized(String text) {
+        return options.lineEnds() == LineEnds.LF ? text.replace("\r\n", "\n") : text;
+    }
+
     /** A file is either text to its end or passed over, so all of it is looked at before anything is handed on. */
-    private static void text(Item item, InputStream in, Content again, Kind kind, Sink sink) throws IOException {
+    private void text(Item item, InputStream in, Content again, Kind kind, Sink sink) throws IOException {
         byte[] start = in.readNBytes(Content.IN_MEMORY);
         Content whole;
         if (start.length < Content.IN_MEMORY) {
@@ -382,25 +519,35 @@ final class FileCorpus implements Corpus {
                 return;
             }
             sink.found(kind, item.name);
+            TextReader.Pieces out = lineEnds((piece, last) -> sink.text(item.name, piece, last));
             for (int i = 0; i < pieces.size(); i++) {
-                sink.text(item.name, pieces.get(i), i == pieces.size() - 1);
+                out.take(pieces.get(i), i == pieces.size() - 1);
             }
             if (!small) {
                 try (InputStream all = whole.open()) {
-                    TextReader.read(all, TextReader.PIECE, (piece, last) -> sink.text(item.name, piece, last));
+                    TextReader.read(all, TextReader.PIECE, out);
                 }
             }
         } catch (TextReader.NotText e) {
-            pass(item, unreadable(start).orElse(e.getMessage()), sink);
+            pass(item, e.getMessage(), sink);
         }
     }
 
-    /** What a file is that begins like this and holds no text, if it is known. */
-    private static Optional<String> unreadable(byte[] start) {
-        return UNREADABLE.entrySet().stream()
-                .filter(known -> startsWith(start, known.getValue()))
-                .map(Map.Entry::getKey)
-                .findFirst();
+    /** A CR at the end of a piece waits for what follows. */
+    private TextReader.Pieces lineEnds(TextReader.Pieces out) {
+        if (options.lineEnds() == LineEnds.KEEP) {
+            return out;
+        }
+        StringBuilder waiting = new StringBuilder();
+        return (piece, last) -> {
+            String text = waiting + piece;
+            waiting.setLength(0);
+            if (!last && text.endsWith("\r")) {
+                waiting.append('\r');
+                text = text.substring(0, text.length() - 1);
+            }
+            out.take(normalized(text), last);
+        };
     }
 
     private static void pass(Item item, String reason, Sink sink) {

@@ -1,8 +1,8 @@
 package dev.whirlwind.data.sources;
 
-import dev.whirlwind.data.sources.Corpus.Kind;
 import dev.whirlwind.data.sources.Corpus.PassedOver;
 import dev.whirlwind.data.sources.Corpus.PassedOver.Unit;
+import dev.whirlwind.data.sources.formats.Kind;
 import dev.whirlwind.model.Reason;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -87,8 +87,8 @@ public final class Findings {
         List<String> lines = new ArrayList<>();
         if (found.keySet().stream().anyMatch(kind -> kind != Kind.TEXT)) {
             List<String> parts = new ArrayList<>();
-            found.forEach((kind, group) ->
-                    parts.add(group.words(kind.one, kind.many) + (kind == Kind.TEXT ? "" : group.examples())));
+            found.forEach(
+                    (kind, group) -> parts.add(kind.words(group.count) + (kind == Kind.TEXT ? "" : group.examples())));
             lines.add(corpus + ": read " + joined(parts));
         }
         String passed = passedOver();

@@ -24,6 +24,15 @@ public final class Hash {
         return h;
     }
 
+    /** The same of tokens. */
+    public static long add(long hash, int[] ids) {
+        long h = hash;
+        for (int id : ids) {
+            h = (h ^ id) * FNV_PRIME;
+        }
+        return h;
+    }
+
     /** The finalizer of SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014). */
     public static long mix(long z) {
         z += 0x9E3779B97F4A7C15L;

@@ -1,5 +1,6 @@
 package dev.whirlwind.data.sources;
 
+import dev.whirlwind.data.sources.formats.Kind;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -10,7 +11,7 @@ public final class Collected implements Corpus.Sink {
     public final Map<String, String> documents = new LinkedHashMap<>();
     public final List<String> order = new ArrayList<>();
     public final Map<String, String> skipped = new LinkedHashMap<>();
-    public final Map<String, Corpus.Kind> kinds = new LinkedHashMap<>();
+    public final Map<String, Kind> kinds = new LinkedHashMap<>();
     public final Findings findings = new Findings();
     private boolean open;
 
@@ -42,7 +43,7 @@ public final class Collected implements Corpus.Sink {
     }
 
     @Override
-    public void found(Corpus.Kind kind, String name) {
+    public void found(Kind kind, String name) {
         kinds.put(name, kind);
         findings.found(kind, name);
     }

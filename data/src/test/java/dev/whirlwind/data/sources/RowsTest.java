@@ -3,6 +3,7 @@ package dev.whirlwind.data.sources;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.whirlwind.data.sources.formats.Kind;
 import dev.whirlwind.model.UserException;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -57,7 +58,7 @@ class RowsTest {
             Files.write(file, bytes.toByteArray());
             Collected collected = Collected.of(Corpus.of(List.of(folder)));
             assertThat(collected.documents.values()).as(text).containsExactly("one", "two");
-            assertThat(collected.kinds).containsEntry(name, Corpus.Kind.ROWS);
+            assertThat(collected.kinds).containsEntry(name, Kind.ROWS);
         }
     }
 
@@ -97,11 +98,10 @@ class RowsTest {
                         .findings
                         .lines("x"))
                 .containsExactly("x: read 1 JSON file that is no rows with a text, as plain text (a.json)");
-        assertThat(read("b.json", "{\n\"text\": \"a long article\"\n}").kinds)
-                .containsEntry("b.json", Corpus.Kind.OTHER_JSON);
+        assertThat(read("b.json", "{\n\"text\": \"a long article\"\n}").kinds).containsEntry("b.json", Kind.OTHER_JSON);
         assertThat(read("c.json", "{\"text\": \"a\"},\n{\"text\": \"b\"},\n").kinds)
-                .containsEntry("c.json", Corpus.Kind.OTHER_JSON);
-        assertThat(read("package.json", "{\n\"name\": \"x\"\n}").kinds).containsEntry("package.json", Corpus.Kind.TEXT);
+                .containsEntry("c.json", Kind.OTHER_JSON);
+        assertThat(read("package.json", "{\n\"name\": \"x\"\n}").kinds).containsEntry("package.json", Kind.TEXT);
     }
 
     @Test

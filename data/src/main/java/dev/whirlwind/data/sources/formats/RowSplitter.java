@@ -1,4 +1,4 @@
-package dev.whirlwind.data.sources;
+package dev.whirlwind.data.sources.formats;
 
 import java.io.EOFException;
 import java.io.IOException;
@@ -48,8 +48,8 @@ abstract class RowSplitter {
     }
 
     /** @param most bytes of the stream that may be read; whatever is behind them is too long */
-    static RowSplitter of(InputStream in, Rows.Form form, long most) {
-        return form == Rows.Form.LINES ? new Lines(in, most) : new Elements(in, most, form == Rows.Form.ARRAY);
+    static RowSplitter of(InputStream in, JsonRows.Form form, long most) {
+        return form == JsonRows.Form.LINES ? new Lines(in, most) : new Elements(in, most, form == JsonRows.Form.ARRAY);
     }
 
     /** The first of so many bytes that is neither white space nor of a byte order mark; -1 where there is none. */

@@ -1,14 +1,14 @@
-package dev.whirlwind.data.sources;
+package dev.whirlwind.data.sources.formats;
 
-import dev.whirlwind.data.sources.Corpus.PassedOver;
 import dev.whirlwind.data.tokenizers.Text;
 import dev.whirlwind.model.Reason;
-import dev.whirlwind.model.UserException;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonParser;
 import tools.jackson.core.JsonToken;
@@ -20,11 +20,11 @@ import tools.jackson.core.json.JsonFactory;
 import tools.jackson.core.json.JsonReadFeature;
 
 /**
- * Rows of JSON: objects, each of which is a document by its string field {@code text}; what else they hold is not looked
- * at. One bad row costs only itself: rows that are not UTF-8, hold NUL bytes, or have an empty text are passed over and
- * told of; a broken one, or one without the field, is an error.
+ * Rows of JSON: objects, each of which is a document by its string field {@code text}, or by what else was selected; what
+ * else they hold is not looked at. One bad row costs only itself: rows that are not UTF-8, hold NUL bytes, or have an empty
+ * text are passed over and told of; one that is no object with the fields is broken.
  */
-final class Rows {
+public final class JsonRows implements Format {
     /** How rows follow each other in a file. */
     enum Form {
         /** JSON Lines: a row in each line. */
@@ -55,8 +55,6 @@ final class Rows {
         }
     }
 
-    private static final String FIELD = "text";
-
     /** Rows, and bytes, after which a file is taken for what it has looked like so far. */
     private static final int SAMPLE_ROWS = 100;
 
@@ -81,34 +79,94 @@ final class Rows {
             .disable(TokenStreamFactory.Feature.FAIL_ON_SYMBOL_HASH_OVERFLOW)
             .build();
 
-    /** A row as far as it is looked at: its text (null for JSON's null), or the fields that it has instead. */
-    private record Row(boolean isObject, boolean hasText, String text, List<String> fields) {}
+    /** How a row ends whose values are looked at. */
+    private static final String EVERY = "every row must be an object that has ";
 
-    private Rows() {}
+    /**
+     * A row as far as it is looked at: the values that were selected (of JSON's null no text), and the fields that it has.
+     */
+    private record Row(boolean isObject, Map<String, Value> values, List<String> fields) {
+        /** The first of the fields that is missing or holds something else; null where none is. */
+        String missing(Selection selection) {
+            for (String path : selection.paths()) {
+                Value value = values.get(path);
+                if (value == null || !value.fits(selection)) {
+                    return path;
+                }
+            }
+            return null;
+        }
+
+        boolean holds(Selection selection) {
+            return missing(selection) == null
+                    && values.values().stream().anyMatch(value -> value.token != JsonToken.VALUE_NULL);
+        }
+    }
+
+    private record Value(JsonToken token, String text) {
+        /** A template takes numbers and truth values as they are written. */
+        boolean fits(Selection selection) {
+            return token == JsonToken.VALUE_STRING
+                    || token == JsonToken.VALUE_NULL
+                    || (selection.isTemplate() && token.isScalarValue());
+        }
+    }
+
+    @Override
+    public String name() {
+        return "json";
+    }
+
+    @Override
+    public Kind kind() {
+        return Kind.ROWS;
+    }
+
+    @Override
+    public boolean isText() {
+        return true;
+    }
+
+    @Override
+    public boolean recognises(Input file) throws IOException {
+        return file.isNamed(".jsonl", ".ndjson", ".jsonlines") || look(file).form != null;
+    }
+
+    @Override
+    public DocumentReader open(Input file) throws IOException {
+        Form form = look(file).form;
+        RowSplitter rows = RowSplitter.of(file.in(), form == null ? Form.LINES : form, Long.MAX_VALUE);
+        return () -> next(rows, file.options().selection());
+    }
+
+    /** Whether a file is JSON that might have been meant as rows, but is not such as are read. */
+    public static boolean isOther(Input file) throws IOException {
+        return look(file) == Look.OTHER_JSON;
+    }
 
     /**
      * Whether a file holds rows, told by its beginning (the first 100 rows or 1 MiB), whatever its name is: every line is
-     * an object with a string field {@code text}; or it is one array of such objects; or two or more such objects follow
+     * an object with a string field {@code text} (or with what else was selected); or it is one array of such objects; or two or more such objects follow
      * each other. Anything else is not rows: an array or lines of other objects, or a single object over several lines, as
      * settings are.
-     *
-     * @param in at the file's beginning, where it is afterwards again; must support marks
      */
-    static Look recognise(InputStream in) throws IOException {
+    private static Look look(Input file) throws IOException {
+        InputStream in = file.in();
+        Selection selection = file.options().selection();
         in.mark(SAMPLE_BYTES);
         int first = RowSplitter.firstByte(in, SAMPLE_BYTES);
         in.reset();
         return switch (first) {
-            case '[' -> sample(in, Look.ARRAY);
+            case '[' -> sample(in, Look.ARRAY, selection);
             case '{' -> {
-                Look lines = sample(in, Look.LINES);
-                yield lines == Look.OTHER ? sample(in, Look.OBJECTS) : lines;
+                Look lines = sample(in, Look.LINES, selection);
+                yield lines == Look.OTHER ? sample(in, Look.OBJECTS, selection) : lines;
             }
             default -> Look.OTHER;
         };
     }
 
-    private static Look sample(InputStream in, Look look) throws IOException {
+    private static Look sample(InputStream in, Look look, Selection selection) throws IOException {
         in.mark(LOOKED_AT);
         RowSplitter rows = RowSplitter.of(in, look.form, LOOKED_AT);
         int texts = 0;
@@ -121,8 +179,7 @@ final class Rows {
                 if (rows.first() != '{') {
                     return texts > 0 ? Look.OTHER_JSON : Look.OTHER;
                 }
-                Row row = parse(rows);
-                if (row.hasText && row.text != null) {
+                if (parse(rows, selection).holds(selection)) {
                     texts++;
                 } else {
                     others++;
@@ -145,76 +202,61 @@ final class Rows {
         return texts > 0 || severalOthers ? Look.OTHER_JSON : Look.OTHER;
     }
 
-    /**
-     * Reads all rows.
-     *
-     * @param name of the file, which with the number of the line, or of the row in an array, is that of a document
-     * @param place what errors call the file
-     * @return whether there are any
-     */
-    static boolean read(InputStream in, Form form, String name, String place, Corpus.Sink sink) throws IOException {
-        RowSplitter rows = RowSplitter.of(in, form, Long.MAX_VALUE);
-        boolean any = false;
-        while (next(rows, place)) {
-            if (rows.isBlank()) {
-                continue;
+    private static Document next(RowSplitter rows, Selection selection) throws IOException {
+        do {
+            if (!advance(rows)) {
+                return null;
             }
-            any = true;
-            String document = name + ":" + rows.number();
-            String here = place + ":" + rows.number();
-            String damage = rows.damage();
-            String text = damage == null ? text(rows, here) : null;
-            if (damage != null) {
-                sink.passedOver(new PassedOver(PassedOver.Unit.ROW, document, here, damage));
-            } else if (text.isBlank()) {
-                sink.passedOver(new PassedOver(PassedOver.Unit.ROW, document, here, PassedOver.EMPTY));
-            } else {
-                TextReader.cut(text, TextReader.PIECE, (piece, last) -> sink.text(document, piece, last));
-            }
-        }
-        return any;
+        } while (rows.isBlank());
+        String label = ":" + rows.number();
+        String damage = rows.damage();
+        return damage == null ? document(rows, label, selection) : new Document.Passed(label, damage);
     }
 
-    private static boolean next(RowSplitter rows, String place) throws IOException {
+    private static boolean advance(RowSplitter rows) throws IOException {
         try {
             return rows.next();
         } catch (RowSplitter.TooLong e) {
-            throw new UserException(
-                    place + ":" + rows.number() + ": the row has more than " + (RowSplitter.LONGEST >> 20)
+            throw new DamagedRow(
+                    ":" + rows.number(),
+                    "the row has more than " + (RowSplitter.LONGEST >> 20)
                             + " MiB: split it, or put its text in a file of its own",
                     e);
         } catch (EOFException e) {
-            throw new UserException(
-                    place + ":" + rows.number() + ": the file ends amid this row, as a cut file does: get it anew", e);
+            throw new DamagedRow(
+                    ":" + rows.number(), "the file ends amid this row, as a cut file does: get it anew", e);
         }
     }
 
-    private static String text(RowSplitter rows, String here) {
+    private static Document document(RowSplitter rows, String label, Selection selection) {
         Row row;
         try {
-            row = parse(rows);
+            row = parse(rows, selection);
         } catch (StreamConstraintsException e) {
-            throw new UserException(here + ": nested deeper than " + DEEPEST + " levels: mend or remove the row", e);
+            return new Document.Broken(label, "nested deeper than " + DEEPEST + " levels", "mend or remove the row");
         } catch (JacksonException e) {
-            throw new UserException(
-                    here + ": broken JSON at column " + e.getLocation().getColumnNr() + ": " + Reason.withoutPlace(e)
-                            + ": mend or remove the row",
-                    e);
+            return new Document.Broken(
+                    label,
+                    "broken JSON at column " + e.getLocation().getColumnNr() + ": " + Reason.withoutPlace(e),
+                    "mend or remove the row");
         }
-        if (!row.hasText) {
+        String missing = row.missing(selection);
+        if (missing != null) {
             String has = !row.isObject
                     ? "it is no object"
                     : row.fields.isEmpty() ? "it has no fields" : "its fields: " + String.join(", ", row.fields);
-            throw new UserException(here + ": no string field \"" + FIELD + "\" (" + has
-                    + "): every row must be an object that has one");
+            return new Document.Broken(
+                    label,
+                    "no string field \"" + missing + "\" (" + has + ")",
+                    EVERY + (selection.isTemplate() ? "the template's fields" : "one"));
         }
-        return row.text == null ? "" : Text.wellFormed(row.text);
+        String text = selection.text(path -> row.values.get(path).text);
+        return new Document.Text(label, Text.wellFormed(text));
     }
 
     /** Of a field that comes twice the last counts, as in Python. */
-    private static Row parse(RowSplitter row) {
-        boolean hasText = false;
-        String text = null;
+    private static Row parse(RowSplitter row, Selection selection) {
+        Map<String, Value> values = new HashMap<>();
         List<String> fields = new ArrayList<>();
         try (JsonParser parser = JSON.createParser(ObjectReadContext.empty(), row.bytes(), 0, row.length())) {
             boolean isObject = parser.nextToken() == JsonToken.START_OBJECT;
@@ -224,28 +266,41 @@ final class Rows {
             while (isObject && parser.nextToken() == JsonToken.PROPERTY_NAME) {
                 String field = parser.currentName();
                 JsonToken value = parser.nextToken();
-                if (field.equals(FIELD)) {
-                    hasText = value == JsonToken.VALUE_STRING || value == JsonToken.VALUE_NULL;
-                    text = value == JsonToken.VALUE_STRING ? parser.getString() : null;
-                }
                 if (fields.size() < FIELDS_LISTED) {
-                    fields.add(described(field, value));
+                    fields.add(described(field, value, selection));
                 } else if (fields.size() == FIELDS_LISTED) {
                     fields.add("...");
                 }
-                parser.skipChildren();
+                select(parser, field, value, selection, values);
             }
             if (parser.nextToken() != null) {
                 throw new tools.jackson.core.exc.StreamReadException(
                         parser, "something follows after the object's end");
             }
-            return new Row(isObject, hasText, text, fields);
+            return new Row(isObject, values, fields);
         }
     }
 
-    private static String described(String field, JsonToken value) {
+    /** Takes a value if it was selected, or those inside of it that were; the parser is at its end then. */
+    private static void select(
+            JsonParser parser, String path, JsonToken value, Selection selection, Map<String, Value> values) {
+        if (selection.paths().contains(path)) {
+            String text = value.isScalarValue() && value != JsonToken.VALUE_NULL ? parser.getString() : null;
+            values.put(path, new Value(value, text));
+            parser.skipChildren();
+        } else if (value == JsonToken.START_OBJECT && selection.isInside(path)) {
+            while (parser.nextToken() == JsonToken.PROPERTY_NAME) {
+                String inner = path + "." + parser.currentName();
+                select(parser, inner, parser.nextToken(), selection, values);
+            }
+        } else {
+            parser.skipChildren();
+        }
+    }
+
+    private static String described(String field, JsonToken value, Selection selection) {
         String name = Reason.oneLine(field.length() > 40 ? field.substring(0, 40) + "..." : field);
-        return !field.equals(FIELD)
+        return !selection.paths().contains(field)
                 ? name
                 : name
                         + switch (value) {
