@@ -7,6 +7,7 @@ import dev.whirlwind.model.Inputs;
 import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.Program;
 import dev.whirlwind.model.UserException;
+import dev.whirlwind.model.blocks.DynamicBlocks;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -122,11 +123,16 @@ public final class CpuEngine implements Engine {
         return switch (span.format()) {
             case FP32 -> new StoredFloats(memory);
             case BF16 -> new Bfloat16(memory, false);
-            case INT8 -> new Int8(memory, span.length());
-            case NF4 -> new Nf4(memory, span.length());
-            case DYNAMIC8 -> new Dynamic8(memory, span.length(), true);
-            case DYNAMIC8_UNSIGNED -> new Dynamic8(memory, span.length(), false);
+            case INT8 -> new StoredBlocks(new Int8(memory, span.length()));
+            case NF4 -> new StoredBlocks(new Nf4(memory, span.length()));
+            case DYNAMIC8 -> moments(memory, span.length(), true);
+            case DYNAMIC8_UNSIGNED -> moments(memory, span.length(), false);
         };
+    }
+
+    /** A byte for each number, then a float for each block. */
+    private static StoredWeights.Part moments(long memory, long length, boolean signed) {
+        return new StoredBlocks(new DynamicBlocks(Memory.ALL, memory, Memory.ALL, memory + length, length, signed));
     }
 
     /** The address of weights in a file, which is mapped once for all that are read in it. */

@@ -12,6 +12,8 @@ import dev.whirlwind.tornado.kernels.Gemm;
 import dev.whirlwind.tornado.kernels.GemmBlocked;
 import dev.whirlwind.tornado.kernels.GemmTensorCores;
 import dev.whirlwind.tornado.kernels.Half;
+import dev.whirlwind.tornado.kernels.Moments;
+import dev.whirlwind.tornado.kernels.Quantised;
 import dev.whirlwind.tornado.kernels.Rows;
 import dev.whirlwind.tornado.kernels.Sums;
 import uk.ac.manchester.tornado.api.KernelContext;
@@ -382,11 +384,13 @@ final class GpuRecorder extends Recorder {
     // ---------------------------------------------------------------------------------------------- linear
 
     @Override
-    boolean multipliesHalves() {
+    boolean readsFewBits() {
         return true;
     }
 
-    // A product's kernel takes both kinds of arrays for each operand, and reads one: its flags are literals.
+    // A product's kernel takes both kinds of arrays for each operand, and reads one: its flags are literals. Only of
+    // weights that
+    // share scales it reads both.
 
     private static boolean isHalf(Tensor tensor) {
         return tensor.buffer() instanceof HalfMemory;
@@ -394,15 +398,27 @@ final class GpuRecorder extends Recorder {
 
     private int halfFlags(Tensor a, Tensor b) {
         int format = engine.precision() == Precision.FP16 ? GemmBlocked.FP16 : 0;
-        return format | (isHalf(a) ? GemmBlocked.A_HALF : 0) | (isHalf(b) ? GemmBlocked.B_HALF : 0);
+        int ofB = b.buffer() instanceof BlockMemory memory
+                ? bits(memory) == Quantised.INT8 ? GemmBlocked.B_INT8 : GemmBlocked.B_NF4
+                : isHalf(b) ? GemmBlocked.B_HALF : 0;
+        return format | (isHalf(a) ? GemmBlocked.A_HALF : 0) | ofB;
     }
 
     private static FloatArray floats(Tensor tensor, Tensor other) {
-        return array(isHalf(tensor) ? other : tensor);
+        return tensor.buffer() instanceof BlockMemory memory
+                ? memory.numbers()
+                : array(isHalf(tensor) ? other : tensor);
     }
 
-    private IntArray halves(Tensor tensor) {
-        return isHalf(tensor) ? words(tensor) : stage.cursor();
+    private IntArray words(Tensor tensor, IntArray other) {
+        return tensor.buffer() instanceof BlockMemory memory ? memory.words() : isHalf(tensor) ? words(tensor) : other;
+    }
+
+    /** Where the scales of a product's weights are, behind its tensors. */
+    private void scales(Tensor weights) {
+        if (weights.buffer() instanceof BlockMemory memory) {
+            stage.constant(memory.scales());
+        }
     }
 
     private FloatArray table(Tensor a, Tensor b, Tensor other) {
@@ -417,6 +433,7 @@ final class GpuRecorder extends Recorder {
         if (rows <= FEW_ROWS) {
             int at = moving(x, xPerRepeat);
             at(weight, columns, out);
+            scales(weight);
             stage.call(
                     "linear",
                     GemmBlocked::wGemv,
@@ -424,8 +441,8 @@ final class GpuRecorder extends Recorder {
                     new KernelContext(),
                     floats(x, out),
                     floats(weight, out),
-                    halves(x),
-                    halves(weight),
+                    words(x, stage.cursor()),
+                    words(weight, stage.cursor()),
                     table(x, weight, out),
                     floats(columns, out),
                     array(out),
@@ -518,6 +535,7 @@ final class GpuRecorder extends Recorder {
         moving(b, bPerRepeat);
         moving(bias, 0);
         moving(to, parts == 1 ? yPerRepeat : 0);
+        scales(b);
         stage.call(
                 name,
                 GemmBlocked::wGemmBlocked,
@@ -525,8 +543,8 @@ final class GpuRecorder extends Recorder {
                 new KernelContext(),
                 floats(a, to),
                 floats(b, to),
-                halves(a),
-                halves(b),
+                words(a, stage.cursor()),
+                words(b, stage.cursor()),
                 table(a, b, to),
                 floats(bias, to),
                 array(to),
@@ -564,10 +582,14 @@ final class GpuRecorder extends Recorder {
     /** A product of floats alone stays one; two numbers that lie in one int must be of one row of an operand. */
     private boolean fitTensorCores(Tensor a, Tensor b, int widthA, int widthB) {
         return tensorCores
-                && (isHalf(a) || isHalf(b))
+                && (isHalf(a) || isHalf(b) || isOfBlocks(b))
                 && isAligned(a, widthA)
                 && isAligned(b, widthB)
                 && widthB % 2 == 0;
+    }
+
+    private static boolean isOfBlocks(Tensor tensor) {
+        return tensor.buffer() instanceof BlockMemory;
     }
 
     private static boolean isAligned(Tensor tensor, int width) {
@@ -593,7 +615,12 @@ final class GpuRecorder extends Recorder {
             int flags) {
         boolean aByDepth = (flags & GemmBlocked.A_BY_DEPTH) != 0;
         boolean bByDepth = (flags & GemmBlocked.B_BY_DEPTH) != 0;
-        Tensor halfB = isHalf(b) ? b : narrowRows("b", b, bPerRepeat, bByDepth ? columns : k, bByDepth ? k : columns);
+        Tensor wideB = isOfBlocks(b) ? engine.scratchOfBlocks() : b;
+        if (isOfBlocks(b)) {
+            widenBlocks(b, wideB, (long) columns * k);
+        }
+        Tensor halfB =
+                isHalf(b) ? b : narrowRows("b", wideB, bPerRepeat, bByDepth ? columns : k, bByDepth ? k : columns);
         Tensor halfA = isHalf(a) ? a : narrowedRows(a, aPerRepeat, aByDepth ? rows : k, aByDepth ? k : rows);
         int rowTiles = ceil(rows, GemmTensorCores.TILE);
         int columnTiles = ceil(columns, GemmTensorCores.TILE);
@@ -695,6 +722,22 @@ final class GpuRecorder extends Recorder {
         int n = Math.toIntExact(length);
         stage.call("widen", Half::wWidenBf16, at(half, x), new KernelContext(), words(half), array(x), n);
         over(n);
+    }
+
+    @Override
+    void roundMoments(Tensor x, Tensor moments, long length) {
+        BlockMemory memory = (BlockMemory) moments.buffer();
+        stage.call(
+                "roundMoments",
+                Moments::wRoundMomentsOfGroup,
+                at(x, moments),
+                new KernelContext(),
+                array(x),
+                memory.numbers(),
+                memory.words(),
+                Math.toIntExact(length),
+                Math.toIntExact(memory.length()));
+        stage.grid((ceil(Math.toIntExact(length), Moments.BLOCK) + 1) * Moments.BLOCK, 1, Moments.BLOCK, 1);
     }
 
     // ---------------------------------------------------------------------------------------------- attention

@@ -19,6 +19,7 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Consumer;
 import java.util.stream.LongStream;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
@@ -50,8 +51,11 @@ abstract class KernelEngine implements Engine {
 
     private Tensor halfTable;
 
-    /** Whether there are weights of 16 bits, and what they are converted by. */
+    /** Whether there are numbers with fewer bits than floats, and what those of 16 are converted by. */
     private boolean stores;
+
+    /** Floats of the largest matrix that shares scales. */
+    private long widest;
 
     private final Map<Conversion, List<Stage>> conversions = new HashMap<>();
     private final Inputs noInputs = new Inputs(1);
@@ -245,18 +249,49 @@ abstract class KernelEngine implements Engine {
                     .map(place -> place - first)
                     .toArray();
             eachArray(name, span.length(), within, (from, to) -> {
-                boolean half = span.format() == Format.BF16;
-                stored.add(first + from, half ? allocateHalves(name, to - from) : allocate(name, to - from));
+                stored.add(first + from, allocate(name, span.format(), to - from));
             });
+            if (span.format() == Format.INT8 || span.format() == Format.NF4) {
+                widest = Math.max(widest, widest(span.length(), within));
+            }
             start = end;
         }
         return stored;
     }
 
+    /** The longest slice. */
+    private static long widest(long length, long[] starts) {
+        long widest = 0;
+        for (int i = 0; i <= starts.length; i++) {
+            long start = i == 0 ? 0 : starts[i - 1];
+            widest = Math.max(widest, (i < starts.length ? starts[i] : length) - start);
+        }
+        return widest;
+    }
+
+    private Buffer allocate(String name, Format format, long length) {
+        return switch (format) {
+            case FP32 -> allocate(name, length);
+            case BF16 -> allocateHalves(name, length);
+            default -> allocateBlocks(name, format, length);
+        };
+    }
+
+    private BlockMemory allocateBlocks(String name, Format format, long length) {
+        long words = BlockMemory.words(format, length);
+        long numbers = BlockMemory.numbers(format, length);
+        take(name, Math.multiplyExact(words + numbers, Float.BYTES));
+        BlockMemory memory =
+                BlockMemory.of(name, format, host.ints(name, (int) words), host.floats(name, (int) numbers), length);
+        keep(memory.words());
+        keep(memory.numbers());
+        return memory;
+    }
+
     private void requireFormat(String name, Format format) {
-        if (format != Format.FP32 && (format != Format.BF16 || precision == Precision.FP16)) {
-            throw new UserException("the engine '" + name() + "' keeps numbers as fp32, or weights as bf16 without"
-                    + " --precision fp16; use --engine cpu for " + name + " in another format");
+        if (format == Format.BF16 && precision == Precision.FP16) {
+            throw new UserException("the engine '" + name() + "' keeps " + name
+                    + " as bf16, int8 or nf4 without --precision fp16; use --precision bf16, or --engine cpu");
         }
     }
 
@@ -343,15 +378,25 @@ abstract class KernelEngine implements Engine {
 
     @Override
     public final void download(Buffer buffer, long offset, long length) {
-        eachPart(buffer, offset, length, this::fetch);
+        eachPart(buffer, offset, length, this::fetch, blocks -> {
+            // Weights are as the host made them.
+            if (!blocks.areWeights()) {
+                fetch(blocks);
+            }
+        });
     }
 
     @Override
     public final void upload(Buffer buffer, long offset, long length) {
-        eachPart(buffer, offset, length, (memory, first, count) -> {
-            changed(memory);
-            send(memory, first, count);
-        });
+        eachPart(
+                buffer,
+                offset,
+                length,
+                (memory, first, count) -> {
+                    changed(memory);
+                    send(memory, first, count);
+                },
+                this::send);
     }
 
     /** Brings floats of an array to the host. */
@@ -360,13 +405,18 @@ abstract class KernelEngine implements Engine {
     /** Brings the host's to the array. */
     abstract void send(Memory memory, long offset, long length);
 
+    /** The same of all numbers that share scales. */
+    abstract void fetch(BlockMemory memory);
+
+    abstract void send(BlockMemory memory);
+
     /** Some floats of an array. */
     @FunctionalInterface
     private interface Part {
         void at(Memory memory, long offset, long length);
     }
 
-    private static void eachPart(Buffer buffer, long offset, long length, Part part) {
+    private static void eachPart(Buffer buffer, long offset, long length, Part part, Consumer<BlockMemory> blocks) {
         if (!(buffer instanceof Divided divided)) {
             part.at((Memory) buffer, offset, length);
             return;
@@ -376,6 +426,8 @@ abstract class KernelEngine implements Engine {
             long end = Math.min(offset + length, first + array.length());
             if (from < end && array instanceof Memory memory) {
                 part.at(memory, from - first, end - from);
+            } else if (from < end && array instanceof BlockMemory memory) {
+                blocks.accept(memory);
             }
         });
     }
@@ -424,6 +476,11 @@ abstract class KernelEngine implements Engine {
             scratch.put(name, memory);
         }
         return new Tensor(memory, 0, 0);
+    }
+
+    /** What any matrix that shares scales is widened into, one at a time. */
+    final Tensor scratchOfBlocks() {
+        return scratch("a matrix as floats", widest);
     }
 
     /** The same of numbers that take 16 bits. */

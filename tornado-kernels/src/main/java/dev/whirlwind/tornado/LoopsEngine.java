@@ -41,6 +41,12 @@ public final class LoopsEngine extends KernelEngine {
     void send(Memory memory, long offset, long length) {}
 
     @Override
+    void fetch(BlockMemory memory) {}
+
+    @Override
+    void send(BlockMemory memory) {}
+
+    @Override
     public void close() {
         freeHost();
     }

@@ -86,25 +86,34 @@ final class MixedPrecision implements Ops {
         }
     }
 
-    /** A product's operand, as it lies in memory if the product can read that. */
+    /** A product's left operand, as it lies in memory if the product can read that. */
     private Tensor operand(Tensor tensor, long length) {
-        return ops.multipliesHalves() ? tensor : read(tensor, length);
+        return isOfBlocks(tensor) ? weights(tensor, length) : ops.readsFewBits() ? tensor : read(tensor, length);
     }
 
     /** Of a product: as it lies in memory, or a copy of 16 bits of it, if the product can read that. */
     private Tensor weight(Tensor tensor, long length) {
-        if (isHalf(tensor)) {
-            return ops.multipliesHalves() ? tensor : weights(tensor, length);
+        if (isHalf(tensor) || isOfBlocks(tensor)) {
+            return ops.readsFewBits() ? tensor : weights(tensor, length);
         }
-        if (!ops.multipliesHalves() || !engine.precision().isHalf()) {
+        if (!ops.readsFewBits() || !engine.precision().isHalf()) {
             return tensor;
         }
         copied.add((Memory) tensor.buffer());
         return engine.halves(tensor);
     }
 
-    /** Weights of 16 bits as floats. Each matrix has its own, as an operation may read several. */
+    private static boolean isOfBlocks(Tensor tensor) {
+        return tensor.buffer() instanceof BlockMemory;
+    }
+
+    /** Weights as floats. Each matrix of 16 bits has its own, as an operation may read several. */
     private Tensor weights(Tensor tensor, long length) {
+        if (isOfBlocks(tensor)) {
+            Tensor wide = engine.scratchOfBlocks();
+            ops.widenBlocks(tensor, wide, length);
+            return wide;
+        }
         if (!isHalf(tensor)) {
             return tensor;
         }
@@ -130,6 +139,23 @@ final class MixedPrecision implements Ops {
         ops.widen(weights, wide, length);
         update.run(wide);
         ops.roundAtRandom(wide, weights, length, site);
+    }
+
+    /** What is done to moments' floats. */
+    private interface Change {
+        void run(Tensor moments);
+    }
+
+    /** Changes moments; those of eight bits are rounded to the nearest after. */
+    private void change(String name, Tensor moments, long length, Change change) {
+        if (!isOfBlocks(moments)) {
+            change.run(moments);
+            return;
+        }
+        Tensor wide = engine.scratch(name, length);
+        ops.widenMoments(moments, wide, length);
+        change.run(wide);
+        ops.roundMoments(wide, moments, length);
     }
 
     private static long size(int rows, int width) {
@@ -422,7 +448,19 @@ final class MixedPrecision implements Ops {
 
     @Override
     public void adamw(Tensor parameter, Tensor gradient, Tensor m, Tensor v, long length, AdamW settings) {
-        update(parameter, length, StochasticRounding.UPDATE, p -> ops.adamw(p, gradient, m, v, length, settings));
+        change(
+                "mean as floats",
+                m,
+                length,
+                wideM -> change(
+                        "mean square as floats",
+                        v,
+                        length,
+                        wideV -> update(
+                                parameter,
+                                length,
+                                StochasticRounding.UPDATE,
+                                p -> ops.adamw(p, gradient, wideM, wideV, length, settings))));
     }
 
     private void changed(Tensor weights) {
@@ -431,12 +469,20 @@ final class MixedPrecision implements Ops {
 
     @Override
     public void lion(Tensor parameter, Tensor gradient, Tensor m, long length, Lion settings) {
-        update(parameter, length, StochasticRounding.UPDATE, p -> ops.lion(p, gradient, m, length, settings));
+        change(
+                "mean as floats",
+                m,
+                length,
+                wideM -> update(
+                        parameter,
+                        length,
+                        StochasticRounding.UPDATE,
+                        p -> ops.lion(p, gradient, wideM, length, settings)));
     }
 
     @Override
     public void momentum(Tensor gradient, Tensor m, long length, float momentum) {
-        ops.momentum(gradient, m, length, momentum);
+        change("mean as floats", m, length, wideM -> ops.momentum(gradient, wideM, length, momentum));
     }
 
     /** Of floats: the operands are no weights that have copies in 16 bits. */

@@ -25,7 +25,7 @@ final class Placement implements InvocationHandler {
     private static final Set<String> ELEMENTWISE =
             Set.of("adamw", "lion", "momentum", "unfactoredDirection", "descend", "pull", "combine", "zero");
 
-    /** Numbers of 16 bits whose floats operations on single elements are given at a time. */
+    /** Numbers with fewer bits whose floats operations on single elements are given at a time: whole blocks. */
     private static final long CHUNK = 1 << 24;
 
     private final Ops ops;
@@ -127,7 +127,7 @@ final class Placement implements InvocationHandler {
                         .subMap(first, false, first + length, false)
                         .keySet()
                         .forEach(bound -> bounds.add(bound - first));
-                if (divided.arrays().get(divided.array(first)) instanceof HalfMemory) {
+                if (!(divided.arrays().get(divided.array(first)) instanceof Memory)) {
                     LongStream.iterate(CHUNK, bound -> bound < length, bound -> bound + CHUNK)
                             .forEach(bounds::add);
                 }

@@ -4,6 +4,7 @@ import dev.whirlwind.model.Activation;
 import dev.whirlwind.model.AdamW;
 import dev.whirlwind.model.AttentionShape;
 import dev.whirlwind.model.Dropout;
+import dev.whirlwind.model.Format;
 import dev.whirlwind.model.Lion;
 import dev.whirlwind.model.Objective;
 import dev.whirlwind.model.Ops;
@@ -20,8 +21,10 @@ import dev.whirlwind.tornado.kernels.Gemm;
 import dev.whirlwind.tornado.kernels.Half;
 import dev.whirlwind.tornado.kernels.Head;
 import dev.whirlwind.tornado.kernels.HeadNorm;
+import dev.whirlwind.tornado.kernels.Moments;
 import dev.whirlwind.tornado.kernels.Norm;
 import dev.whirlwind.tornado.kernels.Optimizer;
+import dev.whirlwind.tornado.kernels.Quantised;
 import dev.whirlwind.tornado.kernels.Rope;
 import java.util.ArrayList;
 import java.util.List;
@@ -124,8 +127,8 @@ class Recorder implements Ops {
         return ((HalfMemory) tensor.buffer()).words();
     }
 
-    /** Whether matrix products read 16 bits, of x and of weights. */
-    boolean multipliesHalves() {
+    /** Whether matrix products read fewer bits, of x and of weights. */
+    boolean readsFewBits() {
         return false;
     }
 
@@ -198,6 +201,62 @@ class Recorder implements Ops {
                 share(),
                 engine.exponentBits());
         over(shares(n));
+    }
+
+    // ---------------------------------------------------------------------------------------------- blocks
+
+    static int bits(BlockMemory memory) {
+        return memory.blocks().format() == Format.INT8 ? Quantised.INT8 : Quantised.NF4;
+    }
+
+    /** x = weights that share scales, from a block's first on. */
+    final void widenBlocks(Tensor weights, Tensor x, long length) {
+        BlockMemory memory = (BlockMemory) weights.buffer();
+        int ints = Math.toIntExact(length * bits(memory) / Integer.SIZE);
+        int at = at(weights, x);
+        stage.constant(memory.scales());
+        stage.call(
+                "widenBlocks",
+                Quantised::wWidenBlocks,
+                at,
+                memory.numbers(),
+                memory.words(),
+                array(x),
+                ints,
+                share(),
+                bits(memory));
+        over(shares(ints));
+    }
+
+    /** x = moments of eight bits. */
+    final void widenMoments(Tensor moments, Tensor x, long length) {
+        BlockMemory memory = (BlockMemory) moments.buffer();
+        int n = Math.toIntExact(length);
+        stage.call(
+                "widenMoments",
+                Moments::wWidenMoments,
+                at(moments, x),
+                memory.numbers(),
+                memory.words(),
+                array(x),
+                n,
+                share());
+        over(shares(n));
+    }
+
+    /** Moments of eight bits = x. */
+    void roundMoments(Tensor x, Tensor moments, long length) {
+        BlockMemory memory = (BlockMemory) moments.buffer();
+        stage.call(
+                "roundMoments",
+                Moments::wRoundMoments,
+                at(x, moments),
+                array(x),
+                memory.numbers(),
+                memory.words(),
+                Math.toIntExact(length),
+                Moments.BLOCK,
+                Math.toIntExact(memory.length()));
     }
 
     // ---------------------------------------------------------------------------------------------- embedding

@@ -6,6 +6,8 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import uk.ac.manchester.tornado.api.DataRange;
 import uk.ac.manchester.tornado.api.GridScheduler;
 import uk.ac.manchester.tornado.api.ImmutableTaskGraph;
@@ -17,6 +19,7 @@ import uk.ac.manchester.tornado.api.enums.DataTransferMode;
 import uk.ac.manchester.tornado.api.exceptions.TornadoExecutionPlanException;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
+import uk.ac.manchester.tornado.api.types.arrays.TornadoNativeArray;
 
 /**
  * Arrays that stay on the device. TornadoVM keeps device buffers by task graph, and a graph can take over only what the
@@ -35,10 +38,11 @@ final class Residency {
     private final List<Object> resident = new ArrayList<>();
     private final List<FloatArray> pending = new ArrayList<>();
     private final List<IntArray> pendingInts = new ArrayList<>();
-    private final IdentityHashMap<FloatArray, Runnable> uploads = new IdentityHashMap<>();
+    private final IdentityHashMap<TornadoNativeArray, Runnable> uploads = new IdentityHashMap<>();
     private final IntArray no = new IntArray(1);
     private final IntArray where = new IntArray(2);
     private final FloatArray staging = new FloatArray(STAGING);
+    private IntArray stagingInts;
     private ImmutableTaskGraph hub;
     private TornadoExecutionPlan hubPlan;
     private TornadoExecutionResult hubResult;
@@ -53,7 +57,7 @@ final class Residency {
         pending.add(array);
     }
 
-    /** The same for an array that only the device writes. */
+    /** The same. */
     void add(IntArray array) {
         pendingInts.add(array);
     }
@@ -176,34 +180,53 @@ final class Residency {
         }
     }
 
-    void download(FloatArray array, long offset, long length) {
+    void download(TornadoNativeArray array, long offset, long length) {
         if (length > 0 && resident.contains(array)) {
             hubResult.transferToHost(new DataRange(array).withOffset(offset).withSize(length));
         }
     }
 
     void upload(FloatArray array, long offset, long length) {
+        upload(
+                array,
+                offset,
+                length,
+                staging,
+                () -> uploader(graph -> graph.transferToDevice(DataTransferMode.EVERY_EXECUTION, where, staging)
+                        .task("upload", Transfers::wUpload, where, staging, array, STAGING)));
+    }
+
+    void upload(IntArray array, long offset, long length) {
+        if (stagingInts == null) {
+            stagingInts = new IntArray(STAGING);
+        }
+        upload(
+                array,
+                offset,
+                length,
+                stagingInts,
+                () -> uploader(graph -> graph.transferToDevice(DataTransferMode.EVERY_EXECUTION, where, stagingInts)
+                        .task("upload", Transfers::wUploadInts, where, stagingInts, array, STAGING)));
+    }
+
+    private void upload(
+            TornadoNativeArray array, long offset, long length, TornadoNativeArray by, Supplier<Runnable> uploader) {
         if (!resident.contains(array)) {
             return;
         }
-        Runnable upload = uploads.computeIfAbsent(array, this::uploader);
+        Runnable upload = uploads.computeIfAbsent(array, _ -> uploader.get());
         for (long done = 0; done < length; done += STAGING) {
             int count = (int) Math.min(STAGING, length - done);
-            MemorySegment.copy(array.getSegment(), 4 * (offset + done), staging.getSegment(), 0, 4L * count);
+            MemorySegment.copy(array.getSegment(), 4 * (offset + done), by.getSegment(), 0, 4L * count);
             where.set(0, (int) (offset + done));
             where.set(1, count);
             upload.run();
         }
     }
 
-    private Runnable uploader(FloatArray array) {
-        ImmutableTaskGraph graph = new TaskGraph(name("upload"))
-                .consumeFromDevice(resident())
-                .transferToDevice(DataTransferMode.EVERY_EXECUTION, where, staging)
-                .task("upload", Transfers::wUpload, where, staging, array, STAGING)
-                .persistOnDevice(resident())
-                .snapshot();
-        TornadoExecutionPlan plan = plan(graph, new GridScheduler());
+    private Runnable uploader(UnaryOperator<TaskGraph> task) {
+        TaskGraph graph = task.apply(new TaskGraph(name("upload")).consumeFromDevice(resident()));
+        TornadoExecutionPlan plan = plan(graph.persistOnDevice(resident()).snapshot(), new GridScheduler());
         return () -> plan.withGraph(1).execute();
     }
 }

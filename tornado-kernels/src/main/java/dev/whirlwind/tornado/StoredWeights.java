@@ -6,7 +6,10 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
-/** Weights in several arrays, some of 16 bits, which the host reads and writes by way of floats on the device. */
+/**
+ * Numbers in several arrays, some with fewer bits than floats: 16, which the host reads and writes by way of floats on the
+ * device, or blocks that share scales, of which it has its own copy.
+ */
 final class StoredWeights extends Divided {
     private final KernelEngine engine;
 
@@ -22,11 +25,18 @@ final class StoredWeights extends Divided {
 
     @Override
     public Format format(long offset) {
-        return arrays().get(array(offset)) instanceof HalfMemory ? Format.BF16 : Format.FP32;
+        return switch (arrays().get(array(offset))) {
+            case HalfMemory _ -> Format.BF16;
+            case BlockMemory blocks -> blocks.format(offset);
+            default -> Format.FP32;
+        };
     }
 
     @Override
     public float at(long offset) {
+        if (arrays().get(array(offset)) instanceof BlockMemory memory) {
+            return memory.blocks().at(offset - array(offset));
+        }
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment pair = scratch.allocate(2 * Float.BYTES);
             long even = offset - offset % 2;
@@ -39,10 +49,10 @@ final class StoredWeights extends Divided {
     public void get(long offset, MemorySegment to, long count) {
         eachPart(offset, count, (array, first, length, done) -> {
             MemorySegment floats = to.asSlice(Float.BYTES * done, Float.BYTES * length);
-            if (array instanceof HalfMemory half) {
-                engine.widen(half, first, floats, length);
-            } else {
-                array.get(first, floats, length);
+            switch (array) {
+                case HalfMemory half -> engine.widen(half, first, floats, length);
+                case BlockMemory memory -> memory.blocks().widen(first, Math.toIntExact(length), floats, 0);
+                default -> array.get(first, floats, length);
             }
         });
     }
@@ -51,10 +61,10 @@ final class StoredWeights extends Divided {
     public void put(long offset, MemorySegment from, long count) {
         eachPart(offset, count, (array, first, length, done) -> {
             MemorySegment floats = from.asSlice(Float.BYTES * done, Float.BYTES * length);
-            if (array instanceof HalfMemory half) {
-                engine.narrow(half, first, floats, length);
-            } else {
-                array.put(first, floats, length);
+            switch (array) {
+                case HalfMemory half -> engine.narrow(half, first, floats, length);
+                case BlockMemory memory -> memory.blocks().round(first, Math.toIntExact(length), floats, 0);
+                default -> array.put(first, floats, length);
             }
         });
     }

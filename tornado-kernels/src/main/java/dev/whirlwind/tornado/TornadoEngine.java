@@ -305,6 +305,24 @@ public final class TornadoEngine extends KernelEngine {
         guardedTransfer("while sending " + memory.name(), () -> residency.upload(memory.array(), offset, length));
     }
 
+    @Override
+    void fetch(BlockMemory memory) {
+        traffic = traffic.afterDownload();
+        guardedTransfer("while fetching " + memory.name(), () -> {
+            residency.download(memory.words(), 0, memory.words().getSize());
+            residency.download(memory.numbers(), 0, memory.numbers().getSize());
+        });
+    }
+
+    @Override
+    void send(BlockMemory memory) {
+        traffic = traffic.afterUpload(memory.words().getSize());
+        guardedTransfer("while sending " + memory.name(), () -> {
+            residency.upload(memory.words(), 0, memory.words().getSize());
+            residency.upload(memory.numbers(), 0, memory.numbers().getSize());
+        });
+    }
+
     private void guardedTransfer(String where, Runnable transfer) {
         List<String> failures;
         try {

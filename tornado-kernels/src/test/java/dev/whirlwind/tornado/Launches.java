@@ -277,5 +277,11 @@ final class Launches extends KernelEngine {
     void send(Memory memory, long offset, long length) {}
 
     @Override
+    void fetch(BlockMemory memory) {}
+
+    @Override
+    void send(BlockMemory memory) {}
+
+    @Override
     public void close() {}
 }

@@ -250,11 +250,6 @@ public final class Run implements AutoCloseable {
         EngineOptions engine = config.engine();
         Engines.require(engine.engine());
         Engines.requireUse(engine.engine(), engine.device(), engine.precision());
-        Engines.requireFormats(
-                engine.engine(),
-                engine.device(),
-                config.memory().weights(),
-                config.optimizer().moments());
         config.requireTrainable(config.adapter(model).isPresent());
         ModelConfig stored = ModelFolder.check(Path.of(data.model()), model);
         config.factors(config.layout(stored));

@@ -7,12 +7,10 @@ import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Precision;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
-import dev.whirlwind.model.WeightFormat;
 import dev.whirlwind.tornado.DeviceInfo;
 import dev.whirlwind.tornado.Devices;
 import dev.whirlwind.tornado.LoopsEngine;
 import dev.whirlwind.tornado.TornadoEngine;
-import dev.whirlwind.training.config.OptimizerOptions;
 import dev.whirlwind.training.config.Range;
 import java.util.ArrayList;
 import java.util.List;
@@ -113,18 +111,6 @@ public final class Engines {
     private static boolean isCpu(String name, String device) {
         return name.equals("cpu")
                 || (name.equals(AUTO) && hasVectors() && gpu(device).isEmpty());
-    }
-
-    /** Throws if weights or moments are to be kept as only the cpu engine does, and another one was chosen. */
-    public static void requireFormats(
-            String name, String device, WeightFormat weights, OptimizerOptions.Moments moments) {
-        boolean quantised = !weights.isTrainable();
-        if ((quantised || moments != OptimizerOptions.Moments.FP32) && !isCpu(name, device)) {
-            throw new UsageException(
-                    (quantised ? "--weights " + weights : "--moments " + moments).toLowerCase(Locale.ROOT)
-                            + " is for the cpu engine, but the engine is " + (name.equals(AUTO) ? "a GPU's" : name)
-                            + "; take --engine cpu, or " + (quantised ? "bf16" : "fp32"));
-        }
     }
 
     /** Throws unless there is such an engine, whether it works here or not. */

@@ -117,11 +117,10 @@ public record LessMemory(
         return changes;
     }
 
-    /** Moments of a whole model, on the engine that keeps them with fewer bits. */
+    /** Moments of a whole model. */
     private boolean hasMoments() {
         OptimizerOptions optimizer = config.optimizer();
         return changeable.contains("moments")
-                && List.of("cpu", "auto").contains(config.engine().engine())
                 && config.adapter().lora() == null
                 && optimizer.optimizer() != OptimizerOptions.Method.ADAFACTOR
                 && optimizer.optimizer() != OptimizerOptions.Method.APOLLO

@@ -7,6 +7,7 @@ import dev.whirlwind.cli.Cli;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -21,7 +22,16 @@ class OptimizersTest {
     Path folder;
 
     @ParameterizedTest
-    @ValueSource(strings = {"lion", "muon", "adafactor", "apollo"})
+    @ValueSource(
+            strings = {
+                "lion",
+                "muon",
+                "adafactor",
+                "apollo",
+                "adamw --moments int8",
+                "lion --moments int8",
+                "muon --moments int8"
+            })
     void enginesAgree(String optimizer) throws IOException {
         List<JsonNode> cpu = train(optimizer, "cpu");
         List<JsonNode> loops = train(optimizer, "loops");
@@ -44,33 +54,11 @@ class OptimizersTest {
             Cli.texts(texts);
         }
         Path run = folder.resolve(engine);
-        Cli.run(
-                        "train",
-                        "--model",
-                        model,
-                        "--data",
-                        texts,
-                        "--out",
-                        run,
-                        "--steps",
-                        6,
-                        "--batch",
-                        2,
-                        "--sequence",
-                        16,
-                        "--lr",
-                        3e-3,
-                        "--optim",
-                        optimizer,
-                        "--ema",
-                        0.5,
-                        "--anchor",
-                        0.1,
-                        "--eval-windows",
-                        4,
-                        "--engine",
-                        engine)
-                .succeeds();
+        List<Object> arguments = new ArrayList<>(List.of("train", "--model", model, "--data", texts, "--out", run));
+        arguments.addAll(List.of("--steps", 6, "--batch", 2, "--sequence", 16, "--lr", 3e-3, "--engine", engine));
+        arguments.addAll(List.of("--ema", 0.5, "--anchor", 0.1, "--eval-windows", 4, "--optim"));
+        arguments.addAll(List.of(optimizer.split(" ")));
+        Cli.run(arguments.toArray()).succeeds();
         assertThat(run.resolve("ema/model.safetensors")).exists();
         return Files.readAllLines(run.resolve("metrics.jsonl")).stream()
                 .map(JsonMapper.shared()::readTree)

@@ -37,7 +37,29 @@ public final class GemmBlocked {
     /** They are binary16, not bfloat16. */
     public static final int FP16 = 128;
 
+    /** b's numbers share scales (see {@link Quantised}), which are found behind the tensors' places. */
+    public static final int B_INT8 = 256;
+
+    public static final int B_NF4 = 512;
+
     private GemmBlocked() {}
+
+    private static int wScales(IntArray c, int at, int flags) {
+        return (flags & (B_INT8 | B_NF4)) != 0 ? c.get(at + 4) : 0;
+    }
+
+    /** Element i of b. */
+    private static float wB(FloatArray b, IntArray words, FloatArray table, int i, int scales, int flags) {
+        float value;
+        if ((flags & B_INT8) != 0) {
+            value = Quantised.wWeight(b, words, i, scales, Quantised.INT8);
+        } else if ((flags & B_NF4) != 0) {
+            value = Quantised.wWeight(b, words, i, scales, Quantised.NF4);
+        } else {
+            value = Half.wGet(b, words, table, i, wExponentBits(flags, B_HALF));
+        }
+        return value;
+    }
 
     private static int wExponentBits(int flags, int half) {
         int bits = (flags & FP16) != 0 ? Half.FP16_EXPONENT : Half.BF16_EXPONENT;
@@ -46,7 +68,8 @@ public final class GemmBlocked {
 
     /**
      * y[rows, columns] (+)= the sum over k of a(row, k) b(column, k), plus bias[column]. a is [rows, k] where A_BY_DEPTH, else
-     * [k, rows]; b likewise; of numbers with 16 bits it is {@code halfA}, {@code halfB}, and {@code table} is {@link Half}'s.
+     * [k, rows]; b likewise; of numbers with 16 bits it is {@code halfA}, {@code halfB}, and {@code table} is {@link Half}'s; of
+     * weights that share scales these are {@code halfB}, and {@code b} {@link Quantised}'s numbers.
      * Other flags are {@link Gemm}'s. Groups with the same tile and another part of the depth, {@code part} long each, write
      * to y one result after the other.
      */
@@ -82,7 +105,7 @@ public final class GemmBlocked {
         int kB = bByDepth ? item % 8 : item / 32;
         int columnB = bByDepth ? item / 8 : item % 32;
         int aBits = wExponentBits(flags, A_HALF);
-        int bBits = wExponentBits(flags, B_HALF);
+        int scales = wScales(c, at, flags);
         int aDown = aByDepth ? k : 1;
         int aDeep = aByDepth ? 1 : rows;
         int bDown = bByDepth ? k : 1;
@@ -110,7 +133,7 @@ public final class GemmBlocked {
                 v = Half.wGet(a, halfA, table, a0 + 32 * i * aDown, aBits);
             }
             if (32 * i < columnsLeft && from + kB < end) {
-                w = Half.wGet(b, halfB, table, b0 + 32 * i * bDown, bBits);
+                w = wB(b, halfB, table, b0 + 32 * i * bDown, scales, flags);
             }
             slicesA[kA * STRIDE + rowA + 32 * i] = v;
             slicesB[kB * STRIDE + columnB + 32 * i] = w;
@@ -127,7 +150,7 @@ public final class GemmBlocked {
                     nextA[i] = Half.wGet(a, halfA, table, a0 + 32 * i * aDown, aBits);
                 }
                 if (32 * i < columnsLeft && depth + DEPTH + kB < end) {
-                    nextB[i] = Half.wGet(b, halfB, table, b0 + 32 * i * bDown, bBits);
+                    nextB[i] = wB(b, halfB, table, b0 + 32 * i * bDown, scales, flags);
                 }
             }
             for (int i = 0; i < 8; i++) {
@@ -231,7 +254,7 @@ public final class GemmBlocked {
         int column = context.groupIdx * 8 + item / 32;
         int row = context.groupIdy;
         int aBits = wExponentBits(flags, A_HALF);
-        int bBits = wExponentBits(flags, B_HALF);
+        int scales = wScales(c, at, flags);
         int a0 = c.get(at) + row * k;
         int b0 = c.get(at + 1) + column * k;
         float sum0 = 0f;
@@ -241,13 +264,16 @@ public final class GemmBlocked {
         if (column < columns) {
             int i = lane;
             for (; i + 96 < k; i += 128) {
-                sum0 += Half.wGet(a, halfA, table, a0 + i, aBits) * Half.wGet(b, halfB, table, b0 + i, bBits);
-                sum1 += Half.wGet(a, halfA, table, a0 + i + 32, aBits) * Half.wGet(b, halfB, table, b0 + i + 32, bBits);
-                sum2 += Half.wGet(a, halfA, table, a0 + i + 64, aBits) * Half.wGet(b, halfB, table, b0 + i + 64, bBits);
-                sum3 += Half.wGet(a, halfA, table, a0 + i + 96, aBits) * Half.wGet(b, halfB, table, b0 + i + 96, bBits);
+                sum0 += Half.wGet(a, halfA, table, a0 + i, aBits) * wB(b, halfB, table, b0 + i, scales, flags);
+                sum1 += Half.wGet(a, halfA, table, a0 + i + 32, aBits)
+                        * wB(b, halfB, table, b0 + i + 32, scales, flags);
+                sum2 += Half.wGet(a, halfA, table, a0 + i + 64, aBits)
+                        * wB(b, halfB, table, b0 + i + 64, scales, flags);
+                sum3 += Half.wGet(a, halfA, table, a0 + i + 96, aBits)
+                        * wB(b, halfB, table, b0 + i + 96, scales, flags);
             }
             for (; i < k; i += 32) {
-                sum0 += Half.wGet(a, halfA, table, a0 + i, aBits) * Half.wGet(b, halfB, table, b0 + i, bBits);
+                sum0 += Half.wGet(a, halfA, table, a0 + i, aBits) * wB(b, halfB, table, b0 + i, scales, flags);
             }
         }
         sums[item] = sum0 + sum1 + (sum2 + sum3);

@@ -73,6 +73,17 @@ public final class Transfers {
         }
     }
 
+    /** The same of ints. */
+    public static void wUploadInts(IntArray where, IntArray staging, IntArray array, int size) {
+        int first = where.get(0);
+        int count = where.get(1);
+        for (@Parallel int i = 0; i < size; i++) {
+            if (i < count) {
+                array.set(first + i, staging.get(i));
+            }
+        }
+    }
+
     /** A kernel whose result is known, to see that this device computes at all. */
     public static void wCanary(IntArray out, int n) {
         for (@Parallel int i = 0; i < n; i++) {

@@ -1,4 +1,4 @@
-package dev.whirlwind.cpu;
+package dev.whirlwind.model.blocks;
 
 import dev.whirlwind.model.Format;
 import java.lang.foreign.MemorySegment;
@@ -11,7 +11,7 @@ import java.util.Arrays;
  * rounding what was widened changes nothing. A step from one entry to the next is a small share of the entry over seven
  * powers of ten.
  */
-final class Dynamic8 implements StoredWeights.Part {
+public final class DynamicBlocks extends Blocks {
     private static final int BLOCK = Format.DYNAMIC_BLOCK;
     private static final float[] SIGNED = table(true);
     private static final float[] UNSIGNED = table(false);
@@ -22,20 +22,30 @@ final class Dynamic8 implements StoredWeights.Part {
     private final boolean signed;
     private final float[] table;
     private final Nearest nearest;
+    private final MemorySegment memory;
     private final long codes;
+    private final MemorySegment ofBlocks;
     private final long scales;
     private final long length;
 
-    /** @param address of a byte for each number, then a float for each block */
-    Dynamic8(long address, long length, boolean signed) {
+    /**
+     * With a byte for each number from byte {@code at} on.
+     *
+     * @param ofBlocks from byte {@code scales} on a float for each block
+     * @param signed whether there are numbers below zero
+     */
+    public DynamicBlocks(
+            MemorySegment memory, long at, MemorySegment ofBlocks, long scales, long length, boolean signed) {
+        this.memory = memory;
+        codes = at;
+        this.ofBlocks = ofBlocks;
+        this.scales = scales;
         this.signed = signed;
         this.length = length;
         table = signed ? SIGNED : UNSIGNED;
         nearest = signed ? NEAREST_SIGNED : NEAREST_UNSIGNED;
-        codes = address;
-        scales = address + length;
         // All are zero at first.
-        Memory.ALL.asSlice(codes, length).fill((byte) nearest.of(0));
+        memory.asSlice(codes, length).fill((byte) nearest.of(0));
     }
 
     /**
@@ -60,6 +70,11 @@ final class Dynamic8 implements StoredWeights.Part {
         table[at + 1] = 1;
         Arrays.sort(table);
         return table;
+    }
+
+    /** What codes mean. */
+    public static float[] numbers(boolean signed) {
+        return (signed ? SIGNED : UNSIGNED).clone();
     }
 
     /**
@@ -103,11 +118,11 @@ final class Dynamic8 implements StoredWeights.Part {
     }
 
     private float scale(long block) {
-        return Memory.get(scales + 4 * block);
+        return ofBlocks.get(FLOAT, scales + 4 * block);
     }
 
     private int code(long number) {
-        return Memory.ALL.get(ValueLayout.JAVA_BYTE, codes + number) & 0xff;
+        return memory.get(ValueLayout.JAVA_BYTE, codes + number) & 0xff;
     }
 
     @Override
@@ -116,20 +131,20 @@ final class Dynamic8 implements StoredWeights.Part {
     }
 
     @Override
-    public void widen(long first, int count, long to) {
+    public void widen(long first, int count, MemorySegment to, long at) {
         for (int done = 0; done < count; ) {
             long number = first + done;
             int end = (int) Math.min(count, done + BLOCK - number % BLOCK);
             float scale = scale(number / BLOCK);
             for (; done < end; done++) {
-                Memory.set(to + 4L * done, table[code(first + done)] * scale);
+                to.set(FLOAT, at + 4L * done, table[code(first + done)] * scale);
             }
         }
     }
 
     /** Of blocks that are changed in part the rest is rounded anew, by what may be another scale. */
     @Override
-    public void round(long first, int count, long from, long key, long element) {
+    public void round(long first, int count, MemorySegment from, long at) {
         float[] floats = new float[BLOCK];
         for (int done = 0; done < count; ) {
             long number = first + done;
@@ -138,17 +153,11 @@ final class Dynamic8 implements StoredWeights.Part {
             int given = Math.min(count - done, BLOCK - within);
             int size = (int) Math.min(BLOCK, length - block * BLOCK);
             if (given < size) {
-                widen(block * BLOCK, size, MemorySegment.ofArray(floats));
+                widen(block * BLOCK, size, MemorySegment.ofArray(floats), 0);
             }
-            Memory.copy(from + 4L * done, floats, within, given);
+            MemorySegment.copy(from, FLOAT, at + 4L * done, floats, within, given);
             round(block, floats, size);
             done += given;
-        }
-    }
-
-    private void widen(long first, int count, MemorySegment to) {
-        for (int i = 0; i < count; i++) {
-            to.setAtIndex(ValueLayout.JAVA_FLOAT, i, at(first + i));
         }
     }
 
@@ -157,10 +166,10 @@ final class Dynamic8 implements StoredWeights.Part {
         for (int i = 0; i < size; i++) {
             largest = Math.abs(floats[i]) > Math.abs(largest) ? floats[i] : largest;
         }
-        Memory.set(scales + 4 * block, largest);
+        ofBlocks.set(FLOAT, scales + 4 * block, largest);
         for (int i = 0; i < size; i++) {
             int code = nearest.of(largest == 0 ? 0 : floats[i] / largest);
-            Memory.ALL.set(ValueLayout.JAVA_BYTE, codes + block * BLOCK + i, (byte) code);
+            memory.set(ValueLayout.JAVA_BYTE, codes + block * BLOCK + i, (byte) code);
         }
     }
 }

@@ -1,0 +1,2 @@
+/** Numbers that share scales by blocks. */
+package dev.whirlwind.model.blocks;

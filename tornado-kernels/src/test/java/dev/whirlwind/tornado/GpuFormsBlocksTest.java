@@ -1,0 +1,26 @@
+package dev.whirlwind.tornado;
+
+import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Format;
+import dev.whirlwind.model.Precision;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+class GpuFormsBlocksTest extends BlocksContract {
+    @Override
+    Engine engine(Precision precision) {
+        return Sdk.engineForGpus(precision);
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"INT8", "NF4"})
+    void products(Format format) {
+        productsComputeAsFloats(format, Precision.FP32, 1e-6);
+    }
+
+    @Test
+    void moments() {
+        momentsComputeAsFloats(false);
+    }
+}
