@@ -40,6 +40,7 @@ final class Attention {
     private long delta;
     private AttentionShape shape;
     private AttentionLayer kind;
+    private Inputs inputs;
     private float scale;
     private boolean drops;
     private float keptScale;
@@ -64,6 +65,7 @@ final class Attention {
         scale = kind.scale();
         drops = dropout.active();
         keptScale = dropout.keptScale();
+        this.inputs = inputs;
         mask.begin(inputs, layer, dropout);
         tilesPerHead = Math.ceilDiv(shape.sequence(), AttentionTile.SIZE);
         qkvStep = 4L * shape.qkvWidth();
@@ -89,13 +91,13 @@ final class Attention {
         int rows = count(queryTile);
         tile.load(queries(qkv, batch, head, query), qkvStep, rows, scale, tile.queries);
         tile.beginSoftmax();
-        for (int keyTile = firstKeyTile(queryTile); keyTile <= queryTile; keyTile++) {
+        for (int keyTile = firstKeyTile(batch, queryTile); keyTile <= queryTile; keyTile++) {
             int key = keyTile * AttentionTile.SIZE;
             int keyCount = count(keyTile);
             tile.loadTransposed(keys(qkv, batch, kvHead, key), qkvStep, keyCount, tile.keysT);
             tile.load(values(qkv, batch, kvHead, key), qkvStep, keyCount, 1, tile.values);
             tile.begin(query, rows, key, keyCount);
-            tile.score(kind);
+            tile.score(kind, inputs.starts, batch * shape.sequence() + query);
             tile.softmax();
             if (drops) {
                 drop(tile, tile.scores, batch, head, query, key, rows);
@@ -171,7 +173,7 @@ final class Attention {
         tile.clear(tile.dkeys);
         tile.clear(tile.dvalues);
         for (int head = kvHead * group; head < (kvHead + 1) * group; head++) {
-            for (int queryTile = keyTile; queryTile <= lastQueryTile(keyTile); queryTile++) {
+            for (int queryTile = keyTile; queryTile <= lastQueryTile(batch, keyTile); queryTile++) {
                 int rows = count(queryTile);
                 loadQueries(tile, batch, head, queryTile);
                 gradeScores(tile, batch, head, queryTile, keyTile);
@@ -197,7 +199,7 @@ final class Attention {
         int batch = task % heads / shape.heads();
         int head = task % heads % shape.heads();
         loadQueries(tile, batch, head, queryTile);
-        for (int keyTile = firstKeyTile(queryTile); keyTile <= queryTile; keyTile++) {
+        for (int keyTile = firstKeyTile(batch, queryTile); keyTile <= queryTile; keyTile++) {
             loadKeys(tile, batch, head / (shape.heads() / shape.kvHeads()), keyTile);
             gradeScores(tile, batch, head, queryTile, keyTile);
             addQueryGradients(tile, batch, head, queryTile, keyTile);
@@ -226,7 +228,7 @@ final class Attention {
         int key = keyTile * AttentionTile.SIZE;
         int rows = count(queryTile);
         tile.begin(query, rows, key, count(keyTile));
-        tile.score(kind);
+        tile.score(kind, inputs.starts, batch * shape.sequence() + query);
         tile.gradeProbabilities();
         if (drops) {
             drop(tile, tile.dscores, batch, head, query, key, rows);
@@ -242,7 +244,7 @@ final class Attention {
         tile.clear(tile.sums);
         tile.addToQueries(tile.dscores, tile.keys);
         long to = queries(dqkv, batch, head, queryTile * AttentionTile.SIZE);
-        tile.unload(tile.sums, rows, scale, to, qkvStep, keyTile > firstKeyTile(queryTile));
+        tile.unload(tile.sums, rows, scale, to, qkvStep, keyTile > firstKeyTile(batch, queryTile));
     }
 
     private void drop(AttentionTile tile, int matrix, int batch, int head, int query, int key, int rows) {
@@ -257,15 +259,19 @@ final class Attention {
         return Math.min(AttentionTile.SIZE, shape.sequence() - tile * AttentionTile.SIZE);
     }
 
-    private int firstKeyTile(int queryTile) {
-        return kind.firstKey(queryTile * AttentionTile.SIZE) / AttentionTile.SIZE;
+    private int firstKeyTile(int batch, int queryTile) {
+        int query = queryTile * AttentionTile.SIZE;
+        int start = inputs.starts[batch * shape.sequence() + query];
+        return Math.max(kind.firstKey(query), start) / AttentionTile.SIZE;
     }
 
-    private int lastQueryTile(int keyTile) {
-        if (kind.window() == 0) {
-            return tilesPerHead - 1;
+    /** The last tile of which the first query sees the last key. */
+    private int lastQueryTile(int batch, int keyTile) {
+        int lastKey = Math.min((keyTile + 1) * AttentionTile.SIZE, shape.sequence()) - 1;
+        long lastQuery = inputs.ends[batch * shape.sequence() + lastKey] - 1L;
+        if (kind.window() != 0) {
+            lastQuery = Math.min(lastQuery, (long) lastKey + kind.window() - 1);
         }
-        long lastQuery = (long) (keyTile + 1) * AttentionTile.SIZE - 1 + kind.window() - 1;
         return (int) Math.min(tilesPerHead - 1, lastQuery / AttentionTile.SIZE);
     }
 

@@ -182,12 +182,17 @@ final class AttentionTile {
         band = query == key ? BAND : SIZE;
     }
 
-    /** Scores; those of the future, or out of the window, are MASKED. */
-    void score(AttentionLayer kind) {
+    /**
+     * Scores; those of the future, or out of the window or the document, are MASKED.
+     *
+     * @param starts of documents, from that of the first query on at {@code first}
+     */
+    void score(AttentionLayer kind, int[] starts, int first) {
         Arrays.fill(floats, scores, scores + BLOCK, 0);
-        if (query == key || key < kind.firstKey(query + rows - 1)) {
+        if (query == key || key < Math.max(kind.firstKey(query + rows - 1), starts[first + rows - 1])) {
             for (int r = 0; r < rows; r++) {
-                hide(r, 0, Math.clamp(kind.firstKey(query + r) - key, 0, SIZE));
+                int firstKey = Math.max(kind.firstKey(query + r), starts[first + r]);
+                hide(r, 0, Math.clamp(firstKey - key, 0, SIZE));
                 hide(r, query + r + 1 - key, reach(r));
             }
         }

@@ -368,14 +368,13 @@ final class CpuOps implements Ops {
     @Override
     public void rope(Tensor qkv, Tensor cos, Tensor sin, AttentionShape shape) {
         long angles = ((long) inputs.position + shape.sequence()) * (shape.headDim() / 2);
-        rope.forward(at(qkv, shape.rows(), shape.qkvWidth()), at(cos, angles), at(sin, angles), shape, inputs.position);
+        rope.forward(at(qkv, shape.rows(), shape.qkvWidth()), at(cos, angles), at(sin, angles), shape, inputs);
     }
 
     @Override
     public void ropeBackward(Tensor dqkv, Tensor cos, Tensor sin, AttentionShape shape) {
         long angles = ((long) inputs.position + shape.sequence()) * (shape.headDim() / 2);
-        rope.backward(
-                at(dqkv, shape.rows(), shape.qkvWidth()), at(cos, angles), at(sin, angles), shape, inputs.position);
+        rope.backward(at(dqkv, shape.rows(), shape.qkvWidth()), at(cos, angles), at(sin, angles), shape, inputs);
     }
 
     @Override

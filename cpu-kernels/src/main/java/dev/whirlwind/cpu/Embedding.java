@@ -5,9 +5,9 @@ import dev.whirlwind.model.Inputs;
 /**
  * Token plus learned position.
  *
- * <p>forward: out[r] = wte[token[r]] + wpe[position + r % sequence];
+ * <p>forward: out[r] = wte[token[r]] + wpe[position + r % sequence - start[r]];
  *
- * <p>backward: dwte[token[r]] += dout[r]; dwpe[r % sequence] += dout[r]. A worker owns some columns of all rows and adds
+ * <p>backward: dwte[token[r]] += dout[r]; dwpe[r % sequence - start[r]] += dout[r]. A worker owns some columns of all rows and adds
  * in the order of rows, so that tokens may repeat and the bits do not depend on who owns what.
  */
 final class Embedding {
@@ -51,7 +51,7 @@ final class Embedding {
         for (int r = task * chunk; r < end; r++) {
             long row = out + 4L * r * width;
             long token = wte + 4L * inputs.tokens[r] * width;
-            long place = wpe == 0 ? 0 : wpe + 4L * (inputs.position + r % sequence) * width;
+            long place = wpe == 0 ? 0 : wpe + 4L * (inputs.position + r % sequence - inputs.starts[r]) * width;
             if (StoredWeights.isStored(token)) {
                 stored.widen(token, width, row);
                 add(row, place, floats + 4L * worker * width);
@@ -88,7 +88,7 @@ final class Embedding {
                 Elementwise.add(token, token, row, count);
             }
             if (wpe != 0) {
-                long place = wpe + 4L * (r % sequence) * width + columns;
+                long place = wpe + 4L * (r % sequence - inputs.starts[r]) * width + columns;
                 Elementwise.add(place, place, row, count);
             }
         }

@@ -7,6 +7,7 @@ import static dev.whirlwind.cpu.Memory.SPECIES;
 import static jdk.incubator.vector.FloatVector.fromMemorySegment;
 
 import dev.whirlwind.model.AttentionShape;
+import dev.whirlwind.model.Inputs;
 import jdk.incubator.vector.FloatVector;
 
 /**
@@ -26,7 +27,7 @@ final class Rope {
     private long cos;
     private long sin;
     private AttentionShape shape;
-    private int position;
+    private Inputs inputs;
     private float direction;
     private int chunk;
 
@@ -34,20 +35,20 @@ final class Rope {
         this.workers = workers;
     }
 
-    void forward(long qkv, long cos, long sin, AttentionShape shape, int position) {
-        rotate(qkv, cos, sin, shape, position, 1);
+    void forward(long qkv, long cos, long sin, AttentionShape shape, Inputs inputs) {
+        rotate(qkv, cos, sin, shape, inputs, 1);
     }
 
-    void backward(long dqkv, long cos, long sin, AttentionShape shape, int position) {
-        rotate(dqkv, cos, sin, shape, position, -1);
+    void backward(long dqkv, long cos, long sin, AttentionShape shape, Inputs inputs) {
+        rotate(dqkv, cos, sin, shape, inputs, -1);
     }
 
-    private void rotate(long qkv, long cos, long sin, AttentionShape shape, int position, float direction) {
+    private void rotate(long qkv, long cos, long sin, AttentionShape shape, Inputs inputs, float direction) {
         this.qkv = qkv;
         this.cos = cos;
         this.sin = sin;
         this.shape = shape;
-        this.position = position;
+        this.inputs = inputs;
         this.direction = direction;
         chunk = Chunks.rowsPerTask(shape.qkvWidth());
         workers.run(Math.ceilDiv(shape.rows(), chunk), rotate);
@@ -57,7 +58,7 @@ final class Rope {
         int half = shape.headDim() / 2;
         int end = Math.min(shape.rows(), (task + 1) * chunk);
         for (int r = task * chunk; r < end; r++) {
-            long angles = 4L * (position + r % shape.sequence()) * half;
+            long angles = 4L * (inputs.position + r % shape.sequence() - inputs.starts[r]) * half;
             for (int h = 0; h < shape.heads() + shape.kvHeads(); h++) {
                 long head = qkv + 4L * ((long) r * shape.qkvWidth() + (long) h * shape.headDim());
                 rotate(head, head + 4L * half, cos + angles, sin + angles, direction, half);

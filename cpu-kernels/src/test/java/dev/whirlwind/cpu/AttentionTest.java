@@ -48,15 +48,26 @@ class AttentionTest {
             Inputs inputs = new Inputs(shape.rows());
             inputs.seed = seed;
             inputs.step = 17;
+            for (int i = 0; i < inputs.tokens.length; i++) {
+                inputs.tokens[i] = random.nextInt(40);
+            }
+            // Documents of some 40 tokens, or of 3, or none.
+            int separators = random.nextInt(3);
+            if (separators > 0) {
+                for (int i = 0; separators > 1 && i < inputs.tokens.length; i++) {
+                    inputs.tokens[i] /= 13;
+                }
+                inputs.divideDocuments(0, sequence);
+            }
             float[][] one = run(ONE_PASS_THREADS, shape, dropout, inputs, qkv, dout);
             float[][] two = run(TWO_PASS_THREADS, shape, dropout, inputs, qkv, dout);
             String what = shape + " " + dropout + " seed " + seed;
             assertThat(two).as(what).isDeepEqualTo(one);
 
             double[] mask = Reference.mask(inputs, LAYER, dropout, shape.rows() * shape.heads() * shape.sequence());
-            assertClose(one[0], Reference.attention(qkv, shape, LAYER, mask), "out of " + what);
-            assertClose(one[1], Reference.attentionLse(qkv, shape, LAYER), "lse of " + what);
-            assertClose(one[2], gradient(qkv, dout, shape, mask), "dqkv of " + what);
+            assertClose(one[0], Reference.attention(qkv, shape, LAYER, inputs.starts, mask), "out of " + what);
+            assertClose(one[1], Reference.attentionLse(qkv, shape, LAYER, inputs.starts), "lse of " + what);
+            assertClose(one[2], gradient(qkv, dout, shape, inputs.starts, mask), "dqkv of " + what);
         }
     }
 
@@ -100,8 +111,8 @@ class AttentionTest {
     }
 
     /** The gradient of sum(dout * attention(qkv)), written out without tiles. */
-    private static double[] gradient(double[] qkv, double[] dout, AttentionShape s, double[] mask) {
-        double[] lse = Reference.attentionLse(qkv, s, LAYER);
+    private static double[] gradient(double[] qkv, double[] dout, AttentionShape s, int[] starts, double[] mask) {
+        double[] lse = Reference.attentionLse(qkv, s, LAYER, starts);
         double[] gradient = new double[qkv.length];
         double scale = 1 / Math.sqrt(s.headDim());
         for (int b = 0; b < s.batch(); b++) {
@@ -113,7 +124,7 @@ class AttentionTest {
                     double[] p = new double[t + 1];
                     double[] dp = new double[t + 1];
                     double sum = 0;
-                    for (int u = s.layer(LAYER).firstKey(t); u <= t; u++) {
+                    for (int u = Math.max(s.layer(LAYER).firstKey(t), starts[b * s.sequence() + t]); u <= t; u++) {
                         double score = 0;
                         for (int c = 0; c < s.headDim(); c++) {
                             score += qkv[at(s, b, t, h, c)] * qkv[at(s, b, u, k, c)] * scale;
@@ -124,7 +135,7 @@ class AttentionTest {
                         dp[u] *= mask[row * s.sequence() + u];
                         sum += p[u] * dp[u];
                     }
-                    for (int u = s.layer(LAYER).firstKey(t); u <= t; u++) {
+                    for (int u = Math.max(s.layer(LAYER).firstKey(t), starts[b * s.sequence() + t]); u <= t; u++) {
                         double ds = p[u] * (dp[u] - sum) * scale;
                         double kept = p[u] * mask[row * s.sequence() + u];
                         for (int c = 0; c < s.headDim(); c++) {

@@ -1,5 +1,7 @@
 package dev.whirlwind.model;
 
+import java.util.Arrays;
+
 /** What changes from one run of a program to the next; sizes and tensors never do. Engines read it at each run. */
 public final class Inputs {
     /** Token ids of the batch, {@code [batch * sequence]}. */
@@ -7,6 +9,15 @@ public final class Inputs {
 
     /** The id to be predicted at each place, {@code [batch * sequence]}; negative where nothing is. */
     public final int[] targets;
+
+    /**
+     * Where each place's document starts within its sequence, {@code [batch * sequence]}: a place sees nothing before it, and its
+     * position counts from there. All 0 where a sequence is one text.
+     */
+    public final int[] starts;
+
+    /** Where it ends: the place after its last, or more. */
+    public final int[] ends;
 
     /** Position of the batch's first token in its text: above 0 only when generating with a cache. */
     public int position;
@@ -42,6 +53,29 @@ public final class Inputs {
     public Inputs(int places) {
         tokens = new int[places];
         targets = new int[places];
+        starts = new int[places];
+        ends = new int[places];
+        joinDocuments();
+    }
+
+    /** Makes each sequence one text. */
+    void joinDocuments() {
+        Arrays.fill(starts, 0);
+        Arrays.fill(ends, Integer.MAX_VALUE);
+    }
+
+    /** Lets a document end with each {@code separator}; the next starts after it. */
+    public void divideDocuments(int separator, int sequence) {
+        for (int first = 0; first < tokens.length; first += sequence) {
+            int start = 0;
+            for (int t = 0; t < sequence; t++) {
+                starts[first + t] = start;
+                if (t == sequence - 1 || tokens[first + t] == separator) {
+                    Arrays.fill(ends, first + start, first + t + 1, t + 1);
+                    start = t + 1;
+                }
+            }
+        }
     }
 
     /** Makes room for what was kept of a teacher. */

@@ -36,7 +36,7 @@ public interface Ops {
     }
 
     /**
-     * Token plus learned position: out[r] = wte[token[r]] + wpe[position + r % sequence].
+     * Token plus learned position: out[r] = wte[token[r]] + wpe[position + r % sequence - start[r]].
      *
      * @param out = [batch * sequence, width]
      * @param wte [vocabulary, width]
@@ -44,7 +44,7 @@ public interface Ops {
      */
     void embed(Tensor out, Tensor wte, Tensor wpe, int batch, int sequence, int width);
 
-    /** dwte[token[r]] += dout[r], dwpe[r % sequence] += dout[r]; tokens may repeat. */
+    /** dwte[token[r]] += dout[r], dwpe[r % sequence - start[r]] += dout[r]; tokens and positions may repeat. */
     void embedBackward(Tensor dwte, Tensor dwpe, Tensor dout, int batch, int sequence, int width);
 
     /**
@@ -109,7 +109,8 @@ public interface Ops {
 
     /**
      * Rotary positions (arXiv 2104.09864), the half-rotation form: for each query and key head, with a = first half and
-     * b = second half, (a, b) becomes (a cos - b sin, b cos + a sin), in place; row r is at position + r % sequence.
+     * b = second half, (a, b) becomes (a cos - b sin, b cos + a sin), in place; row r is at position + r % sequence -
+     * start[r].
      *
      * @param cos [positions, head_dim / 2], sin likewise; a factor of both scales queries and keys as well
      */
@@ -120,7 +121,7 @@ public interface Ops {
 
     /**
      * Causal attention, softmax(q k^T * scale) v per head, never holding a sequence x sequence matrix (arXiv 2205.14135);
-     * scale and window are those of the shape's current layer.
+     * scale and window are those of the shape's current layer, and a query sees no key before its document's start.
      * Element ((b * heads + h) * sequence + t) * sequence + s of the dropout mask belongs to query t and key s.
      *
      * @param out = [rows, heads * head_dim]

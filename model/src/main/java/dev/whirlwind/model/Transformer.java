@@ -75,6 +75,9 @@ public final class Transformer {
     private Objective.Kept kept;
     private float noise;
 
+    /** The token that documents end with, between which nothing is seen in training; negative for none. */
+    private int separator = -1;
+
     /** A block's forward pass, with the adapters of its linear layers by their kind. */
     private final class Block {
         final Map<String, LowRank> adapters;
@@ -184,6 +187,16 @@ public final class Transformer {
         noise = (float) (alpha / Math.sqrt((double) shape.sequence() * hidden));
     }
 
+    /**
+     * Lets each document of a training sequence be read as a text of its own from now on: attention does not reach from one into
+     * another, and positions start anew.
+     *
+     * @param newSeparator the token that a document ends with
+     */
+    public void maskDocuments(int newSeparator) {
+        separator = newSeparator;
+    }
+
     /** The batch; fill tokens and targets before a pass. */
     public Inputs inputs() {
         return inputs;
@@ -270,7 +283,7 @@ public final class Transformer {
 
     private void passThrough() {
         if (teacher != null) {
-            teacher.see(inputs.tokens);
+            teacher.see(inputs.tokens, separator);
         }
         forward(dropsOut() || noise > 0 ? embedForTraining : embed, true);
     }
@@ -357,9 +370,9 @@ public final class Transformer {
     }
 
     /** Forward only, up to what the head sees. */
-    private void see(int[] tokens) {
+    private void see(int[] tokens, int ofDocuments) {
         System.arraycopy(tokens, 0, inputs.tokens, 0, rows);
-        forward(embed, false);
+        forward(embed, false, ofDocuments);
         engine.run(seen, inputs, 0);
     }
 
@@ -379,7 +392,16 @@ public final class Transformer {
     }
 
     private void forward(Program embedding, boolean training) {
+        forward(embedding, training, training ? separator : -1);
+    }
+
+    private void forward(Program embedding, boolean training, int ofDocuments) {
         inputs.require(config.vocabularySize(), positions - shape.sequence());
+        if (ofDocuments < 0) {
+            inputs.joinDocuments();
+        } else {
+            inputs.divideDocuments(ofDocuments, shape.sequence());
+        }
         if (a.rope != null) {
             a.rope.ready();
         }

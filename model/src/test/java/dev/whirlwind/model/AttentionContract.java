@@ -19,9 +19,7 @@ interface AttentionContract extends Trials {
             t.each(
                     ops -> ops.rope(qkv, table[0], table[1], s),
                     () -> t.expect(
-                            qkv,
-                            Reference.rope(
-                                    t.before(qkv), t.before(table[0]), t.before(table[1]), s, t.inputs.position)));
+                            qkv, Reference.rope(t.before(qkv), t.before(table[0]), t.before(table[1]), s, t.inputs)));
         }
     }
 
@@ -35,8 +33,7 @@ interface AttentionContract extends Trials {
                 double[] g = t.before(dqkv);
                 double[] cos = t.before(table[0]);
                 double[] sin = t.before(table[1]);
-                t.expectGradient(
-                        dqkv, t.normal(g.length), v -> dot(g, Reference.rope(v, cos, sin, s, t.inputs.position)));
+                t.expectGradient(dqkv, t.normal(g.length), v -> dot(g, Reference.rope(v, cos, sin, s, t.inputs)));
             });
         }
     }
@@ -47,6 +44,7 @@ interface AttentionContract extends Trials {
         double[][] drawn = new double[1][];
         Tensor cos = t.input("cos", n, () -> {
             t.inputs.position = t.random.nextInt(POSITIONS);
+            t.drawDocuments(s.sequence());
             drawn[0] = t.normal(n);
             return Arrays.stream(drawn[0]).map(a -> 1.3 * Math.cos(a)).toArray();
         });
@@ -62,12 +60,18 @@ interface AttentionContract extends Trials {
     default void attention(AttentionShape s) {
         for (Dropout dropout : dropouts(Dropout.ATTENTION)) {
             try (Trial t = trial("attention " + s + " " + dropout, s.rows())) {
-                Tensor qkv = t.input("qkv", s.rows() * s.qkvWidth());
+                Tensor qkv = t.input("qkv", s.rows() * s.qkvWidth(), () -> {
+                    t.drawDocuments(s.sequence());
+                    return t.normal(s.rows() * s.qkvWidth());
+                });
                 Tensor out = t.output("out", s.rows() * s.outWidth());
                 Tensor lse = t.output("lse", s.rows() * s.heads());
                 t.each(ops -> ops.attention(out, lse, qkv, s, dropout), () -> {
-                    t.expect(lse, Reference.attentionLse(t.before(qkv), s, t.layer));
-                    t.expect(out, Reference.attention(t.before(qkv), s, t.layer, attentionMask(t, s, dropout)));
+                    t.expect(lse, Reference.attentionLse(t.before(qkv), s, t.layer, t.inputs.starts));
+                    t.expect(
+                            out,
+                            Reference.attention(
+                                    t.before(qkv), s, t.layer, t.inputs.starts, attentionMask(t, s, dropout)));
                 });
             }
         }
@@ -82,17 +86,27 @@ interface AttentionContract extends Trials {
                 double[][] drawn = new double[1][];
                 Tensor dqkv = t.output("dqkv", n);
                 Tensor dout = t.input("dout", s.rows() * s.outWidth());
-                Tensor qkv = t.input("qkv", n, () -> drawn[0] = t.normal(n));
+                Tensor qkv = t.input("qkv", n, () -> {
+                    t.drawDocuments(s.sequence());
+                    drawn[0] = t.normal(n);
+                    return drawn[0];
+                });
                 Tensor out = t.input(
                         "out",
                         s.rows() * s.outWidth(),
-                        () -> Reference.attention(drawn[0], s, t.layer, attentionMask(t, s, dropout)));
-                Tensor lse = t.input("lse", s.rows() * s.heads(), () -> Reference.attentionLse(drawn[0], s, t.layer));
+                        () -> Reference.attention(drawn[0], s, t.layer, t.inputs.starts, attentionMask(t, s, dropout)));
+                Tensor lse = t.input(
+                        "lse",
+                        s.rows() * s.heads(),
+                        () -> Reference.attentionLse(drawn[0], s, t.layer, t.inputs.starts));
                 Tensor delta = t.output("delta", s.rows() * s.heads());
                 t.each(ops -> ops.attentionBackward(dqkv, dout, out, lse, qkv, delta, s, dropout), () -> {
                     double[] g = t.before(dout);
                     double[] mask = attentionMask(t, s, dropout);
-                    t.expectGradient(dqkv, t.before(qkv), v -> dot(g, Reference.attention(v, s, t.layer, mask)));
+                    t.expectGradient(
+                            dqkv,
+                            t.before(qkv),
+                            v -> dot(g, Reference.attention(v, s, t.layer, t.inputs.starts, mask)));
                 });
             }
         }
@@ -129,10 +143,11 @@ interface AttentionContract extends Trials {
                         ops.attentionBackward(dqkv, dout, out, lse, qkv, delta, s, Dropout.NONE);
                     },
                     () -> {
-                        t.expect(lse, Reference.attentionLse(t.before(qkv), s, t.layer), 1e-5);
+                        t.expect(lse, Reference.attentionLse(t.before(qkv), s, t.layer, t.inputs.starts), 1e-5);
                         t.expect(
                                 out,
-                                Reference.attention(t.before(qkv), s, t.layer, attentionMask(t, s, Dropout.NONE)),
+                                Reference.attention(
+                                        t.before(qkv), s, t.layer, t.inputs.starts, attentionMask(t, s, Dropout.NONE)),
                                 2e-2);
                         t.expectFinite(dqkv);
                     });
@@ -158,7 +173,8 @@ interface AttentionContract extends Trials {
             Program step = ops -> ops.cachedAttention(rowOut, cache, row, one, capacity);
             for (int layer = 1; layer <= 2; layer++) {
                 double[] qkv = t.normal(s.rows() * s.qkvWidth());
-                double[] expected = Reference.attention(qkv, s, layer, attentionMask(t, s, Dropout.NONE));
+                double[] expected =
+                        Reference.attention(qkv, s, layer, new int[s.rows()], attentionMask(t, s, Dropout.NONE));
                 t.fill(layer);
                 double[] places = t.after(cache);
                 for (int p = 0; p < s.sequence(); p += p == 0 ? c.prefill() : 1) {

@@ -21,22 +21,14 @@ interface EmbeddingContract extends Trials {
             Tensor wte = t.input("wte", e.vocabulary() * e.width(), () -> {
                 drawTokens(t, e.vocabulary());
                 t.inputs.position = t.random.nextInt(POSITIONS);
+                t.drawDocuments(e.sequence());
                 return t.normal(e.vocabulary() * e.width());
             });
             Tensor wpe = e.positions() ? t.input("wpe", (POSITIONS + e.sequence()) * e.width()) : null;
             Tensor out = t.output("out", e.rows() * e.width());
             t.each(ops -> ops.embed(out, wte, wpe, e.batch(), e.sequence(), e.width()), () -> {
                 double[] places = wpe == null ? null : t.before(wpe);
-                t.expect(
-                        out,
-                        Reference.embed(
-                                t.inputs.tokens,
-                                t.inputs.position,
-                                t.before(wte),
-                                places,
-                                e.batch(),
-                                e.sequence(),
-                                e.width()));
+                t.expect(out, Reference.embed(t.inputs, t.before(wte), places, e.batch(), e.sequence(), e.width()));
             });
         }
     }
@@ -49,6 +41,7 @@ interface EmbeddingContract extends Trials {
             Tensor dwpe = e.positions() ? t.changed("dwpe", e.sequence() * e.width()) : null;
             Tensor dout = t.input("dout", e.rows() * e.width(), () -> {
                 drawTokens(t, e.vocabulary());
+                t.drawDocuments(e.sequence());
                 return t.normal(e.rows() * e.width());
             });
             t.each(ops -> ops.embedBackward(dwte, dwpe, dout, e.batch(), e.sequence(), e.width()), () -> {
@@ -63,6 +56,6 @@ interface EmbeddingContract extends Trials {
     }
 
     private static double[] embed(Trial t, double[] wte, double[] wpe, Embedding e) {
-        return Reference.embed(t.inputs.tokens, 0, wte, wpe, e.batch(), e.sequence(), e.width());
+        return Reference.embed(t.inputs, wte, wpe, e.batch(), e.sequence(), e.width());
     }
 }

@@ -9,13 +9,12 @@ import java.util.Arrays;
 public final class Reference {
     private Reference() {}
 
-    public static double[] embed(
-            int[] tokens, int position, double[] wte, double[] wpe, int batch, int sequence, int width) {
+    public static double[] embed(Inputs inputs, double[] wte, double[] wpe, int batch, int sequence, int width) {
         double[] out = new double[batch * sequence * width];
         for (int r = 0; r < batch * sequence; r++) {
             for (int c = 0; c < width; c++) {
-                double place = wpe == null ? 0 : wpe[(position + r % sequence) * width + c];
-                out[r * width + c] = wte[tokens[r] * width + c] + place;
+                double place = wpe == null ? 0 : wpe[(inputs.position + r % sequence - inputs.starts[r]) * width + c];
+                out[r * width + c] = wte[inputs.tokens[r] * width + c] + place;
             }
         }
         return out;
@@ -116,7 +115,7 @@ public final class Reference {
         return out;
     }
 
-    public static double[] rope(double[] qkv, double[] cos, double[] sin, AttentionShape shape, int position) {
+    public static double[] rope(double[] qkv, double[] cos, double[] sin, AttentionShape shape, Inputs inputs) {
         int half = shape.headDim() / 2;
         double[] out = qkv.clone();
         for (int r = 0; r < shape.rows(); r++) {
@@ -124,7 +123,7 @@ public final class Reference {
                 for (int c = 0; c < half; c++) {
                     int a = r * shape.qkvWidth() + head * shape.headDim() + c;
                     int b = a + half;
-                    int angle = (position + r % shape.sequence()) * half + c;
+                    int angle = (inputs.position + r % shape.sequence() - inputs.starts[r]) * half + c;
                     out[a] = qkv[a] * cos[angle] - qkv[b] * sin[angle];
                     out[b] = qkv[b] * cos[angle] + qkv[a] * sin[angle];
                 }
@@ -134,11 +133,11 @@ public final class Reference {
     }
 
     /** Scores of the query at t with keys 0 to t; minus infinity for those that it does not see. */
-    static double[] scores(double[] qkv, AttentionShape shape, int layer, int b, int head, int t) {
+    static double[] scores(double[] qkv, AttentionShape shape, int layer, int[] starts, int b, int head, int t) {
         double[] scores = new double[t + 1];
         Arrays.fill(scores, Double.NEGATIVE_INFINITY);
         int query = (b * shape.sequence() + t) * shape.qkvWidth() + head * shape.headDim();
-        for (int s = shape.layer(layer).firstKey(t); s <= t; s++) {
+        for (int s = firstKey(shape, layer, starts, b, t); s <= t; s++) {
             int key = (b * shape.sequence() + s) * shape.qkvWidth() + shape.keyOffset() + kvHead(shape, head);
             double dot = 0;
             for (int c = 0; c < shape.headDim(); c++) {
@@ -147,6 +146,10 @@ public final class Reference {
             scores[s] = dot / Math.sqrt(shape.layer(layer).squaredDivisor());
         }
         return scores;
+    }
+
+    static int firstKey(AttentionShape shape, int layer, int[] starts, int b, int t) {
+        return Math.max(shape.layer(layer).firstKey(t), starts[b * shape.sequence() + t]);
     }
 
     /** Where the key/value head that a query head reads starts among the keys, or among the values. */
@@ -160,23 +163,23 @@ public final class Reference {
     }
 
     /** [batch, heads, sequence]. */
-    public static double[] attentionLse(double[] qkv, AttentionShape shape, int layer) {
+    public static double[] attentionLse(double[] qkv, AttentionShape shape, int layer, int[] starts) {
         double[] lse = new double[shape.rows() * shape.heads()];
         for (int i = 0; i < lse.length; i++) {
             int head = i / shape.sequence() % shape.heads();
             int b = i / shape.sequence() / shape.heads();
-            lse[i] = logSumExp(scores(qkv, shape, layer, b, head, i % shape.sequence()));
+            lse[i] = logSumExp(scores(qkv, shape, layer, starts, b, head, i % shape.sequence()));
         }
         return lse;
     }
 
     /** mask [batch, heads, sequence, sequence] multiplies the probabilities. */
-    public static double[] attention(double[] qkv, AttentionShape shape, int layer, double[] mask) {
+    public static double[] attention(double[] qkv, AttentionShape shape, int layer, int[] starts, double[] mask) {
         double[] out = new double[shape.rows() * shape.outWidth()];
         for (int b = 0; b < shape.batch(); b++) {
             for (int head = 0; head < shape.heads(); head++) {
                 for (int t = 0; t < shape.sequence(); t++) {
-                    double[] scores = scores(qkv, shape, layer, b, head, t);
+                    double[] scores = scores(qkv, shape, layer, starts, b, head, t);
                     double lse = logSumExp(scores);
                     int to = (b * shape.sequence() + t) * shape.outWidth() + head * shape.headDim();
                     for (int s = 0; s <= t; s++) {

@@ -111,16 +111,7 @@ public final class ReferenceEngine implements Engine {
             int vocabulary =
                     Arrays.stream(inputs.tokens, 0, batch * sequence).max().orElseThrow() + 1;
             double[] places = wpe == null ? null : get(wpe, (inputs.position + sequence) * width);
-            set(
-                    out,
-                    Reference.embed(
-                            inputs.tokens,
-                            inputs.position,
-                            get(wte, vocabulary * width),
-                            places,
-                            batch,
-                            sequence,
-                            width));
+            set(out, Reference.embed(inputs, get(wte, vocabulary * width), places, batch, sequence, width));
         }
 
         @Override
@@ -132,7 +123,7 @@ public final class ReferenceEngine implements Engine {
                     accumulate(dwte.skip((long) inputs.tokens[r] * width), row);
                 }
                 if (dwpe != null) {
-                    accumulate(dwpe.skip((long) (r % sequence) * width), row);
+                    accumulate(dwpe.skip((long) (r % sequence - inputs.starts[r]) * width), row);
                 }
             }
         }
@@ -337,7 +328,7 @@ public final class ReferenceEngine implements Engine {
                 sines[i] *= direction;
             }
             double[] values = get(qkv, shape.rows() * shape.qkvWidth());
-            set(qkv, Reference.rope(values, get(cos, angles), sines, shape, inputs.position));
+            set(qkv, Reference.rope(values, get(cos, angles), sines, shape, inputs));
         }
 
         private double[] attentionMask(AttentionShape shape, Dropout dropout) {
@@ -347,8 +338,8 @@ public final class ReferenceEngine implements Engine {
         @Override
         public void attention(Tensor out, Tensor lse, Tensor qkv, AttentionShape shape, Dropout dropout) {
             double[] values = get(qkv, shape.rows() * shape.qkvWidth());
-            set(out, Reference.attention(values, shape, layer, attentionMask(shape, dropout)));
-            set(lse, Reference.attentionLse(values, shape, layer));
+            set(out, Reference.attention(values, shape, layer, inputs.starts, attentionMask(shape, dropout)));
+            set(lse, Reference.attentionLse(values, shape, layer, inputs.starts));
         }
 
         /** dV = P'^T dO, dP = dO V^T * mask, dS = P * (dP - rowsum(dO * O)), dQ = dS K * scale, dK = dS^T Q * scale. */
@@ -381,8 +372,8 @@ public final class ReferenceEngine implements Engine {
                 for (int c = 0; c < headDim; c++) {
                     deltas[i] += gOut[from + c];
                 }
-                double[] scores = Reference.scores(x, shape, layer, b, head, t);
-                for (int s = shape.layer(layer).firstKey(t); s <= t; s++) {
+                double[] scores = Reference.scores(x, shape, layer, inputs.starts, b, head, t);
+                for (int s = Reference.firstKey(shape, layer, inputs.starts, b, t); s <= t; s++) {
                     int key = (b * shape.sequence() + s) * shape.qkvWidth() + shape.keyOffset() + kvHead(shape, head);
                     int value = key + shape.valueOffset() - shape.keyOffset();
                     double p = Math.exp(scores[s] - lses[i]);
@@ -428,7 +419,7 @@ public final class ReferenceEngine implements Engine {
             }
             AttentionShape whole =
                     new AttentionShape(1, all, shape.heads(), shape.kvHeads(), shape.headDim(), shape.layers());
-            double[] outs = Reference.attention(full, whole, layer, attentionMask(whole, Dropout.NONE));
+            double[] outs = Reference.attention(full, whole, layer, new int[all], attentionMask(whole, Dropout.NONE));
             set(out, Arrays.copyOfRange(outs, inputs.position * shape.outWidth(), outs.length));
         }
 

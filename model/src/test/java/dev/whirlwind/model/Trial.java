@@ -103,6 +103,20 @@ final class Trial implements AutoCloseable {
         return tensor(new Slot(name, nextBlock(length), length, true, () -> normal(length)));
     }
 
+    /** Sequences that are one text each, or of some documents or many. */
+    void drawDocuments(int sequence) {
+        double share = List.of(0.0, 0.02, 0.1, 0.5).get(random.nextInt(4));
+        Inputs drawn = new Inputs(inputs.starts.length);
+        for (int i = 0; i < drawn.tokens.length; i++) {
+            drawn.tokens[i] = random.nextDouble() < share ? 1 : 0;
+        }
+        if (share > 0) {
+            drawn.divideDocuments(1, sequence);
+        }
+        System.arraycopy(drawn.starts, 0, inputs.starts, 0, drawn.starts.length);
+        System.arraycopy(drawn.ends, 0, inputs.ends, 0, drawn.ends.length);
+    }
+
     double[] normal(int length) {
         return DoubleStream.generate(() -> (float) random.nextGaussian())
                 .limit(length)

@@ -758,6 +758,7 @@ final class GpuRecorder extends Recorder {
                 AttentionTiled::wAttentionTiled,
                 at,
                 new KernelContext(),
+                stage.documents(shape.rows()),
                 array(qkv),
                 array(apartLse),
                 array(out),
@@ -802,6 +803,7 @@ final class GpuRecorder extends Recorder {
                 AttentionTiled::wAttentionQueryBackwardTiled,
                 at,
                 new KernelContext(),
+                stage.documents(shape.rows()),
                 array(qkv),
                 array(dout),
                 array(lse),
@@ -829,11 +831,14 @@ final class GpuRecorder extends Recorder {
         int at = at(qkv, dout, lse, delta, to);
         stage.constant(dropout.site());
         stage.attention(shape);
+        stage.constant(parts);
+        stage.constant(shape.rows());
         stage.call(
                 "attentionKeyValueBackward",
                 AttentionTiled::wAttentionKeyValueBackwardTiled,
                 at,
                 new KernelContext(),
+                stage.documents(shape.rows()),
                 array(qkv),
                 array(dout),
                 array(lse),
@@ -844,8 +849,7 @@ final class GpuRecorder extends Recorder {
                 shape.kvHeads(),
                 shape.headDim(),
                 dropout.threshold(),
-                dropout.keptScale(),
-                parts);
+                dropout.keptScale());
         tiles(shape, shape.kvHeads() * parts);
         if (parts > 1) {
             stage.call(

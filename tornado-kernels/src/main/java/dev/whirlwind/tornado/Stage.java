@@ -54,6 +54,7 @@ final class Stage {
     private final FloatArray floats = new FloatArray(Cursor.FLOATS);
     private final List<Object> sizes = new ArrayList<>();
     private IntArray tokens;
+    private IntArray documents;
     private IntArray targets;
     private IntArray tokenOrder;
     private IntArray taughtTokens;
@@ -93,6 +94,9 @@ final class Stage {
         if (tokens != null) {
             inputs.add(tokens);
         }
+        if (documents != null) {
+            inputs.add(documents);
+        }
         if (targets != null) {
             inputs.add(targets);
         }
@@ -115,6 +119,13 @@ final class Stage {
         Cursor.fill(floats, inputs);
         copy(inputs.tokens, tokens);
         copy(inputs.targets, targets);
+        if (documents != null) {
+            int rows = documents.getSize() / 2;
+            for (int i = 0; i < rows; i++) {
+                documents.set(i, inputs.starts[i]);
+                documents.set(rows + i, inputs.ends[i]);
+            }
+        }
         if (tokenOrder != null) {
             order(inputs.tokens);
         }
@@ -174,6 +185,14 @@ final class Stage {
             tokens = new IntArray(rows);
         }
         return tokens;
+    }
+
+    /** Where the documents of places start within their sequences, [rows], and then where they end. */
+    IntArray documents(int rows) {
+        if (documents == null) {
+            documents = new IntArray(2 * rows);
+        }
+        return documents;
     }
 
     /** The rows in the order of their tokens. */

@@ -135,8 +135,9 @@ record Rounds(List<Double> all, List<Double> longest, double waits, double bytes
         int headDim = l.size(3);
         int slices = Math.ceilDiv(headDim, AttentionTiled.SIDE);
         boolean keys = l.kernel().contains("KeyValue");
-        int parts = keys ? l.size(5) : 1;
-        double batch = l.grid().y() / (double) AttentionTiled.SIDE / (keys ? kvHeads * parts : heads);
+        // Of documents, where they start and where they end.
+        int batch = l.arrays().getFirst() / 2 / l.size(0);
+        int parts = keys ? Math.toIntExact(l.grid().y() / AttentionTiled.SIDE / kvHeads / batch) : 1;
         double visits = batch * heads * tiles * (tiles + 1) / 2 * l.groupItems();
         double longest = keys ? tiles * Math.ceilDiv(heads / kvHeads, parts) : tiles;
         double width = batch * l.size(0) * headDim;

@@ -4,6 +4,7 @@ import dev.whirlwind.data.EvaluationWindows;
 import dev.whirlwind.data.EvaluationWindows.Convention;
 import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.data.TrainingSequences;
+import dev.whirlwind.data.tokenizers.EndOfText;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Inputs;
@@ -21,6 +22,7 @@ import dev.whirlwind.training.checkpoints.Checkpoints;
 import dev.whirlwind.training.checkpoints.Companions;
 import dev.whirlwind.training.checkpoints.RunFolder;
 import dev.whirlwind.training.checkpoints.TrainerState;
+import dev.whirlwind.training.config.DocumentMask;
 import dev.whirlwind.training.config.LengthOptions;
 import dev.whirlwind.training.config.OptimizerOptions;
 import dev.whirlwind.training.config.OptimizerOptions.Remedy;
@@ -184,6 +186,7 @@ public final class Trainer implements AutoCloseable {
                     engine, weights, length.batch(), sequence, config.memory().saving(), factors::trains);
             learn(engine);
             transformer.addNoise(config.regularisation().neftune());
+            readDocumentsApart(model, checkpoint.isPresent());
             optimizer = new Optimizer(
                     engine,
                     transformer,
@@ -292,6 +295,22 @@ public final class Trainer implements AutoCloseable {
         state.options = now.options;
         state.companions = now.companions;
         return changes;
+    }
+
+    /** What auto means a run keeps from its start. */
+    private void readDocumentsApart(ModelConfig model, boolean goesOn) {
+        DocumentMask asked = config.data().documentMask();
+        EndOfText end = corpus.tokenizer().endOfText();
+        if (!goesOn || asked != DocumentMask.AUTO) {
+            state.documentMask = asked.applies(model, end, !corpus.taught().isEmpty());
+        }
+        if (!state.documentMask) {
+            return;
+        }
+        transformer.maskDocuments(end.id());
+        if (!goesOn && asked == DocumentMask.AUTO) {
+            listener.note("documents of a sequence are read apart (document_mask: auto)");
+        }
     }
 
     private void learn(Engine engine) {

@@ -141,6 +141,9 @@ public final class LrFindCommand implements Callable<Integer> {
                     .factors(weights.layout());
             Transformer transformer =
                     Transformer.forTraining(engine, weights, batch, length, Saving.NOTHING, factors::trains);
+            if (TrainConfig.DEFAULTS.data().documentMask().applies(config, tokenizer.endOfText(), false)) {
+                transformer.maskDocuments(tokenizer.endOfText().id());
+            }
             Optimizer optimizer = new Optimizer(
                     engine,
                     transformer,

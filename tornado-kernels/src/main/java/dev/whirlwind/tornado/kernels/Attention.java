@@ -26,6 +26,7 @@ public final class Attention {
     public static void wAttention(
             IntArray c,
             int at,
+            IntArray documents,
             FloatArray qkv,
             FloatArray lse,
             FloatArray out,
@@ -57,6 +58,8 @@ public final class Attention {
                 float[] shrink = new float[16];
                 float[] denominator = new float[16];
                 int[] bits = new int[4];
+                int[] first = new int[16];
+                wFirstKeys(first, documents, b * sequence, t, sequence, window);
                 wTake(q, qkv, qkv0 + (b * sequence + t) * width + h * headDim, width, sequence - t, headDim);
                 wClear(sums, headDim);
                 for (int lane = 0; lane < 16; lane++) {
@@ -64,13 +67,14 @@ public final class Attention {
                     denominator[lane] = 0f;
                 }
                 int end = TornadoMath.min(t + 16, sequence);
-                for (int s = TornadoMath.max(0, t - window + 1); s < end; s += 64) {
+                for (int s = first[0]; s < end; s += 64) {
                     int key = keys + s * width;
                     int count = TornadoMath.min(64, end - s);
                     wScores(scores, q, qkv, key, width, count, headDim);
                     for (int j = 0; j < count; j++) {
                         for (int lane = 0; lane < 16; lane++) {
-                            scores[j * 16 + lane] = scores[j * 16 + lane] * scale + wHidden(t + lane, s + j, window);
+                            scores[j * 16 + lane] =
+                                    scores[j * 16 + lane] * scale + wHidden(t + lane, s + j, first[lane]);
                         }
                     }
                     wSoftmax(scores, max, shrink, denominator, count);
@@ -132,6 +136,7 @@ public final class Attention {
     public static void wAttentionQueryBackward(
             IntArray c,
             int at,
+            IntArray documents,
             FloatArray qkv,
             FloatArray dout,
             FloatArray lse,
@@ -170,13 +175,15 @@ public final class Attention {
                 float[] logSum = new float[16];
                 float[] d = new float[16];
                 int[] bits = new int[4];
+                int[] first = new int[16];
+                wFirstKeys(first, documents, b * sequence, t, sequence, window);
                 wTake(q, qkv, qkv0 + query, width, sequence - t, headDim);
                 wTake(g, dout, gradient, heads * headDim, sequence - t, headDim);
                 wTake(logSum, lse, lse0 + bh * sequence + t, 1, sequence - t, 1);
                 wTake(d, delta, delta0 + bh * sequence + t, 1, sequence - t, 1);
                 wClear(sums, headDim);
                 int end = TornadoMath.min(t + 16, sequence);
-                for (int s = TornadoMath.max(0, t - window + 1); s < end; s += 64) {
+                for (int s = first[0]; s < end; s += 64) {
                     int key = keys + s * width;
                     int count = TornadoMath.min(64, end - s);
                     wScores(scores, q, qkv, key, width, count, headDim);
@@ -195,7 +202,7 @@ public final class Attention {
                     }
                     for (int j = 0; j < count; j++) {
                         for (int lane = 0; lane < 16; lane++) {
-                            float hidden = wHidden(t + lane, s + j, window);
+                            float hidden = wHidden(t + lane, s + j, first[lane]);
                             float p = TornadoMath.exp(scores[j * 16 + lane] * scale + hidden - logSum[lane]);
                             scores[j * 16 + lane] = p * (dp[j * 16 + lane] - d[lane]) * scale;
                         }
@@ -211,6 +218,7 @@ public final class Attention {
     public static void wAttentionKeyValueBackward(
             IntArray c,
             int at,
+            IntArray documents,
             FloatArray qkv,
             FloatArray dout,
             FloatArray lse,
@@ -251,7 +259,9 @@ public final class Attention {
                 wTake(v, qkv, qkv0 + key + kvHeads * headDim, width, sequence - s, headDim);
                 wClear(dk, headDim);
                 wClear(dv, headDim);
+                int lastKey = TornadoMath.min(s + 15, sequence - 1);
                 int end = TornadoMath.min(sequence, s + 15 + window);
+                end = TornadoMath.min(end, documents.get(batchKvHeads / kvHeads * sequence + b * sequence + lastKey));
                 for (int h = bg % kvHeads * group; h < (bg % kvHeads + 1) * group; h++) {
                     int bh = b * heads + h;
                     for (int t = s; t < end; t += 64) {
@@ -276,8 +286,10 @@ public final class Attention {
                             int row = bh * sequence + t + j;
                             float logSum = lse.get(lse0 + row);
                             float d = delta.get(delta0 + row);
+                            int start = documents.get(b * sequence + t + j);
+                            int first = TornadoMath.max(start, t + j - window + 1);
                             for (int lane = 0; lane < 16; lane++) {
-                                float hidden = wHidden(t + j, s + lane, window);
+                                float hidden = wHidden(t + j, s + lane, first);
                                 float p = TornadoMath.exp(scores[j * 16 + lane] * scale + hidden - logSum);
                                 float kept = threshold != 0 ? mask[j * 16 + lane] : 1f;
                                 scores[j * 16 + lane] = p * (dp[j * 16 + lane] * kept - d) * scale;
@@ -360,7 +372,8 @@ public final class Attention {
                     wScores(scores, q, cache, key, width, count, headDim);
                     for (int j = 0; j < count; j++) {
                         for (int lane = 0; lane < 16; lane++) {
-                            scores[j * 16 + lane] = scores[j * 16 + lane] * scale + wHidden(time[lane], s + j, window);
+                            scores[j * 16 + lane] =
+                                    scores[j * 16 + lane] * scale + wHidden(time[lane], s + j, time[lane] - window + 1);
                         }
                     }
                     wSoftmax(scores, max, shrink, denominator, count);
@@ -475,9 +488,17 @@ public final class Attention {
         }
     }
 
-    /** What makes a score too low to count, unless query t sees key s: a number, as conditions keep compilers from vectors. */
-    private static float wHidden(int t, int s, int window) {
-        return 1e20f * TornadoMath.min(0, TornadoMath.min(t - s, s + window - 1 - t));
+    /** What makes a score too low to count, unless query t, which sees no key before the first, sees key s: a number, as conditions keep compilers from vectors. */
+    private static float wHidden(int t, int s, int firstKey) {
+        return 1e20f * TornadoMath.min(0, TornadoMath.min(t - s, s - firstKey));
+    }
+
+    /** What sixteen queries from t on see first; none less than the one before. Beyond the end they see what the last does. */
+    private static void wFirstKeys(int[] first, IntArray documents, int row, int t, int sequence, int window) {
+        for (int lane = 0; lane < 16; lane++) {
+            int start = documents.get(row + TornadoMath.min(t + lane, sequence - 1));
+            first[lane] = TornadoMath.max(start, t + lane - window + 1);
+        }
     }
 
     /** In four sums, as an addition waits for the one before it. */

@@ -35,6 +35,7 @@ public final class AttentionTiled {
             IntArray c,
             int at,
             KernelContext context,
+            IntArray documents,
             FloatArray qkv,
             FloatArray lse,
             FloatArray out,
@@ -66,14 +67,17 @@ public final class AttentionTiled {
         float[] shrink = new float[4];
         float[] denominator = new float[4];
         int[] bits = new int[4];
+        int[] firsts = new int[4];
         for (int row = 0; row < 4; row++) {
+            firsts[row] = wFirstKey(documents, b * sequence, firstQuery + 4 * z + row, sequence, window);
             max[row] = -1e30f;
             denominator[row] = 0f;
             for (int j = 0; j < columns; j++) {
                 sums[row * columns + j] = 0f;
             }
         }
-        for (int firstKey = wFirstKey(firstQuery, window); firstKey <= firstQuery; firstKey += 64) {
+        int start = wFirstKey(documents, b * sequence, firstQuery, sequence, window) / 64 * 64;
+        for (int firstKey = start; firstKey <= firstQuery; firstKey += 64) {
             int keys = c.get(at) + (b * sequence + firstKey) * width + (heads + h / (heads / kvHeads)) * headDim;
             for (int row = 0; row < 4; row++) {
                 for (int column = 0; column < 4; column++) {
@@ -103,7 +107,7 @@ public final class AttentionTiled {
             for (int row = 0; row < 4; row++) {
                 float most = -1e30f;
                 for (int column = 0; column < 4; column++) {
-                    if (wSight(firstQuery + 4 * z + row, firstKey + 4 * x + column, sequence, window) >= 0) {
+                    if (wSight(firstQuery + 4 * z + row, firstKey + 4 * x + column, sequence, firsts[row]) >= 0) {
                         most = TornadoMath.max(most, scores[row * 4 + column] * scale);
                     }
                 }
@@ -126,7 +130,7 @@ public final class AttentionTiled {
             }
             for (int row = 0; row < 4; row++) {
                 for (int column = 0; column < 4; column++) {
-                    int sight = wSight(firstQuery + 4 * z + row, firstKey + 4 * x + column, sequence, window);
+                    int sight = wSight(firstQuery + 4 * z + row, firstKey + 4 * x + column, sequence, firsts[row]);
                     float p = sight >= 0 ? TornadoMath.exp(scores[row * 4 + column] * scale - max[row]) : 0f;
                     denominator[row] += p;
                     scores[row * 4 + column] = p;
@@ -198,6 +202,7 @@ public final class AttentionTiled {
             IntArray c,
             int at,
             KernelContext context,
+            IntArray documents,
             FloatArray qkv,
             FloatArray dout,
             FloatArray lse,
@@ -232,12 +237,15 @@ public final class AttentionTiled {
         float[] dp = new float[16];
         float[] sums = new float[4 * ((headDim + 15) / 16)];
         int[] bits = new int[4];
+        int[] firsts = new int[4];
         for (int row = 0; row < 4; row++) {
+            firsts[row] = wFirstKey(documents, b * sequence, firstQuery + 4 * z + row, sequence, window);
             for (int j = 0; j < columns; j++) {
                 sums[row * columns + j] = 0f;
             }
         }
-        for (int firstKey = wFirstKey(firstQuery, window); firstKey <= firstQuery; firstKey += 64) {
+        int start = wFirstKey(documents, b * sequence, firstQuery, sequence, window) / 64 * 64;
+        for (int firstKey = start; firstKey <= firstQuery; firstKey += 64) {
             int keys = c.get(at) + (b * sequence + firstKey) * width + (heads + h / (heads / kvHeads)) * headDim;
             int values = keys + kvHeads * headDim;
             int keysLeft = sequence - firstKey;
@@ -285,7 +293,7 @@ public final class AttentionTiled {
                         mask = Random.wKept(bits[word], threshold, keptScale);
                     }
                     float ds = 0f;
-                    if (wSight(t, s, sequence, window) >= 0) {
+                    if (wSight(t, s, sequence, firsts[row]) >= 0) {
                         int place = bh * sequence + t;
                         float p = TornadoMath.exp(scores[row * 4 + column] * scale - lse.get(c.get(at + 2) + place));
                         ds = p * (dp[row * 4 + column] * mask - delta.get(c.get(at + 3) + place)) * scale;
@@ -332,6 +340,7 @@ public final class AttentionTiled {
             IntArray c,
             int at,
             KernelContext context,
+            IntArray documents,
             FloatArray qkv,
             FloatArray dout,
             FloatArray lse,
@@ -342,13 +351,14 @@ public final class AttentionTiled {
             int kvHeads,
             int headDim,
             int threshold,
-            float keptScale,
-            int parts) {
+            float keptScale) {
         float[] tile = context.allocateFloatLocalArray(4160);
         float[] rows = context.allocateFloatLocalArray(2048);
         int site = c.get(at + 5);
         int window = c.get(at + 6);
         float divisor = c.get(at + 7);
+        int parts = c.get(at + 8);
+        int placesOfAll = c.get(at + 9);
         int x = context.localIdx;
         int z = context.localIdy;
         int part = context.groupIdy % parts;
@@ -378,6 +388,8 @@ public final class AttentionTiled {
             }
         }
         int end = TornadoMath.min(sequence, firstKey + 63 + window);
+        int lastKey = TornadoMath.min(firstKey + 63, sequence - 1);
+        end = TornadoMath.min(end, documents.get(placesOfAll + b * sequence + lastKey));
         for (int h = firstHead; h < lastHead; h++) {
             for (int firstQuery = firstKey; firstQuery < end; firstQuery += 64) {
                 int bh = b * heads + h;
@@ -420,7 +432,7 @@ public final class AttentionTiled {
                         int s = firstKey + 4 * z + row;
                         float dropped = 0f;
                         float ds = 0f;
-                        if (wSight(t, s, sequence, window) >= 0) {
+                        if (wSight(t, s, sequence, wFirstKey(documents, b * sequence, t, sequence, window)) >= 0) {
                             float mask = 1f;
                             if (threshold != 0) {
                                 long element = ((long) bh * sequence + t) * sequence + s;
@@ -522,18 +534,18 @@ public final class AttentionTiled {
         }
     }
 
-    /** First key of the first tile that any of 64 queries sees. */
-    private static int wFirstKey(int firstQuery, int window) {
-        return TornadoMath.max(0, firstQuery - window + 1) / 64 * 64;
+    /** The first key that a query sees; beyond the end that of the last one's document. */
+    private static int wFirstKey(IntArray documents, int row, int t, int sequence, int window) {
+        return TornadoMath.max(documents.get(row + TornadoMath.min(t, sequence - 1)), t - window + 1);
     }
 
     /**
-     * Negative unless query t sees key s. A number, as TornadoVM turns one part of a condition of three around where it comes
+     * Negative unless query t, which sees no key before the first, sees key s. A number, as TornadoVM turns one part of a condition of three around where it comes
      * a second time.
      */
-    private static int wSight(int t, int s, int sequence, int window) {
+    private static int wSight(int t, int s, int sequence, int firstKey) {
         int sight = TornadoMath.min(t - s, sequence - 1 - t);
-        return TornadoMath.min(sight, s + window - 1 - t);
+        return TornadoMath.min(sight, s - firstKey);
     }
 
     /** 0 beyond the end. */

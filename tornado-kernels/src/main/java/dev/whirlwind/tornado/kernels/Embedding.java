@@ -1,6 +1,7 @@
 package dev.whirlwind.tornado.kernels;
 
 import uk.ac.manchester.tornado.api.annotations.Parallel;
+import uk.ac.manchester.tornado.api.math.TornadoMath;
 import uk.ac.manchester.tornado.api.types.arrays.FloatArray;
 import uk.ac.manchester.tornado.api.types.arrays.IntArray;
 
@@ -13,6 +14,7 @@ public final class Embedding {
             IntArray c,
             int at,
             IntArray tokens,
+            IntArray documents,
             FloatArray wte,
             FloatArray wpe,
             FloatArray out,
@@ -26,7 +28,7 @@ public final class Embedding {
         for (@Parallel int r = 0; r < rows; r++) {
             for (@Parallel int i = 0; i < width; i++) {
                 float token = wte.get(wte0 + tokens.get(r) * width + i);
-                float place = wpe.get(wpe0 + (position + r % sequence) * width + i);
+                float place = wpe.get(wpe0 + (position + r % sequence - documents.get(r)) * width + i);
                 out.set(out0 + r * width + i, token + place);
             }
         }
@@ -49,6 +51,7 @@ public final class Embedding {
             IntArray c,
             int at,
             IntArray tokens,
+            IntArray documents,
             FloatArray table,
             IntArray wte,
             IntArray wpe,
@@ -66,7 +69,7 @@ public final class Embedding {
             for (@Parallel int i = 0; i < width; i++) {
                 float sum = Half.wElementOf(wte, table, wte0 + tokens.get(r) * width + i, exponentBits);
                 if (places != 0) {
-                    int place = wpe0 + (position + r % sequence) * width + i;
+                    int place = wpe0 + (position + r % sequence - documents.get(r)) * width + i;
                     sum = sum + Half.wElementOf(wpe, table, place, exponentBits);
                 }
                 out.set(out0 + r * width + i, sum);
@@ -87,16 +90,31 @@ public final class Embedding {
         }
     }
 
-    /** dwpe[t] += the sum over the batch of dout[t]. */
+    /** dwpe[t] += the sum of dout over the rows at position t, of which each document that is long enough has one. */
     public static void wEmbedPositionsBackward(
-            IntArray c, int at, FloatArray dout, FloatArray dwpe, int batch, int sequence, int width) {
+            IntArray c,
+            int at,
+            IntArray documents,
+            FloatArray dout,
+            FloatArray dwpe,
+            int batch,
+            int sequence,
+            int width) {
         int dout0 = c.get(at);
         int dwpe0 = c.get(at + 1);
         for (@Parallel int t = 0; t < sequence; t++) {
             for (@Parallel int i = 0; i < width; i++) {
                 float sum = 0f;
                 for (int b = 0; b < batch; b++) {
-                    sum += dout.get(dout0 + (b * sequence + t) * width + i);
+                    int start = 0;
+                    while (start + t < sequence) {
+                        int row = b * sequence + start;
+                        int end = documents.get(batch * sequence + row);
+                        if (start + t < end) {
+                            sum += dout.get(dout0 + (row + t) * width + i);
+                        }
+                        start = TornadoMath.min(sequence, end);
+                    }
                 }
                 int to = dwpe0 + t * width + i;
                 dwpe.set(to, dwpe.get(to) + sum);

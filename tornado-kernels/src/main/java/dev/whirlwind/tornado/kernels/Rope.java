@@ -15,6 +15,7 @@ public final class Rope {
     public static void wRope(
             IntArray c,
             int at,
+            IntArray documents,
             FloatArray cos,
             FloatArray sin,
             FloatArray qkv,
@@ -32,7 +33,7 @@ public final class Rope {
         for (@Parallel int r = 0; r < rows; r++) {
             for (@Parallel int pair = 0; pair < heads * half; pair++) {
                 int i = pair % half;
-                int angle = (position + r % sequence) * half + i;
+                int angle = (position + r % sequence - documents.get(r)) * half + i;
                 float x = cos.get(cos0 + angle);
                 float y = sin.get(sin0 + angle) * direction;
                 int first = qkv0 + r * qkvWidth + pair / half * headDim + i;

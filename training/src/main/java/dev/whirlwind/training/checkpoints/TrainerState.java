@@ -80,6 +80,9 @@ public final class TrainerState {
     /** Length of the run in optimizer steps; 0 where an older version did not record it. */
     public long totalSteps;
 
+    /** Whether documents of a sequence are read apart. */
+    public boolean documentMask;
+
     /** The {@link TrainConfig#lasting} options; null where an older version did not record them. */
     public SequencedMap<String, JsonNode> options;
 

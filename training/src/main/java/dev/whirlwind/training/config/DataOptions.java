@@ -50,6 +50,13 @@ public record DataOptions(
                 help = "Further texts to evaluate on, each under its name; it may be given several times.")
         List<String> eval,
 
+        @Option(
+                value = "auto",
+                help =
+                        "Whether documents of a sequence are read apart, without attention from one to another: on, off, or auto"
+                                + " for on with rotary positions.")
+        DocumentMask documentMask,
+
         @Option(value = "1234", help = "Seed of the order of sequences, the held-out documents and dropout.")
         long seed,
 

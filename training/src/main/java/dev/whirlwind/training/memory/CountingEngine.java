@@ -89,10 +89,10 @@ final class CountingEngine implements Engine {
         return new Nothing(length);
     }
 
-    /** Tokens and targets. */
+    /** Tokens and targets, starts and ends of documents. */
     @Override
     public Inputs inputs(int places) {
-        count(purpose, 2L * places, Integer.BYTES);
+        count(purpose, 4L * places, Integer.BYTES);
         return new Inputs(0);
     }
 

@@ -90,7 +90,7 @@ class MemoryNeedsTest {
         @Override
         public Inputs inputs(int places) {
             Inputs inputs = engine.inputs(places);
-            bytes += 4L * (inputs.tokens.length + inputs.targets.length);
+            bytes += 8L * (inputs.tokens.length + inputs.targets.length);
             return inputs;
         }
 
