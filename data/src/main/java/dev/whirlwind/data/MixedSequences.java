@@ -64,6 +64,11 @@ public final class MixedSequences implements TrainingSequences {
     }
 
     @Override
+    public String recipe() {
+        return data.recipe();
+    }
+
+    @Override
     public SequencedMap<String, Share> shares(long position) {
         long replayed = replayedBefore(position);
         SequencedMap<String, Share> shares = data.shares(position - replayed);

@@ -36,6 +36,11 @@ public interface TrainingSequences {
         return new Place("data", position);
     }
 
+    /** How the order comes about, where it is not told by what lies at the first positions; empty where it is. */
+    default String recipe() {
+        return "";
+    }
+
     /** What each source gave to the sequences before a position, by the source's name. */
     default SequencedMap<String, Share> shares(long position) {
         SequencedMap<String, Share> shares = new LinkedHashMap<>();

@@ -87,7 +87,7 @@ public final class Run implements AutoCloseable {
         Models.requireEmpty(folder);
         Map<String, Object> places = new LinkedHashMap<>();
         places.put("model", absolute(texts.model()));
-        places.put("data", texts.data().stream().map(Run::absolute).toList());
+        places.put("data", sources(texts.data()));
         places.put("valid", texts.valid().stream().map(Run::absolute).toList());
         places.put("replay", texts.replay().stream().map(Run::absolute).toList());
         places.put(
@@ -128,6 +128,15 @@ public final class Run implements AutoCloseable {
                 lock.closeAndForget();
             }
         }
+    }
+
+    private static List<String> sources(List<String> data) {
+        List<NamedSource> named = NamedSource.of(data);
+        return named.isEmpty()
+                ? data.stream().map(Run::absolute).toList()
+                : named.stream()
+                        .map(source -> source.at(absolute(source.path())).toString())
+                        .toList();
     }
 
     private void begin(PrintWriter err) {
@@ -350,7 +359,8 @@ public final class Run implements AutoCloseable {
     private Trainer.Corpus corpus() {
         SequencedMap<String, TokenSource> heldOut = texts.heldOut();
         int sequence = config.length().sequenceLength(model.maxPositions());
-        return new Trainer.Corpus(texts.sequences(sequence), heldOut, tokenizer, prompts(heldOut), taught());
+        return new Trainer.Corpus(
+                texts.sequences(sequence, config.length()), heldOut, tokenizer, prompts(heldOut), taught());
     }
 
     /** What was kept of a teacher for each source of training text. */

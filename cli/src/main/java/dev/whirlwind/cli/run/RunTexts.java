@@ -4,6 +4,7 @@ import dev.whirlwind.cli.PrepareCommand;
 import dev.whirlwind.cli.shared.NamedText;
 import dev.whirlwind.data.DatasetSummary;
 import dev.whirlwind.data.MixedSequences;
+import dev.whirlwind.data.Mixture;
 import dev.whirlwind.data.Preparation.OnBadText;
 import dev.whirlwind.data.ShuffledSequences;
 import dev.whirlwind.data.TokenDataset;
@@ -11,9 +12,12 @@ import dev.whirlwind.data.TokenSource;
 import dev.whirlwind.data.TrainingSequences;
 import dev.whirlwind.data.sources.Corpus;
 import dev.whirlwind.data.tokenizers.Tokenizer;
+import dev.whirlwind.model.UsageException;
 import dev.whirlwind.training.config.DataOptions;
+import dev.whirlwind.training.config.LengthOptions;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -49,6 +53,7 @@ final class RunTexts {
     private final int vocabulary;
     private final Consumer<String> notes;
     private final SequencedMap<String, Text> texts = new LinkedHashMap<>();
+    private final List<NamedSource> sources;
 
     /** Folders that were prepared without checksums, which is said once. */
     private final Set<Path> unchecked = new HashSet<>();
@@ -59,7 +64,15 @@ final class RunTexts {
         this.tokenizer = tokenizer;
         this.vocabulary = vocabulary;
         this.notes = notes;
-        add(new Text(DATA, options.data(), "new", options.valid().isEmpty() ? options.heldOut() : 0));
+        double heldOut = options.valid().isEmpty() ? options.heldOut() : 0;
+        sources = NamedSource.of(options.data());
+        if (sources.isEmpty()) {
+            add(new Text(DATA, options.data(), "new", heldOut));
+        }
+        checkStages();
+        for (NamedSource source : sources) {
+            add(new Text(source.name(), List.of(source.path()), "new-" + source.name(), heldOut));
+        }
         add(new Text(VALID, options.valid(), VALID, 0));
         add(new Text(REPLAY, options.replay(), REPLAY, options.heldOut()));
         for (NamedText text : named("eval", options)) {
@@ -75,7 +88,9 @@ final class RunTexts {
 
     /** The texts to evaluate on that have names of their own. */
     static List<NamedText> named(String option, DataOptions options) {
-        return NamedText.named(option, options.eval(), Set.of(VALID, REPLAY));
+        Set<String> taken = new HashSet<>(Set.of(VALID, REPLAY));
+        NamedSource.of(options.data()).forEach(source -> taken.add(source.name()));
+        return NamedText.named(option, options.eval(), taken);
     }
 
     /** What the texts are called that the run is measured on, in their order; a part of {@code data} is {@code valid}, too. */
@@ -93,7 +108,7 @@ final class RunTexts {
     private <T> SequencedMap<String, T> heldOut(Function<Text, T> use) {
         SequencedMap<String, T> heldOut = new LinkedHashMap<>();
         for (Text text : texts.values()) {
-            boolean trained = text.name.equals(DATA) || text.name.equals(REPLAY);
+            boolean trained = isTrained(text.name);
             if (!trained || text.heldOut > 0) {
                 heldOut.put(text.name.equals(DATA) ? VALID : text.name, use.apply(text));
             }
@@ -101,12 +116,52 @@ final class RunTexts {
         return heldOut;
     }
 
+    private boolean isTrained(String name) {
+        return name.equals(DATA)
+                || name.equals(REPLAY)
+                || sources.stream().anyMatch(source -> source.name().equals(name));
+    }
+
     /** What is trained on, in its order, in sequences of so many tokens. */
-    TrainingSequences sequences(int length) {
-        TrainingSequences data = sequences(DATA, length);
+    TrainingSequences sequences(int length, LengthOptions run) {
+        TrainingSequences data = sources.isEmpty() ? sequences(DATA, length) : mixture(length, run);
         return texts.containsKey(REPLAY)
                 ? new MixedSequences(data, sequences(REPLAY, length), options.replayFraction())
                 : data;
+    }
+
+    private TrainingSequences mixture(int length, LengthOptions run) {
+        List<Mixture.Source> mixed = new ArrayList<>();
+        for (NamedSource source : sources) {
+            TrainingSequences sequences = sequences(source.name(), length);
+            double weight = source.weight() == null ? (double) sequences.perEpoch() : source.weight();
+            mixed.add(new Mixture.Source(source.name(), sequences, weight));
+        }
+        Mixture.Exhausted exhausted = options.exhausted();
+        if (options.stage().isEmpty()) {
+            return new Mixture(mixed, List.of(), exhausted);
+        }
+        double share = 1 - (texts.containsKey(REPLAY) ? options.replayFraction() : 0);
+        long perEpoch = (long) (new Mixture(mixed, List.of(), exhausted).perEpoch() / share);
+        double full = (double) run.totalSteps(perEpoch, length) * run.batch() * run.accumulation();
+        double sequences = share * Math.min(full, (double) run.totalSequences(perEpoch));
+        return new Mixture(mixed, stages((long) sequences), exhausted);
+    }
+
+    private List<Mixture.Change> stages(long sequences) {
+        return WeightStages.of(
+                options.stage(), sources.stream().map(NamedSource::name).toList(), sequences);
+    }
+
+    /** Before texts are prepared, which may take long. */
+    private void checkStages() {
+        if (!options.stage().isEmpty() && sources.isEmpty()) {
+            throw new UsageException("stage: data has no sources with names; give --data NAME=PATH:WEIGHT for each");
+        }
+        if (!options.stage().isEmpty() && options.exhausted() == Mixture.Exhausted.RENORMALISE) {
+            throw new UsageException("stage: weights change by themselves with exhausted: renormalise; leave one out");
+        }
+        stages(0);
     }
 
     private TrainingSequences sequences(String name, int length) {
@@ -116,8 +171,8 @@ final class RunTexts {
     /** What is trained on, by name, whole. */
     SequencedMap<String, TokenDataset> trained() {
         SequencedMap<String, TokenDataset> trained = new LinkedHashMap<>();
-        for (String name : List.of(DATA, REPLAY)) {
-            if (texts.containsKey(name)) {
+        for (String name : texts.sequencedKeySet()) {
+            if (isTrained(name)) {
                 trained.put(name, open(texts.get(name), TokenDataset.TRAIN));
             }
         }

@@ -11,6 +11,7 @@ import dev.whirlwind.training.metrics.Json;
 import dev.whirlwind.training.optimizers.LossGuard;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -111,6 +112,7 @@ public final class TrainerState {
         int[] targets = new int[data.sequence()];
         ByteBuffer bytes = ByteBuffer.allocate(Integer.BYTES * data.sequence());
         CRC32C crc = new CRC32C();
+        crc.update(data.recipe().getBytes(StandardCharsets.UTF_8));
         for (int i = 0; i < CHECKED_SEQUENCES; i++) {
             data.read(data.perEpoch() * i / CHECKED_SEQUENCES, tokens, targets, 0);
             bytes.clear().asIntBuffer().put(tokens);

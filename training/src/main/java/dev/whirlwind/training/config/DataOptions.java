@@ -1,5 +1,6 @@
 package dev.whirlwind.training.config;
 
+import dev.whirlwind.data.Mixture;
 import java.util.List;
 
 /** What is trained on, and where. */
@@ -14,7 +15,9 @@ public record DataOptions(
         @Option(
                 range = Range.PATH,
                 free = true,
-                help = "The new domain's text: files, folders, zips or jsonl; or one prepared folder. Required.")
+                help =
+                        "The new domain's text: files, folders, zips or jsonl; or one prepared folder. Several sources that are"
+                                + " mixed by weights are NAME=PATH:WEIGHT each. Required.")
         List<String> data,
 
         @Option(label = "RUN", range = Range.PATH, free = true, help = "The new folder of the run. Required.")
@@ -42,6 +45,20 @@ public record DataOptions(
                 range = Range.FRACTION,
                 help = "Fraction of the sequences that is taken from --replay.")
         double replayFraction,
+
+        @Option(
+                value = "repeat",
+                help =
+                        "When one of several sources of data has been read: repeat it; stop, which ends an epoch; or renormalise"
+                                + " the others' weights without it.")
+        Mixture.Exhausted exhausted,
+
+        @Option(
+                label = "SHARE:NAME=W,...",
+                help =
+                        "Other weights of the sources of data from this share of the run on, such as 0.8:code=0.2,prose=0.8; may"
+                                + " be given several times.")
+        List<String> stage,
 
         @Option(
                 label = "NAME=PATH",
