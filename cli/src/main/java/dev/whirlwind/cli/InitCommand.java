@@ -21,6 +21,7 @@ import dev.whirlwind.model.safetensors.DType;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -28,6 +29,8 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 @Command(name = "init", description = "Makes a fresh checkpoint with random weights from a preset or a config.json.")
 final class InitCommand implements Callable<Integer> {
@@ -50,7 +53,8 @@ final class InitCommand implements Callable<Integer> {
             names = "--tokenizer",
             paramLabel = "DIR",
             description =
-                    "A folder whose tokenizer the model gets. Models of 256 tokens get the built-in byte tokenizer.")
+                    "A folder whose tokenizer the model gets; a preset gets its vocabulary, too. Models of 256 tokens get the"
+                            + " built-in byte tokenizer.")
     private Path tokenizer;
 
     @Option(
@@ -79,6 +83,9 @@ final class InitCommand implements Callable<Integer> {
         ModelConfig model = ModelConfig.PRESETS.contains(config)
                 ? ModelConfig.preset(config)
                 : ModelConfig.readFile(requireFile(config));
+        if (tokenizer != null) {
+            model = fitted(model);
+        }
         plan.memory().requireWeights(model, format(dtype));
         long parameters = write(out, model, tokenizer(model), seed, dtype);
         spec.commandLine()
@@ -94,6 +101,31 @@ final class InitCommand implements Callable<Integer> {
                     + String.join(", ", ModelConfig.PRESETS));
         }
         return file;
+    }
+
+    /**
+     * With the tokenizer's own begin and end of text, which other ids would be misread as, and a preset with its vocabulary:
+     * a preset names those of the model that it is like.
+     */
+    private ModelConfig fitted(ModelConfig model) {
+        Tokenizer own = Tokenizer.load(tokenizer);
+        ObjectNode json = model.json().deepCopy();
+        if (ModelConfig.PRESETS.contains(config)) {
+            json.put("vocab_size", own.vocabularySize());
+        }
+        int end = own.endOfText().id();
+        if (end >= 0 && end != model.eosToken()) {
+            json.put("eos_token_id", end).put("bos_token_id", own.before().length > 0 ? own.before()[0] : end);
+        }
+        List<String> changed = json.properties().stream()
+                .filter(field -> !field.getValue().equals(model.json().path(field.getKey())))
+                .map(field -> field.getKey() + " " + field.getValue())
+                .toList();
+        if (changed.isEmpty()) {
+            return model;
+        }
+        spec.commandLine().getErr().println("by the tokenizer in " + tokenizer + ": " + String.join(", ", changed));
+        return ModelConfig.parse(JsonMapper.shared().writeValueAsBytes(json), config);
     }
 
     private Optional<Tokenizer> tokenizer(ModelConfig model) {

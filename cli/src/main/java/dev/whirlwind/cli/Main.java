@@ -13,6 +13,7 @@ import dev.whirlwind.cli.run.TrainOptions;
 import dev.whirlwind.cli.shared.Needs;
 import dev.whirlwind.cli.terminal.Messages;
 import dev.whirlwind.cli.terminal.Terminal;
+import dev.whirlwind.cli.tokenizer.TokenizerCommand;
 import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UsageException;
 import dev.whirlwind.model.UserException;
@@ -45,6 +46,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             DemoCommand.class,
             InitCommand.class,
             PrepareCommand.class,
+            TokenizerCommand.class,
             TrainCommand.class,
             ResumeCommand.class,
             PlanCommand.class,
@@ -118,14 +120,7 @@ public final class Main implements Runnable {
         TrainOptions.addAll(commandLine.getSubcommands().get("train").getCommandSpec());
         TrainOptions.addAll(commandLine.getSubcommands().get("plan").getCommandSpec());
         TrainOptions.addChangeable(commandLine.getSubcommands().get("resume").getCommandSpec());
-        commandLine
-                .getSubcommands()
-                .values()
-                .forEach(command -> command.getCommandSpec()
-                        .addOption(OptionSpec.builder("-h", "--help")
-                                .usageHelp(true)
-                                .description("Show this help and exit.")
-                                .build()));
+        commandLine.getSubcommands().values().forEach(Main::addHelp);
         try {
             return commandLine.execute(args);
         } catch (Throwable e) {
@@ -133,13 +128,25 @@ public final class Main implements Runnable {
         }
     }
 
+    private static void addHelp(CommandLine command) {
+        command.getCommandSpec()
+                .addOption(OptionSpec.builder("-h", "--help")
+                        .usageHelp(true)
+                        .description("Show this help and exit.")
+                        .build());
+        command.getSubcommands().values().forEach(Main::addHelp);
+    }
+
     private static int execute(CommandLine.ParseResult parsed) {
-        if (parsed.hasSubcommand() && !parsed.subcommand().isUsageHelpRequested()) {
-            CommandLine command = parsed.subcommand().commandSpec().commandLine();
+        CommandLine.ParseResult last = parsed;
+        while (last.hasSubcommand()) {
+            last = last.subcommand();
+        }
+        if (parsed.hasSubcommand() && !last.isUsageHelpRequested()) {
             try {
-                Needs.Check.requireEffect(parsed.subcommand());
+                Needs.Check.requireEffect(last);
             } catch (UsageException e) {
-                throw new CommandLine.ExecutionException(command, e.getMessage(), e);
+                throw new CommandLine.ExecutionException(last.commandSpec().commandLine(), e.getMessage(), e);
             }
         }
         return new CommandLine.RunLast().execute(parsed);

@@ -49,27 +49,13 @@ final class Gpt2Converter {
                 .startsWith("qwen2");
         if (qwen) {
             json.putObject("normalizer").put("type", "NFC");
-            ArrayNode words =
-                    json.putObject("pre_tokenizer").put("type", "Sequence").putArray("pretokenizers");
-            ObjectNode split = words.addObject().put("type", "Split");
-            split.putObject("pattern").put("Regex", Pipeline.QWEN_WORDS);
-            split.put("behavior", "Isolated").put("invert", false);
-            byteLevel(words.addObject(), prefix, false);
-        } else {
-            byteLevel(json.putObject("pre_tokenizer"), prefix, true);
         }
-        byteLevel(json.putObject("post_processor"), true, true).put("trim_offsets", false);
-        byteLevel(json.putObject("decoder"), true, true);
+        json.set("pre_tokenizer", (qwen ? Words.QWEN2 : Words.GPT2).preTokenizer(prefix));
+        Words.byteLevel(json.putObject("post_processor"), true, true).put("trim_offsets", false);
+        Words.byteLevel(json.putObject("decoder"), true, true);
         json.set("model", bpe());
         settings.putAround(json, settings.token("bos_token"), settings.token("eos_token"), false);
         return json;
-    }
-
-    private static ObjectNode byteLevel(ObjectNode step, boolean prefix, boolean regex) {
-        return step.put("type", "ByteLevel")
-                .put("add_prefix_space", prefix)
-                .put("trim_offsets", true)
-                .put("use_regex", regex);
     }
 
     private ObjectNode bpe() {

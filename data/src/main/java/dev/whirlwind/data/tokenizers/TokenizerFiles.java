@@ -35,7 +35,7 @@ final class TokenizerFiles {
     private static final String SENTENCE_PIECE = "tokenizer.model";
     private static final String VOCABULARY = "vocab.json";
     private static final String MERGES = "merges.txt";
-    private static final String CONFIG = "tokenizer_config.json";
+    static final String CONFIG = "tokenizer_config.json";
     private static final String SPECIAL_TOKENS = "special_tokens_map.json";
 
     /** What is saved with a model. */

@@ -1,0 +1,2 @@
+/** {@code tokenizer train}, {@code inspect} and {@code extend}. */
+package dev.whirlwind.cli.tokenizer;
