@@ -2,6 +2,7 @@ package dev.whirlwind.data;
 
 import dev.whirlwind.data.tokenizers.EndOfText;
 import dev.whirlwind.data.tokenizers.Tokenizer;
+import dev.whirlwind.data.tokenizers.TokenizerDescription;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -26,6 +27,11 @@ final class TestShards {
         @Override
         public String decode(int[] ids) {
             throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public TokenizerDescription description() {
+            return new TokenizerDescription("fake", -1, List.of());
         }
 
         @Override

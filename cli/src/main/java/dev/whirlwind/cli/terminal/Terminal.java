@@ -9,6 +9,7 @@ import java.lang.invoke.MethodHandle;
 
 /** What the launcher tells of where Java's output goes. */
 public final class Terminal {
+    private static final int STANDARD_OUTPUT = 1;
     private static final int STANDARD_ERROR = 2;
     private static final int USUAL_WIDTH = 80;
 
@@ -19,14 +20,22 @@ public final class Terminal {
         return Boolean.getBoolean("whirlwind.terminal") && !"dumb".equals(System.getenv("TERM"));
     }
 
+    /** Whether results may have colours: standard output is a terminal, and NO_COLOR (no-color.org) does not ask for none. */
+    public static boolean colours() {
+        String none = System.getenv("NO_COLOR");
+        return (none == null || none.isEmpty())
+                && !"dumb".equals(System.getenv("TERM"))
+                && Width.of(STANDARD_OUTPUT) != null;
+    }
+
     /** Columns of the terminal that standard error is, as it is now. */
     static int width() {
-        Integer columns = Width.ofStandardError();
+        Integer columns = Width.of(STANDARD_ERROR);
         return columns == null || columns == 0 ? USUAL_WIDTH : columns;
     }
 
     /**
-     * {@code ioctl(2, TIOCGWINSZ, struct winsize *)}. Own code, as libraries that know a terminal's width take its
+     * {@code ioctl(file, TIOCGWINSZ, struct winsize *)}. Own code, as libraries that know a terminal's width take its
      * signals over (JLine sets SIGINT back to end the process, and with it the run).
      */
     private static final class Width {
@@ -48,15 +57,15 @@ public final class Terminal {
                     .orElse(null);
         }
 
-        /** Null where it cannot be told. */
-        static Integer ofStandardError() {
+        /** Null where the file is no terminal, or it cannot be told. */
+        static Integer of(int file) {
             if (IOCTL == null) {
                 return null;
             }
             try (Arena arena = Arena.ofConfined()) {
                 // Rows, columns, and two sizes in pixels.
                 MemorySegment size = arena.allocate(ValueLayout.JAVA_SHORT, 4);
-                int result = (int) IOCTL.invokeExact(STANDARD_ERROR, REQUEST, size);
+                int result = (int) IOCTL.invokeExact(file, REQUEST, size);
                 return result < 0 ? null : Short.toUnsignedInt(size.getAtIndex(ValueLayout.JAVA_SHORT, 1));
             } catch (Throwable e) {
                 throw new AssertionError("a system call with plain arguments throws nothing", e);

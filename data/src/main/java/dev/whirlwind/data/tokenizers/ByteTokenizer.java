@@ -86,6 +86,12 @@ public final class ByteTokenizer implements Tokenizer {
     }
 
     @Override
+    public TokenizerDescription description() {
+        return new TokenizerDescription(
+                "bytes", -1, List.of(new TokenizerDescription.Special(END_OF_TEXT_NAME, END_OF_TEXT)));
+    }
+
+    @Override
     public EndOfText endOfText() {
         return endOfText;
     }

@@ -184,6 +184,11 @@ final class HuggingFaceTokenizer implements Tokenizer {
     }
 
     @Override
+    public TokenizerDescription description() {
+        return TokenizerDescription.of(files.json());
+    }
+
+    @Override
     public EndOfText endOfText() {
         return endOfText;
     }

@@ -66,6 +66,9 @@ public interface Tokenizer {
     /** One above the highest id. */
     int vocabularySize();
 
+    /** What it is. */
+    TokenizerDescription description();
+
     /** Which tokens end a text. */
     EndOfText endOfText();
 
