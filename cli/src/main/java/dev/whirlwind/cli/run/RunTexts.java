@@ -155,8 +155,10 @@ final class RunTexts {
 
     /** Before texts are prepared, which may take long. */
     private void checkStages() {
-        if (!options.stage().isEmpty() && sources.isEmpty()) {
-            throw new UsageException("stage: data has no sources with names; give --data NAME=PATH:WEIGHT for each");
+        boolean repeats = options.exhausted() == Mixture.Exhausted.REPEAT;
+        if (sources.isEmpty() && !(repeats && options.stage().isEmpty())) {
+            throw new UsageException((repeats ? "stage" : "exhausted")
+                    + ": data has no sources with names; give --data NAME=PATH:WEIGHT for each");
         }
         if (!options.stage().isEmpty() && options.exhausted() == Mixture.Exhausted.RENORMALISE) {
             throw new UsageException("stage: weights change by themselves with exhausted: renormalise; leave one out");

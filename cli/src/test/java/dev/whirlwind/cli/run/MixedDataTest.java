@@ -136,6 +136,8 @@ class MixedDataTest {
                 .isWrongUsage("text=1 is no NAME=WEIGHT of a source; they are code, prose");
         train("x", "--data", folder.resolve("code"), "--stage", "0.5:code=1", "--steps", 1)
                 .isWrongUsage("stage: data has no sources with names");
+        train("x", "--data", folder.resolve("code"), "--exhausted", "stop", "--steps", 1)
+                .isWrongUsage("exhausted: data has no sources with names");
         train("x", "--data", code, "--stage", "0.5:code=1", "--exhausted", "renormalise", "--steps", 1)
                 .isWrongUsage("weights change by themselves with exhausted: renormalise");
         train("x", "--data", "code=" + folder.resolve("none") + ":1", "--steps", 1)
