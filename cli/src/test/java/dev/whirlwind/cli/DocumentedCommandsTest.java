@@ -55,7 +55,7 @@ class DocumentedCommandsTest {
                     "init",
                     Map.of("--config llama-15m", "--config my/config.json", "--out models/small", "--out models/made")),
             Map.entry("prepare", Map.of()),
-            Map.entry("tokenizer", Map.of("--vocab 8192", "--vocab 300")),
+            Map.entry("tokenizer", Map.of("--vocab 8192", "--vocab 280", "--add 200", "--add 10")),
             Map.entry(
                     "train",
                     Map.of(

@@ -10,7 +10,7 @@ import picocli.CommandLine.Spec;
         name = "tokenizer",
         description = "Trains a tokenizer, looks at one, or adds tokens to a model's.",
         synopsisSubcommandLabel = "COMMAND",
-        subcommands = {TrainTokenizerCommand.class, InspectTokenizerCommand.class})
+        subcommands = {TrainTokenizerCommand.class, InspectTokenizerCommand.class, ExtendTokenizerCommand.class})
 public final class TokenizerCommand implements Runnable {
     @Spec
     private CommandSpec spec;

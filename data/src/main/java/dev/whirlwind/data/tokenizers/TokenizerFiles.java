@@ -170,6 +170,14 @@ final class TokenizerFiles {
         return parse(path(), () -> TokenizerJson.read(files.get(TOKENIZER)));
     }
 
+    /** The same with another tokenizer.json, and without the files that it says otherwise than. */
+    TokenizerFiles with(byte[] tokenizerJson) {
+        Map<String, byte[]> changed = new LinkedHashMap<>(files);
+        changed.keySet().removeAll(List.of(VOCABULARY, MERGES, SENTENCE_PIECE));
+        changed.put(TOKENIZER, tokenizerJson);
+        return new TokenizerFiles(folder, changed);
+    }
+
     /** @param vocabulary what an id must be below to be of use */
     EndOfText endOfText(TokenizerJson json, int vocabulary) {
         List<EndOfText.Named> model =

@@ -1,5 +1,8 @@
 package dev.whirlwind.data.tokenizers;
 
+import java.util.Optional;
+import java.util.stream.Stream;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
@@ -28,18 +31,31 @@ public enum Words {
         return expression;
     }
 
-    /** The step of a tokenizer.json. */
-    ObjectNode preTokenizer(boolean prefix) {
+    /** Offsets, which are trimmed or not, are no matter here. */
+    private ObjectNode preTokenizer(boolean prefix, boolean trim) {
         ObjectNode step = JsonNodeFactory.instance.objectNode();
         if (this == GPT2) {
-            return byteLevel(step, prefix, true);
+            return byteLevel(step, prefix, true).put("trim_offsets", trim);
         }
         ArrayNode steps = step.put("type", "Sequence").putArray("pretokenizers");
         ObjectNode split = steps.addObject().put("type", "Split");
         split.putObject("pattern").put("Regex", expression);
         split.put("behavior", "Isolated").put("invert", false);
-        byteLevel(steps.addObject(), prefix, false);
+        byteLevel(steps.addObject(), prefix, false).put("trim_offsets", trim);
         return step;
+    }
+
+    /** Whose words a step of a tokenizer.json finds; empty where it is none of these. */
+    static Optional<Words> of(JsonNode step) {
+        return Stream.of(values())
+                .filter(words -> Stream.of(true, false)
+                        .anyMatch(trim -> words.preTokenizer(false, trim).equals(step)))
+                .findFirst();
+    }
+
+    /** The step of a tokenizer.json. */
+    ObjectNode preTokenizer(boolean prefix) {
+        return preTokenizer(prefix, true);
     }
 
     static ObjectNode byteLevel(ObjectNode step, boolean prefix, boolean regex) {

@@ -57,11 +57,7 @@ public final class BpeTrainer {
     public static Result train(Corpus corpus, Options options, LongConsumer progress) {
         WordCounter counter = WordCounter.count(corpus, options.words(), options.limit(), progress);
         WordCounts counts = counter.counts();
-        if (counts.size() == 0) {
-            String passedOver = counter.findings().passedOver();
-            throw new UserException(corpus.name() + ": holds no text"
-                    + (passedOver.isEmpty() ? "" : " (passed over " + passedOver + ")") + "; add UTF-8 text files");
-        }
+        counter.requireText(corpus);
         int[] idOfByte = new int[256];
         // A special token may be written as a byte is, or as a token that text makes.
         List<byte[]> tokens = new ArrayList<>();

@@ -56,7 +56,7 @@ final class MergeLearner {
 
     private final List<byte[]> tokens;
     private final Map<ByteBuffer, Integer> ids = new HashMap<>();
-    private final int[] symbols;
+    private int[] symbols;
     private final int[] starts;
     private final int[] lengths;
     private final long[] counts;
@@ -70,7 +70,7 @@ final class MergeLearner {
     /**
      * @param tokens by their ids; null where an id is of no use here
      * @param words how many will come
-     * @param symbols how many tokens they will have together
+     * @param symbols how many tokens they will have together, as far as that is known
      */
     MergeLearner(List<byte[]> tokens, int words, int symbols) {
         this.tokens = new ArrayList<>(tokens);
@@ -87,6 +87,9 @@ final class MergeLearner {
 
     /** A word as tokens that there are, and how often it came. */
     void add(int[] word, long count) {
+        if (used + word.length > symbols.length) {
+            symbols = Arrays.copyOf(symbols, Math.max(used + word.length, 2 * symbols.length));
+        }
         System.arraycopy(word, 0, symbols, used, word.length);
         starts[words] = used;
         lengths[words] = word.length;

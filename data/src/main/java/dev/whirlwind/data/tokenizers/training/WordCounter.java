@@ -5,6 +5,7 @@ import dev.whirlwind.data.sources.Findings;
 import dev.whirlwind.data.sources.formats.Kind;
 import dev.whirlwind.data.tokenizers.Text;
 import dev.whirlwind.data.tokenizers.Words;
+import dev.whirlwind.model.UserException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.function.LongConsumer;
@@ -98,6 +99,14 @@ final class WordCounter implements Corpus.Sink {
     @Override
     public void found(Kind kind, String name) {
         findings.found(kind, name);
+    }
+
+    void requireText(Corpus corpus) {
+        if (counts.size() == 0) {
+            String passedOver = findings.passedOver();
+            throw new UserException(corpus.name() + ": holds no text"
+                    + (passedOver.isEmpty() ? "" : " (passed over " + passedOver + ")") + "; add UTF-8 text files");
+        }
     }
 
     WordCounts counts() {
