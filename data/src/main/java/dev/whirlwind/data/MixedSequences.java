@@ -64,6 +64,14 @@ public final class MixedSequences implements TrainingSequences {
     }
 
     @Override
+    public int predicted(long position) {
+        long replayed = replayedBefore(position);
+        return replayedBefore(position + 1) > replayed
+                ? replay.predicted(replayed)
+                : data.predicted(position - replayed);
+    }
+
+    @Override
     public String recipe() {
         return data.recipe();
     }

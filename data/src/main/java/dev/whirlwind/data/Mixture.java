@@ -233,6 +233,12 @@ public final class Mixture implements TrainingSequences {
     }
 
     @Override
+    public int predicted(long position) {
+        int source = source(position);
+        return sources.get(source).sequences().predicted(counts(position).get(source));
+    }
+
+    @Override
     public SequencedMap<String, Share> shares(long position) {
         List<Long> counts = counts(position);
         SequencedMap<String, Share> shares = new LinkedHashMap<>();

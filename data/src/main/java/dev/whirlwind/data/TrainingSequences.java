@@ -50,9 +50,14 @@ public interface TrainingSequences {
 
     /**
      * Writes the sequence of a position: its tokens to {@code tokens[offset .. offset + sequence - 1]}, and for each the
-     * token that comes after it to {@code targets} at the same place.
+     * token that comes after it to {@code targets} at the same place; -1 where none is predicted.
      */
     void read(long position, int[] tokens, int[] targets, int offset);
+
+    /** How many tokens are predicted in the sequence of a position. */
+    default int predicted(long position) {
+        return sequence();
+    }
 
     /**
      * Fills {@code [batch * sequence]} tokens and targets with the sequences of {@code rows} positions in turn; in rows

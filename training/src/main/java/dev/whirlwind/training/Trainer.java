@@ -443,7 +443,10 @@ public final class Trainer implements AutoCloseable {
         long start = System.nanoTime();
         // All but the last step of a run by epochs are full.
         long sequences = Math.min((long) length.batch() * length.accumulation(), totalSequences - state.position);
-        long tokens = sequences * transformer.sequence();
+        long tokens = 0;
+        for (long position = state.position; position < state.position + sequences; position++) {
+            tokens += corpus.training().predicted(position);
+        }
         double lr = schedule.at(state.step);
         Optional<Found> done = config.memory().updateInBackward() ? inBackward(tokens, lr) : afterBackward(tokens, lr);
         if (done.isEmpty()) {

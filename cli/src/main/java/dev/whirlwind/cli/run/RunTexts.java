@@ -5,6 +5,7 @@ import dev.whirlwind.cli.shared.NamedText;
 import dev.whirlwind.data.DatasetSummary;
 import dev.whirlwind.data.MixedSequences;
 import dev.whirlwind.data.Mixture;
+import dev.whirlwind.data.PackedSequences;
 import dev.whirlwind.data.Preparation.OnBadText;
 import dev.whirlwind.data.ShuffledSequences;
 import dev.whirlwind.data.TokenDataset;
@@ -167,7 +168,12 @@ final class RunTexts {
     }
 
     private TrainingSequences sequences(String name, int length) {
-        return new ShuffledSequences(open(texts.get(name), TokenDataset.TRAIN), length, options.seed());
+        TokenDataset tokens = open(texts.get(name), TokenDataset.TRAIN);
+        return switch (options.packing()) {
+            case BLOCKS -> new ShuffledSequences(tokens, length, options.seed());
+            case BEST_FIT -> new PackedSequences(tokens, length, false, options.seed());
+            case SINGLE -> new PackedSequences(tokens, length, true, options.seed());
+        };
     }
 
     /** What is trained on, by name, whole. */

@@ -13,6 +13,8 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -112,6 +114,23 @@ class MixedDataTest {
             assertThat(sources.path("code").path("passes").doubleValue()).isCloseTo(1, within(0.05));
             assertThat(sources.path("prose").path("passes").doubleValue()).isCloseTo(1, within(0.05));
         }
+    }
+
+    /** Documents that are packed whole; a run of them goes on as it was. */
+    @ParameterizedTest
+    @ValueSource(strings = {"bestFit", "single"})
+    void documentsArePacked(String packing) throws IOException {
+        Object[] options = {
+            "--data", folder.resolve("code"), "--packing", packing, "--steps", 6, "--save-every", 3, "--keep", 0
+        };
+        train("whole", options).succeeds();
+        assertThat(last("whole", "step").path("tokens").intValue()).isBetween(6, 6 * 2 * 16);
+        train("run", options).succeeds();
+        Models.delete(folder.resolve("run/checkpoints/step-00000006"));
+        Models.delete(folder.resolve("run/final"));
+        Cli.run("resume", folder.resolve("run")).succeeds();
+        assertThat(folder.resolve("run/final/model.safetensors"))
+                .hasSameBinaryContentAs(folder.resolve("whole/final/model.safetensors"));
     }
 
     @Test

@@ -1,6 +1,7 @@
 package dev.whirlwind.training.config;
 
 import dev.whirlwind.data.Mixture;
+import dev.whirlwind.data.PackedSequences;
 import java.util.List;
 
 /** What is trained on, and where. */
@@ -66,6 +67,13 @@ public record DataOptions(
                 free = true,
                 help = "Further texts to evaluate on, each under its name; it may be given several times.")
         List<String> eval,
+
+        @Option(
+                value = "blocks",
+                help =
+                        "How documents come into sequences: blocks, one after the other; bestFit, whole as far as they are no"
+                                + " longer, several to a sequence; single, one to a sequence.")
+        PackedSequences.Packing packing,
 
         @Option(
                 value = "auto",

@@ -1,5 +1,6 @@
 package dev.whirlwind.training.config;
 
+import dev.whirlwind.data.PackedSequences;
 import dev.whirlwind.model.Adapter;
 import dev.whirlwind.model.ContextExtension;
 import dev.whirlwind.model.ModelConfig;
@@ -66,6 +67,12 @@ public record TrainConfig(
                 "update_in_backward",
                 true,
                 "left out with anchor and ewc, which need the whole gradient");
+        Range.require(
+                data.packing() == PackedSequences.Packing.BLOCKS
+                        || regularisation.teacherCache().isEmpty(),
+                "packing",
+                "other than blocks",
+                "left out with teacher_cache, which is of blocks");
         double pull = schedule.lr() * regularisation.anchor();
         Range.require(pull < 1, "lr times anchor", pull, "below 1, where a step would put the starting weights back");
     }
