@@ -64,13 +64,10 @@ abstract class BlocksContract {
         }
     }
 
-    private static final int IN = 192;
-    private static final int OUT = 200;
-
     /** A matrix in the middle of several, in products of all forms. */
-    final void productsComputeAsFloats(Format format, Precision precision, double tolerance) {
+    final void productsComputeAsFloats(Format format, Precision precision, int in, int out, double tolerance) {
         try (Engine engine = engine(precision)) {
-            long size = (long) IN * OUT;
+            long size = (long) in * out;
             Buffer blocks = engine.allocateWeights(
                     "blocks", List.of(new Format.Span(3 * size, format)), new long[] {0, size, 2 * size});
             Buffer floats = engine.allocate("floats", 3 * size);
@@ -80,19 +77,19 @@ abstract class BlocksContract {
             blocks.get(0, floats.segment(), 3 * size);
             engine.upload(floats, 0, 3 * size);
             int rows = 9;
-            Tensor x = filled(engine, (long) rows * IN);
-            Tensor dy = filled(engine, (long) rows * OUT);
+            Tensor x = filled(engine, (long) rows * in);
+            Tensor dy = filled(engine, (long) rows * out);
             List<Tensor> results = new ArrayList<>();
             for (Buffer weights : List.of(blocks, floats)) {
                 Tensor weight = new Tensor(weights, size, 0);
-                Tensor y = new Tensor(engine.allocate("y", (long) rows * OUT), 0, 0);
-                Tensor y2 = new Tensor(engine.allocate("y of few rows", 2L * OUT), 0, 0);
-                Tensor dx = new Tensor(engine.allocate("dx", (long) rows * IN), 0, 0);
+                Tensor y = new Tensor(engine.allocate("y", (long) rows * out), 0, 0);
+                Tensor y2 = new Tensor(engine.allocate("y of few rows", 2L * out), 0, 0);
+                Tensor dx = new Tensor(engine.allocate("dx", (long) rows * in), 0, 0);
                 engine.run(
                         ops -> {
-                            ops.linear(y, x, weight, null, rows, IN, OUT);
-                            ops.linear(y2, x, weight, null, 2, IN, OUT);
-                            ops.linearBackwardInput(dx, dy, weight, rows, IN, OUT);
+                            ops.linear(y, x, weight, null, rows, in, out);
+                            ops.linear(y2, x, weight, null, 2, in, out);
+                            ops.linearBackwardInput(dx, dy, weight, rows, in, out);
                         },
                         new Inputs(1),
                         0);
@@ -168,16 +165,10 @@ abstract class BlocksContract {
         }
     }
 
-    private static final int COUNT = 40 * Format.DYNAMIC_BLOCK + 70;
-    private static final int STEPS = 3;
-
-    /** A range within blocks, and all. */
-    private static final int[] RANGES = {300, 1700, 0, COUNT};
-
     /** Optimizers' weights and moments, after each step of which those of floats are rounded by the host. */
-    final void momentsComputeAsFloats(boolean sameBits) {
-        List<float[]> expected = trained(false);
-        List<float[]> actual = trained(true);
+    final void momentsComputeAsFloats(int count, int steps, boolean sameBits) {
+        List<float[]> expected = trained(count, steps, false);
+        List<float[]> actual = trained(count, steps, true);
         for (int i = 0; i < expected.size(); i++) {
             float[] e = expected.get(i);
             float[] a = actual.get(i);
@@ -194,22 +185,24 @@ abstract class BlocksContract {
         }
     }
 
-    private List<float[]> trained(boolean eightBits) {
+    private List<float[]> trained(int count, int steps, boolean eightBits) {
+        // A range within blocks, and all.
+        int[] ranges = {300, count - 100, 0, count};
         List<float[]> results = new ArrayList<>();
         try (Engine engine = engine(Precision.FP32)) {
             Buffer[] floats = new Buffer[3];
-            Arrays.setAll(floats, i -> engine.allocate("floats", COUNT));
-            Buffer[] kept = {moments(engine, Format.DYNAMIC8), moments(engine, Format.DYNAMIC8_UNSIGNED)};
+            Arrays.setAll(floats, i -> engine.allocate("floats", count));
+            Buffer[] kept = {moments(engine, count, Format.DYNAMIC8), moments(engine, count, Format.DYNAMIC8_UNSIGNED)};
             Buffer m = eightBits ? kept[0] : floats[1];
             Buffer v = eightBits ? kept[1] : floats[2];
-            Buffer gradient = engine.allocate("gradient", COUNT);
+            Buffer gradient = engine.allocate("gradient", count);
             Inputs inputs = new Inputs(1);
             Random random = new Random(8);
             AdamW adamw = new AdamW(0.9f, 0.95f, 1e-8f, 0.1f);
             Lion lion = new Lion(0.9f, 0.99f, 0.1f);
-            for (int range = 0; range < RANGES.length; range += 2) {
-                int first = RANGES[range];
-                int length = RANGES[range + 1] - first;
+            for (int range = 0; range < ranges.length; range += 2) {
+                int first = ranges[range];
+                int length = ranges[range + 1] - first;
                 Tensor[] t = {
                     new Tensor(floats[0], first, 0),
                     new Tensor(gradient, first, 0),
@@ -220,12 +213,12 @@ abstract class BlocksContract {
                         ops -> ops.adamw(t[0], t[1], t[2], t[3], length, adamw),
                         ops -> ops.lion(t[0], t[1], t[2], length, lion),
                         ops -> ops.momentum(t[1], t[2], length, 0.95f));
-                for (int step = 0; step < STEPS * programs.size(); step++) {
-                    for (int i = 0; i < COUNT; i++) {
+                for (int step = 0; step < steps * programs.size(); step++) {
+                    for (int i = 0; i < count; i++) {
                         float value = (float) (random.nextGaussian() * Math.pow(10, -4 * random.nextDouble()));
                         gradient.segment().setAtIndex(FLOAT, i, value);
                     }
-                    engine.upload(gradient, 0, COUNT);
+                    engine.upload(gradient, 0, count);
                     inputs.learningRate = 0.01f;
                     engine.run(programs.get(step % programs.size()), inputs, 0);
                     if (!eightBits) {
@@ -233,8 +226,8 @@ abstract class BlocksContract {
                         rounded(engine, v, kept[1], first, length);
                     }
                     for (Buffer buffer : List.of(floats[0], m, v, gradient)) {
-                        engine.download(buffer, 0, COUNT);
-                        results.add(floats(buffer, COUNT));
+                        engine.download(buffer, 0, count);
+                        results.add(floats(buffer, count));
                     }
                 }
             }
@@ -242,15 +235,16 @@ abstract class BlocksContract {
         return results;
     }
 
-    private static Buffer moments(Engine engine, Format format) {
-        return engine.allocateWeights("moments", List.of(new Format.Span(COUNT, format)), new long[0]);
+    private static Buffer moments(Engine engine, int count, Format format) {
+        return engine.allocateWeights("moments", List.of(new Format.Span(count, format)), new long[0]);
     }
 
     private static void rounded(Engine engine, Buffer floats, Buffer kept, int first, int length) {
-        engine.download(floats, 0, COUNT);
+        long count = floats.length();
+        engine.download(floats, 0, count);
         MemorySegment all = floats.segment();
         kept.put(first, all.asSlice(4L * first, 4L * length), length);
-        kept.get(0, all, COUNT);
-        engine.upload(floats, 0, COUNT);
+        kept.get(0, all, count);
+        engine.upload(floats, 0, count);
     }
 }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.Engine;
+import dev.whirlwind.model.Format;
 import dev.whirlwind.model.Generator;
 import dev.whirlwind.model.Initializer;
 import dev.whirlwind.model.Inputs;
@@ -20,6 +21,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Set;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.BeforeAll;
@@ -126,6 +128,23 @@ class SimulatedGpuTest {
             assertThat(adaptersGradientNorm(gpu, config))
                     .isCloseTo(expected, within((precision.isHalf() ? 1e-2 : 1e-4) * expected));
         }
+        assertThat(found(before)).isEmpty();
+    }
+
+    /** Weights with fewer bits in products, and moments of eight. */
+    @Test
+    void computesOnFewBitsWithoutAFinding() throws Exception {
+        BlocksContract blocks = new BlocksContract() {
+            @Override
+            Engine engine(Precision precision) {
+                return gpu(precision);
+            }
+        };
+        long before = findings();
+        for (Format format : List.of(Format.BF16, Format.INT8, Format.NF4)) {
+            blocks.productsComputeAsFloats(format, Precision.FP32, 64, 20, 1e-5);
+        }
+        blocks.momentsComputeAsFloats(582, 1, false);
         assertThat(found(before)).isEmpty();
     }
 

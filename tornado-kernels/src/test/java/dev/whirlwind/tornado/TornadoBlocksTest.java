@@ -16,11 +16,11 @@ class TornadoBlocksTest extends BlocksContract {
     @ParameterizedTest
     @EnumSource(names = {"INT8", "NF4"})
     void products(Format format) {
-        productsComputeAsFloats(format, Precision.FP32, 1e-6);
+        productsComputeAsFloats(format, Precision.FP32, 192, 200, 1e-6);
     }
 
     @Test
     void moments() {
-        momentsComputeAsFloats(false);
+        momentsComputeAsFloats(10_310, 3, false);
     }
 }

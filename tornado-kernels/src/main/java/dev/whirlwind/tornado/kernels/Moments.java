@@ -117,6 +117,8 @@ public final class Moments {
         if (i < length && (from < 0 || from >= n)) {
             value = wMoment(numbers, words, i);
         }
+        // All have read before one writes.
+        context.globalBarrier();
         largest[item] = value;
         // Of two that are as large the first, as there: neighbours are compared first.
         for (int step = 1; step < BLOCK; step = 2 * step) {
