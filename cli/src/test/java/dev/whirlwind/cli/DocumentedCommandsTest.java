@@ -354,7 +354,7 @@ class DocumentedCommandsTest {
                     .succeeds();
         });
         Files.move(standIns.resolve("my/tiny.json"), standIns.resolve("my/config.json"));
-        for (String name : List.of("texts", "held-out", "general", "general-texts")) {
+        for (String name : List.of("texts", "held-out", "general", "general-texts", "src")) {
             IntStream.range(0, 12).forEach(i -> Cli.write(standIns.resolve(name + "/" + i + ".txt"), text(name, i)));
         }
         FILES.forEach((name, text) -> Cli.write(standIns.resolve(name), text));
