@@ -9,7 +9,7 @@ import dev.whirlwind.cli.terminal.Interruption;
 import dev.whirlwind.cli.terminal.Table;
 import dev.whirlwind.data.EvaluationWindows;
 import dev.whirlwind.data.EvaluationWindows.Convention;
-import dev.whirlwind.data.Preparation.OnBadText;
+import dev.whirlwind.data.Preparation;
 import dev.whirlwind.data.TokenDataset;
 import dev.whirlwind.data.sources.JdkCorpus;
 import dev.whirlwind.data.tokenizers.ByteTokenizer;
@@ -119,8 +119,10 @@ final class DemoCommand implements Callable<Integer> {
         Path prose = folder.resolve("text/prose");
         Path code = folder.resolve("text/code");
         long bytes = Math.max(LEAST_CORPUS, part(CORPUS));
-        PrepareCommand.prepare(JdkCorpus.prose(sources, bytes), tokenizer, HELD_OUT, SEED, OnBadText.STOP, prose, err);
-        PrepareCommand.prepare(JdkCorpus.code(sources, bytes), tokenizer, HELD_OUT, SEED, OnBadText.STOP, code, err);
+        PrepareCommand.prepare(
+                JdkCorpus.prose(sources, bytes), tokenizer, Preparation.Options.of(HELD_OUT, SEED), prose, err);
+        PrepareCommand.prepare(
+                JdkCorpus.code(sources, bytes), tokenizer, Preparation.Options.of(HELD_OUT, SEED), code, err);
         Path fresh = folder.resolve("fresh");
         InitCommand.write(fresh, ModelConfig.preset("byte-tiny"), Optional.of(tokenizer), SEED, DType.F32);
 

@@ -9,6 +9,7 @@ import dev.whirlwind.data.DatasetSummary;
 import dev.whirlwind.data.Preparation;
 import dev.whirlwind.data.Preparation.OnBadText;
 import dev.whirlwind.data.sources.Corpus;
+import dev.whirlwind.data.tokenizers.SpecialTokens;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.training.config.Range;
@@ -77,6 +78,14 @@ public final class PrepareCommand implements Callable<Integer> {
                     + " or leave it out and report it.")
     private OnBadText badText;
 
+    @Option(
+            names = "--special-tokens",
+            paramLabel = "text|parse",
+            defaultValue = "text",
+            description =
+                    "What the name of a special token is in a document: text like any other (the default), or the token.")
+    private SpecialTokens specialTokens;
+
     @Mixin
     private SourceOptions sources;
 
@@ -95,7 +104,7 @@ public final class PrepareCommand implements Callable<Integer> {
         DatasetSummary summary;
         try (Interruption _ = Interruption.ending(
                 err, "interrupted; nothing is prepared yet; the same command begins anew in " + out)) {
-            summary = prepare(Corpus.of(sources.options(), data, out), tokenizer, heldOut, seed, badText, out, err);
+            summary = prepare(Corpus.of(sources.options(), data, out), tokenizer, options(), out, err);
         }
         err.println(ends(tokenizer));
         summary.heldOutWarning().ifPresent(err::println);
@@ -140,18 +149,15 @@ public final class PrepareCommand implements Callable<Integer> {
                 .collect(Collectors.joining(" "));
     }
 
+    private Preparation.Options options() {
+        Preparation.Options defaults = Preparation.Options.DEFAULT;
+        return new Preparation.Options(
+                heldOut, seed, defaults.shardTokens(), defaults.threads(), badText, specialTokens);
+    }
+
     /** Prepares a corpus, and says how far it is and what was passed over. */
     public static DatasetSummary prepare(
-            Corpus corpus,
-            Tokenizer tokenizer,
-            double heldOut,
-            long seed,
-            OnBadText badText,
-            Path out,
-            PrintWriter err) {
-        Preparation.Options defaults = Preparation.Options.DEFAULT;
-        Preparation.Options options =
-                new Preparation.Options(heldOut, seed, defaults.shardTokens(), defaults.threads(), badText);
+            Corpus corpus, Tokenizer tokenizer, Preparation.Options options, Path out, PrintWriter err) {
         long[] lastLine = {System.nanoTime()};
         Preparation preparation = new Preparation(corpus, tokenizer, options, (bytes, totalBytes, tokens) -> {
             if (System.nanoTime() - lastLine[0] >= NANOS_BETWEEN_LINES) {

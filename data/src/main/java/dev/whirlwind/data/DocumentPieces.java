@@ -1,5 +1,6 @@
 package dev.whirlwind.data;
 
+import dev.whirlwind.data.tokenizers.SpecialTokens;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.UserException;
 import java.util.function.Consumer;
@@ -26,10 +27,12 @@ public final class DocumentPieces {
         /**
          * Its tokens, with those that stand before a document and after it.
          *
+         * @param names what those of special tokens are
+         *
          * @throws dev.whirlwind.data.tokenizers.BadText when the tokenizer cannot read it
          */
-        public int[] tokens(Tokenizer tokenizer) {
-            return around(tokenizer, first ? tokenizer.encode(text) : tokenizer.encodeNext(text));
+        public int[] tokens(Tokenizer tokenizer, SpecialTokens names) {
+            return around(tokenizer, names.encode(tokenizer, first ? text : tokenizer.continuation(text)));
         }
 
         /** Tokens of its own, with those that stand before a document and after it. */

@@ -7,6 +7,7 @@ import dev.whirlwind.data.sources.Hash;
 import dev.whirlwind.data.sources.TextReader;
 import dev.whirlwind.data.sources.formats.Kind;
 import dev.whirlwind.data.tokenizers.BadText;
+import dev.whirlwind.data.tokenizers.SpecialTokens;
 import dev.whirlwind.data.tokenizers.Text;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.Reason;
@@ -50,11 +51,23 @@ public final class Preparation {
      * @param shardTokens the most tokens in one file
      * @param threads that make tokens
      * @param badText what to do about a text that the tokenizer cannot read
+     * @param specialTokens what their names are in documents
      */
-    public record Options(double heldOut, long seed, long shardTokens, int threads, OnBadText badText) {
+    public record Options(
+            double heldOut, long seed, long shardTokens, int threads, OnBadText badText, SpecialTokens specialTokens) {
         /** A twentieth held out, 100 million tokens per file, all cores; nothing is left out unasked. */
-        public static final Options DEFAULT =
-                new Options(0.05, 1, 100_000_000, Runtime.getRuntime().availableProcessors(), OnBadText.STOP);
+        public static final Options DEFAULT = new Options(
+                0.05, 1, 100_000_000, Runtime.getRuntime().availableProcessors(), OnBadText.STOP, SpecialTokens.TEXT);
+
+        /** The defaults, but for what is held out. */
+        public static Options of(double heldOut, long seed) {
+            return new Options(heldOut, seed, DEFAULT.shardTokens, DEFAULT.threads, DEFAULT.badText);
+        }
+
+        /** Names of special tokens are text. */
+        public Options(double heldOut, long seed, long shardTokens, int threads, OnBadText badText) {
+            this(heldOut, seed, shardTokens, threads, badText, SpecialTokens.TEXT);
+        }
 
         public Options {
             if (!(heldOut >= 0 && heldOut < 1)) {
@@ -377,7 +390,10 @@ public final class Preparation {
         private void encode(Side side, Piece piece) {
             side.documents += piece.first() ? 1 : 0;
             queue(new Pending(
-                    workers.submit(() -> piece.tokens(tokenizer)), Text.utf8Length(piece.text()), piece, side));
+                    workers.submit(() -> piece.tokens(tokenizer, options.specialTokens)),
+                    Text.utf8Length(piece.text()),
+                    piece,
+                    side));
         }
 
         private void queue(Pending next) {

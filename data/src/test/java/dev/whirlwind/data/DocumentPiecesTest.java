@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.whirlwind.data.DocumentPieces.Piece;
 import dev.whirlwind.data.tokenizers.ByteTokenizer;
 import dev.whirlwind.data.tokenizers.Cases;
+import dev.whirlwind.data.tokenizers.SpecialTokens;
 import dev.whirlwind.data.tokenizers.Text;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import java.util.ArrayList;
@@ -105,9 +106,9 @@ class DocumentPiecesTest {
         return pieces;
     }
 
-    private static int[] tokens(Tokenizer tokenizer, List<Piece> pieces) {
+    private static int[] tokens(Tokenizer tokenizer, List<Piece> pieces, SpecialTokens names) {
         return pieces.stream()
-                .flatMapToInt(piece -> Arrays.stream(piece.tokens(tokenizer)))
+                .flatMapToInt(piece -> Arrays.stream(piece.tokens(tokenizer, names)))
                 .toArray();
     }
 
@@ -118,10 +119,11 @@ class DocumentPiecesTest {
         int cut = 0;
         for (int i = 0; i < TEXTS; i++) {
             String text = text(1 + random.nextInt(60));
-            int[] whole = join(tokenizer.before(), tokenizer.encode(text), tokenizer.afterDocument());
+            SpecialTokens names = SpecialTokens.values()[i % 2];
+            int[] whole = join(tokenizer.before(), names.encode(tokenizer, text), tokenizer.afterDocument());
             List<Piece> pieces = pieces(tokenizer, text, 1 + random.nextInt(30));
-            assertThat(tokens(tokenizer, pieces))
-                    .as("seed %d, <%s> cut to %s", seed, text, pieces)
+            assertThat(tokens(tokenizer, pieces, names))
+                    .as("seed %d, %s, <%s> cut to %s", seed, names, text, pieces)
                     .isEqualTo(whole);
             cut += pieces.size() - 1;
         }
@@ -142,7 +144,9 @@ class DocumentPiecesTest {
             // White space that a word of symbols may go on over; a space never.
             String text = "a" + c + "\n\n b";
             if (tokenizer.boundary(text, 1, 2) == 2 && (LONG || c % 7 == seed % 7)) {
-                int[] parts = join(tokenizer.encode(text.substring(0, 2)), tokenizer.encodeNext(text.substring(2)));
+                int[] parts = join(
+                        tokenizer.encode(text.substring(0, 2)),
+                        tokenizer.encode(tokenizer.continuation(text.substring(2))));
                 if (!Arrays.equals(parts, tokenizer.encode(text))) {
                     wrong.append(String.format(" %04x", (int) c));
                 }
@@ -167,7 +171,7 @@ class DocumentPiecesTest {
         String text = IntStream.range(0, 100).mapToObj(i -> "word" + i).collect(Collectors.joining(" "));
         List<Piece> pieces = pieces(tokenizer, text, 50);
         assertThat(pieces).hasSizeGreaterThan(5);
-        int[] tokens = tokens(tokenizer, pieces);
+        int[] tokens = tokens(tokenizer, pieces, SpecialTokens.TEXT);
         assertThat(tokens[0]).isEqualTo(1);
         assertThat(tokens[tokens.length - 1]).isEqualTo(2);
         assertThat(tokens).hasSize(tokenizer.encode(text).length + 2);

@@ -6,7 +6,7 @@ import dev.whirlwind.data.DatasetSummary;
 import dev.whirlwind.data.MixedSequences;
 import dev.whirlwind.data.Mixture;
 import dev.whirlwind.data.PackedSequences;
-import dev.whirlwind.data.Preparation.OnBadText;
+import dev.whirlwind.data.Preparation;
 import dev.whirlwind.data.ShuffledSequences;
 import dev.whirlwind.data.TokenDataset;
 import dev.whirlwind.data.TokenSource;
@@ -202,7 +202,11 @@ final class RunTexts {
             if (!TokenDataset.isPrepared(tokens)) {
                 List<Path> paths = text.paths.stream().map(Path::of).toList();
                 PrepareCommand.prepare(
-                        Corpus.of(paths, folder), tokenizer, text.heldOut, options.seed(), OnBadText.STOP, tokens, err);
+                        Corpus.of(paths, folder),
+                        tokenizer,
+                        Preparation.Options.of(text.heldOut, options.seed()),
+                        tokens,
+                        err);
                 prepared = true;
             }
         }

@@ -8,6 +8,7 @@ import dev.whirlwind.data.sources.Corpus;
 import dev.whirlwind.data.sources.Findings;
 import dev.whirlwind.data.sources.formats.Kind;
 import dev.whirlwind.data.tokenizers.BadText;
+import dev.whirlwind.data.tokenizers.SpecialTokens;
 import dev.whirlwind.data.tokenizers.Tokenizer;
 import dev.whirlwind.model.UserException;
 import java.nio.charset.StandardCharsets;
@@ -85,7 +86,7 @@ public final class Texts {
             });
             pieces = new DocumentPieces(tokenizer, DocumentPieces.LENGTH, piece -> {
                 try {
-                    append(piece.tokens(tokenizer));
+                    append(piece.tokens(tokenizer, SpecialTokens.TEXT));
                 } catch (BadText e) {
                     throw new UserException(
                             corpus.name() + ": " + piece.document() + ": " + e.getMessage() + "; remove it", e);

@@ -52,6 +52,16 @@ public final class ByteTokenizer implements Tokenizer {
         return Arrays.copyOf(ids, n);
     }
 
+    @Override
+    public int[] encodeText(String text) {
+        byte[] bytes = Text.wellFormed(text).getBytes(StandardCharsets.UTF_8);
+        int[] ids = new int[bytes.length];
+        for (int i = 0; i < ids.length; i++) {
+            ids[i] = bytes[i] & 0xFF;
+        }
+        return ids;
+    }
+
     private static boolean startsWithEndOfText(byte[] bytes, int from) {
         int to = from + END_OF_TEXT_BYTES.length;
         return to <= bytes.length && Arrays.equals(bytes, from, to, END_OF_TEXT_BYTES, 0, END_OF_TEXT_BYTES.length);

@@ -28,6 +28,13 @@ final class HuggingFaceTokenizer implements Tokenizer {
     /** For texts on which the library may abort the process. */
     private final NativeTokenizer apart;
 
+    private final SpecialNames specialNames;
+
+    /** The two without special tokens, once a text has held the name of one. */
+    private NativeTokenizer plain;
+
+    private NativeTokenizer plainApart;
+
     private final ByteFallback decoder;
     private final EndOfText endOfText;
     private final int[] before;
@@ -42,6 +49,7 @@ final class HuggingFaceTokenizer implements Tokenizer {
         size = size(json);
         requireKnown(json, notes);
         pipeline = Pipeline.of(json);
+        specialNames = new SpecialNames(json);
         apart = new ChildTokenizers(files.text());
         endOfText = files.endOfText(json, vocabulary == Integer.MAX_VALUE ? size : vocabulary);
         if (!endOfText.unusable().isEmpty()) {
@@ -125,24 +133,31 @@ final class HuggingFaceTokenizer implements Tokenizer {
 
     @Override
     public int[] encode(String text) {
-        return encode(text, false);
+        return encode(text, false, false);
     }
 
     @Override
-    public int[] encodeNext(String piece) {
-        return encode(pipeline.continuation(piece), false);
+    public int[] encodeText(String text) {
+        return encode(text, false, specialNames.areIn(text));
+    }
+
+    @Override
+    public String continuation(String piece) {
+        return pipeline.continuation(piece);
     }
 
     @Override
     public int[] encodePrompt(String text) {
-        return encode(text, true);
+        return encode(text, true, false);
     }
 
-    private int[] encode(String text, boolean around) {
+    private int[] encode(String text, boolean around, boolean withoutSpecial) {
         String wellFormed = Text.wellFormed(text);
         int[] ids;
         try {
-            ids = (pipeline.isSafe(text.length()) ? library : apart).encode(wellFormed, around);
+            boolean safe = pipeline.isSafe(text.length());
+            NativeTokenizer tokenizer = withoutSpecial ? plain(safe) : safe ? library : apart;
+            ids = tokenizer.encode(wellFormed, around);
         } catch (NativeTokenizer.Failure e) {
             throw new BadText("the tokenizer fails on it (" + e.getMessage() + ")", e);
         }
@@ -154,6 +169,16 @@ final class HuggingFaceTokenizer implements Tokenizer {
             }
         }
         return ids;
+    }
+
+    private synchronized NativeTokenizer plain(boolean safe) {
+        if (plainApart == null) {
+            plainApart = new ChildTokenizers(SpecialNames.without(files.text()));
+        }
+        if (safe && plain == null) {
+            plain = pipeline.isSafe(0) ? new LibraryTokenizer(SpecialNames.without(files.text())) : plainApart;
+        }
+        return safe ? plain : plainApart;
     }
 
     @Override

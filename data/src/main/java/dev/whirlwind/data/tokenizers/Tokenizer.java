@@ -49,14 +49,22 @@ public interface Tokenizer {
     /** The ids of a text as a model expects a prompt: with the special tokens (Llama's {@code <s>}) around it. */
     int[] encodePrompt(String text);
 
-    /** The ids of a piece of a text that goes on from a {@link #boundary}. */
-    default int[] encodeNext(String piece) {
-        return encode(piece);
+    /**
+     * The same, but for special tokens' names, which are text like any other: a document that tells of {@code <s>} or
+     * {@code <|endoftext|>} has neither.
+     */
+    default int[] encodeText(String text) {
+        return encode(text);
+    }
+
+    /** What is to be encoded of a piece of a text that goes on from a {@link #boundary}. */
+    default String continuation(String piece) {
+        return piece;
     }
 
     /**
      * The last place above {@code from} and up to {@code limit} where a text may be cut without a change to its tokens,
-     * which are those of what is before and of {@link #encodeNext} of what comes after. 0 where no such place is known.
+     * which are those of what is before and of the {@link #continuation} of what comes after. 0 where no such place is known.
      */
     int boundary(CharSequence text, int from, int limit);
 

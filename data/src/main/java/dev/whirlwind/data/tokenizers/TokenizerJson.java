@@ -23,8 +23,9 @@ final class TokenizerJson {
      * @param special whether it stands for no text
      * @param lstrip whether it takes the white space before it
      * @param rstrip whether it takes the white space after it
+     * @param normalized whether it is looked for in the normalized text
      */
-    record Added(String content, long id, boolean special, boolean lstrip, boolean rstrip) {}
+    record Added(String content, long id, boolean special, boolean lstrip, boolean rstrip, boolean normalized) {}
 
     private final Map<String, Long> vocabulary = new HashMap<>();
     private final List<Added> added = new ArrayList<>();
@@ -109,7 +110,8 @@ final class TokenizerJson {
                     id,
                     token.path("special").asBoolean(false),
                     token.path("lstrip").asBoolean(false),
-                    token.path("rstrip").asBoolean(false)));
+                    token.path("rstrip").asBoolean(false),
+                    token.path("normalized").asBoolean(false)));
         }
     }
 

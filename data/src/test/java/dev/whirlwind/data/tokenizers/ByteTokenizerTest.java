@@ -36,6 +36,7 @@ class ByteTokenizerTest {
         assertThat(tokenizer.encode("a<|endoftext|>b<|endoftext"))
                 .startsWith('a', 255, 'b', '<', '|')
                 .hasSize(3 + "<|endoftext".length());
+        assertThat(tokenizer.encodeText("a<|endoftext|>b")).hasSize(15).doesNotContain(255);
         assertThat(tokenizer.decode(new int[] {'a', 255, 'b'})).isEqualTo("a<|endoftext|>b");
     }
 

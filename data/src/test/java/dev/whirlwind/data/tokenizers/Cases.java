@@ -40,7 +40,7 @@ public final class Cases {
         return cases;
     }
 
-    private static int[] ints(JsonNode array) {
+    static int[] ints(JsonNode array) {
         return StreamSupport.stream(array.spliterator(), false)
                 .mapToInt(JsonNode::intValue)
                 .toArray();

@@ -20,6 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -50,6 +51,48 @@ class HuggingFaceTokenizerTest {
                 .isEqualTo(Cases.json(model.resolve("tokenizer_cases.json"))
                         .path("vocab_size")
                         .intValue());
+    }
+
+    /** As the Python library does it with encode_special_tokens. */
+    @ParameterizedTest
+    @ValueSource(strings = {"gpt2", "llama2", "llama2-metaspace", "llama3", "qwen2"})
+    void namesOfSpecialTokensAreTextInDocuments(String name) {
+        Path model = Cases.TOKENIZERS.resolve(name);
+        Tokenizer tokenizer = Tokenizer.load(model);
+        JsonNode expected = Cases.json(model.resolve("special_as_text.json"));
+        String text = expected.path("text").stringValue();
+        int[] ids = tokenizer.encodeText(text);
+        assertThat(ids).isEqualTo(Cases.ints(expected.path("ids")));
+        assertThat(tokenizer.decode(ids)).isEqualTo(text);
+        assertThat(tokenizer.encode(text)).isNotEqualTo(ids);
+        for (Cases.Case c : Cases.of(model)) {
+            if (!c.text().contains("<")) {
+                assertThat(tokenizer.encodeText(c.text())).isEqualTo(c.ids());
+            }
+        }
+    }
+
+    /** An added token that is no special one keeps its id, though ids are given in order. */
+    @Test
+    void otherAddedTokensStayTokens() throws IOException {
+        copy(Cases.TOKENIZERS.resolve("qwen2"), folder);
+        Path file = folder.resolve("tokenizer.json");
+        JsonMapper json = JsonMapper.shared();
+        ObjectNode tree = (ObjectNode) json.readTree(Files.readAllBytes(file));
+        tree.withArray("added_tokens")
+                .addObject()
+                .put("id", 9999)
+                .put("content", "<think>")
+                .put("special", false)
+                .put("single_word", false)
+                .put("lstrip", false)
+                .put("rstrip", false)
+                .put("normalized", false);
+        Files.write(file, json.writeValueAsBytes(tree));
+        Tokenizer tokenizer = Tokenizer.load(folder);
+        int[] think = tokenizer.encode("<think>");
+        assertThat(think).hasSize(1);
+        assertThat(tokenizer.encodeText("<think><|im_end|>")).startsWith(think).hasSizeGreaterThan(5);
     }
 
     @Test

@@ -34,7 +34,7 @@ class TokenizerJsonTest {
                  "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "zz": 5}}}
                 """);
         assertThat(json.ids()).isEqualTo(Map.of("a", 0L, "b", 1L, "zz", 5L, "x", 3L, "y", 4L));
-        assertThat(json.added().getLast()).isEqualTo(new TokenizerJson.Added("y", 4, false, false, true));
+        assertThat(json.added().getLast()).isEqualTo(new TokenizerJson.Added("y", 4, false, false, true, false));
         assertThat(json.name(5)).isEqualTo("zz");
         assertThat(json.name(6)).isEmpty();
     }
