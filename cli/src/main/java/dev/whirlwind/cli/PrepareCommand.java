@@ -7,6 +7,7 @@ import dev.whirlwind.cli.terminal.Interruption;
 import dev.whirlwind.cli.terminal.Table;
 import dev.whirlwind.data.DatasetSummary;
 import dev.whirlwind.data.Preparation;
+import dev.whirlwind.data.Preparation.Deduplication;
 import dev.whirlwind.data.Preparation.OnBadText;
 import dev.whirlwind.data.sources.Corpus;
 import dev.whirlwind.data.tokenizers.SpecialTokens;
@@ -86,6 +87,24 @@ public final class PrepareCommand implements Callable<Integer> {
                     "What the name of a special token is in a document: text like any other (the default), or the token.")
     private SpecialTokens specialTokens;
 
+    @Option(
+            names = "--dedup",
+            paramLabel = "exact|none",
+            defaultValue = "exact",
+            description = "Documents that are left out: those that say the same as one before but for white space (the"
+                    + " default; left-out.jsonl in DIR names them), or none.")
+    private Deduplication dedup;
+
+    @Option(
+            names = "--show",
+            paramLabel = "N",
+            arity = "0..1",
+            fallbackValue = "10",
+            defaultValue = "0",
+            description =
+                    "Prints N documents, drawn at random, as the model will see them. Without N: ${FALLBACK-VALUE}.")
+    private int show;
+
     @Mixin
     private SourceOptions sources;
 
@@ -103,7 +122,7 @@ public final class PrepareCommand implements Callable<Integer> {
         PrintWriter err = spec.commandLine().getErr();
         DatasetSummary summary;
         try (Interruption _ = Interruption.ending(
-                err, "interrupted; nothing is prepared yet; the same command begins anew in " + out)) {
+                err, "interrupted; shards that are whole stay, and the same command goes on behind them in " + out)) {
             summary = prepare(Corpus.of(sources.options(), data, out), tokenizer, options(), out, err);
         }
         err.println(ends(tokenizer));
@@ -115,7 +134,9 @@ public final class PrepareCommand implements Callable<Integer> {
             row(table, "train", summary.train());
             row(table, "valid", summary.valid());
             table.print(spec.commandLine().getOut());
+            PreparedText.statistics(summary).forEach(spec.commandLine().getOut()::println);
         }
+        PreparedText.show(out, tokenizer, show, seed, spec.commandLine().getOut());
         return 0;
     }
 
@@ -152,22 +173,68 @@ public final class PrepareCommand implements Callable<Integer> {
     private Preparation.Options options() {
         Preparation.Options defaults = Preparation.Options.DEFAULT;
         return new Preparation.Options(
-                heldOut, seed, defaults.shardTokens(), defaults.threads(), badText, specialTokens);
+                heldOut, seed, defaults.shardTokens(), defaults.threads(), badText, specialTokens, dedup);
     }
 
     /** Prepares a corpus, and says how far it is and what was passed over. */
     public static DatasetSummary prepare(
             Corpus corpus, Tokenizer tokenizer, Preparation.Options options, Path out, PrintWriter err) {
-        long[] lastLine = {System.nanoTime()};
-        Preparation preparation = new Preparation(corpus, tokenizer, options, (bytes, totalBytes, tokens) -> {
-            if (System.nanoTime() - lastLine[0] >= NANOS_BETWEEN_LINES) {
-                lastLine[0] = System.nanoTime();
-                err.println("%s: %,d of %,d MB, %,d tokens"
-                        .formatted(corpus.name(), bytes / 1_000_000, totalBytes / 1_000_000, tokens));
-            }
-        });
+        Preparation preparation = new Preparation(corpus, tokenizer, options, new Lines(corpus.name(), err));
         DatasetSummary summary = preparation.run(out);
         preparation.findings().lines(corpus.name()).forEach(err::println);
+        if (summary.leftOut().copies() > 0) {
+            err.println("%s: left out %,d copies of documents before them (%,d of %,d bytes): %s names them"
+                    .formatted(
+                            corpus.name(),
+                            summary.leftOut().copies(),
+                            summary.leftOut().bytes(),
+                            summary.leftOut().bytes()
+                                    + summary.train().bytes()
+                                    + summary.valid().bytes(),
+                            out.resolve("left-out.jsonl")));
+        }
         return summary;
+    }
+
+    /** A line now and then that says how far it is. */
+    private static final class Lines implements Preparation.Progress {
+        private final String name;
+        private final PrintWriter err;
+        private long lastLine = System.nanoTime();
+        private long begin;
+        private long doneBefore;
+
+        Lines(String name, PrintWriter err) {
+            this.name = name;
+            this.err = err;
+        }
+
+        @Override
+        public void counted(long bytes) {
+            if (isDue()) {
+                err.println("%s: reading, %,d MB so far".formatted(name, bytes / 1_000_000));
+            }
+        }
+
+        @Override
+        public void update(long bytes, long totalBytes, long tokens) {
+            if (begin == 0) {
+                begin = System.nanoTime();
+                doneBefore = bytes;
+            }
+            if (isDue()) {
+                double seconds = 1e-9 * (System.nanoTime() - begin);
+                long left = Math.round(seconds * (totalBytes - bytes) / Math.max(1, bytes - doneBefore));
+                err.println("%s: %,d of %,d MB, %,d tokens, %d:%02d left"
+                        .formatted(name, bytes / 1_000_000, totalBytes / 1_000_000, tokens, left / 60, left % 60));
+            }
+        }
+
+        private boolean isDue() {
+            long now = System.nanoTime();
+            boolean due = now - lastLine >= NANOS_BETWEEN_LINES;
+            lastLine = due ? now : lastLine;
+            return due;
+        }
     }
 }

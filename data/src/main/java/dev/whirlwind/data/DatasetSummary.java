@@ -31,6 +31,9 @@ import tools.jackson.databind.json.JsonMapper;
  * @param skippedFiles files and folders that were passed over
  * @param skippedRows rows of files that were
  * @param skipped the first hundred of both, with the reason for each
+ * @param leftOut documents that were left out as copies of others; null in folders prepared before that was done
+ * @param specialTokens what their names were taken for, {@code text} or {@code parse}; null for the latter in older ones
+ * @param statistics of the tokens; null where there are none
  */
 public record DatasetSummary(
         String tokenizer,
@@ -47,7 +50,10 @@ public record DatasetSummary(
         Split valid,
         long skippedFiles,
         long skippedRows,
-        Map<String, String> skipped) {
+        Map<String, String> skipped,
+        LeftOut leftOut,
+        String specialTokens,
+        TokenStatistics statistics) {
 
     static final String FILE = "dataset.json";
 
@@ -56,6 +62,32 @@ public record DatasetSummary(
 
     private static final JsonMapper JSON =
             JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+
+    /** Documents that were left out, and their bytes; {@code left-out.jsonl} names them. */
+    public record LeftOut(long copies, long bytes) {}
+
+    /** The same with statistics. */
+    DatasetSummary with(TokenStatistics found) {
+        return new DatasetSummary(
+                tokenizer,
+                vocabulary,
+                endOfText,
+                endOfTextToken,
+                endOfTextFrom,
+                before,
+                after,
+                heldOut,
+                seed,
+                heldOutBy,
+                train,
+                valid,
+                skippedFiles,
+                skippedRows,
+                skipped,
+                leftOut,
+                specialTokens,
+                found);
+    }
 
     /**
      * One side of the split.

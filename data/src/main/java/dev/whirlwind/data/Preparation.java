@@ -19,8 +19,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.BitSet;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -41,7 +45,9 @@ public final class Preparation {
     private static final int PIECES_PER_THREAD = 4;
 
     /** Names that a preparation leaves behind when it is killed. */
-    private static final String LEFTOVERS = "(train|valid)-\\d{5,}\\.tokens(\\.partial)?|dataset\\.json\\.partial";
+    private static final String LEFTOVERS =
+            "((train|valid)-\\d{5,}\\.tokens|left-out\\.jsonl|progress\\.json)(\\.partial)?"
+                    + "|dataset\\.json\\.partial";
 
     /**
      * How to prepare.
@@ -52,21 +58,33 @@ public final class Preparation {
      * @param threads that make tokens
      * @param badText what to do about a text that the tokenizer cannot read
      * @param specialTokens what their names are in documents
+     * @param deduplication which copies of documents are left out
      */
     public record Options(
-            double heldOut, long seed, long shardTokens, int threads, OnBadText badText, SpecialTokens specialTokens) {
-        /** A twentieth held out, 100 million tokens per file, all cores; nothing is left out unasked. */
-        public static final Options DEFAULT = new Options(
-                0.05, 1, 100_000_000, Runtime.getRuntime().availableProcessors(), OnBadText.STOP, SpecialTokens.TEXT);
+            double heldOut,
+            long seed,
+            long shardTokens,
+            int threads,
+            OnBadText badText,
+            SpecialTokens specialTokens,
+            Deduplication deduplication) {
+        /** A twentieth held out, 100 million tokens per file, all cores; only copies are left out unasked. */
+        public static final Options DEFAULT =
+                new Options(0.05, 1, 100_000_000, Runtime.getRuntime().availableProcessors(), OnBadText.STOP);
 
         /** The defaults, but for what is held out. */
         public static Options of(double heldOut, long seed) {
             return new Options(heldOut, seed, DEFAULT.shardTokens, DEFAULT.threads, DEFAULT.badText);
         }
 
-        /** Names of special tokens are text. */
+        /** The same with other copies left out. */
+        public Options with(Deduplication other) {
+            return new Options(heldOut, seed, shardTokens, threads, badText, specialTokens, other);
+        }
+
+        /** Names of special tokens are text, and exact copies are left out. */
         public Options(double heldOut, long seed, long shardTokens, int threads, OnBadText badText) {
-            this(heldOut, seed, shardTokens, threads, badText, SpecialTokens.TEXT);
+            this(heldOut, seed, shardTokens, threads, badText, SpecialTokens.TEXT, Deduplication.EXACT);
         }
 
         public Options {
@@ -85,10 +103,19 @@ public final class Preparation {
         SKIP
     }
 
+    /** Which copies of documents are left out: those that are the same but for white space, or none. */
+    public enum Deduplication {
+        EXACT,
+        NONE
+    }
+
     /** Hears how far it is. */
     public interface Progress {
         /** {@code bytes} of text are done, of {@code totalBytes}; they have become {@code tokens}. */
         void update(long bytes, long totalBytes, long tokens);
+
+        /** Before that, {@code bytes} have been read for the first time. */
+        default void counted(long bytes) {}
     }
 
     /** Tokens on their way to a split's shards, and the bytes of text that they are. */
@@ -97,11 +124,42 @@ public final class Preparation {
     private final class Side {
         final ShardWriter writer;
         final DocumentPieces pieces;
+        final PreparationJournal.Side before;
+        PreparationJournal.Side done;
         long documents;
 
-        Side(ShardWriter writer, BiConsumer<Side, Piece> out) {
+        /** Pieces that came, and that went to the writer. */
+        long piecesIn;
+
+        long piecesOut;
+
+        Side(ShardWriter writer, PreparationJournal.Side before, BiConsumer<Side, Piece> out) {
             this.writer = writer;
+            this.before = before;
+            done = before;
+            piecesOut = before.pieces();
             pieces = new DocumentPieces(tokenizer, DocumentPieces.LENGTH, piece -> out.accept(this, piece));
+        }
+
+        /** Whether the next piece is in shards already. */
+        boolean isDone() {
+            return piecesIn++ < before.pieces();
+        }
+
+        /** Writes a piece, but for what of it is in shards already. */
+        void write(int[] ids, long bytes, ShardWriter.Listener listener) throws IOException {
+            int from = piecesOut == before.pieces() ? before.tokens() : 0;
+            writer.write(Arrays.copyOfRange(ids, from, ids.length), from > 0 ? 0 : bytes, n -> {
+                boolean whole = from + n == ids.length;
+                done = new PreparationJournal.Side(
+                        piecesOut + (whole ? 1 : 0),
+                        whole ? 0 : from + n,
+                        writer.tokens(),
+                        writer.sourceBytes(),
+                        writer.checksums());
+                listener.done(n);
+            });
+            piecesOut++;
         }
 
         DatasetSummary.Split summary() {
@@ -134,7 +192,7 @@ public final class Preparation {
     }
 
     /**
-     * Does it. A folder with what an interrupted preparation left behind is begun anew.
+     * Does it. In a folder with the shards of an interrupted preparation of the same texts it goes on behind them.
      *
      * @param output a folder that is empty or does not exist yet
      * @throws UserException when it is not empty, the corpus is empty or unreadable, or the disk is full
@@ -147,11 +205,17 @@ public final class Preparation {
         FolderLock lock = new FolderLock(output);
         boolean done = false;
         try {
-            clear(output);
+            requireLeftovers(output);
             Scan scan = new Scan();
             corpus.read(scan);
             scan.requireText();
-            DatasetSummary summary = write(output, scan);
+            String identity = PreparationJournal.identity(
+                    tokenizer, options, scan.documents, scan.characters, scan.bytes, scan.everything);
+            PreparationJournal journal = PreparationJournal.read(output, identity)
+                    .orElse(new PreparationJournal(
+                            identity, PreparationJournal.Side.NOTHING, PreparationJournal.Side.NOTHING));
+            clear(output, journal);
+            DatasetSummary summary = write(output, scan, journal);
             done = true;
             return summary;
         } catch (IOException e) {
@@ -165,17 +229,27 @@ public final class Preparation {
         }
     }
 
-    /** After a failure, whose reason counts. */
+    private TokenStatistics statistics(Path output, DatasetSummary summary) {
+        List<TokenDataset> splits = Stream.of(TokenDataset.TRAIN, TokenDataset.VALID)
+                .filter(split -> (split.equals(TokenDataset.TRAIN) ? summary.train() : summary.valid()).tokens() > 0)
+                .map(split -> TokenDataset.open(summary, output, split, tokenizer.vocabularySize(), output.toString()))
+                .toList();
+        return TokenStatistics.of(splits, tokenizer.vocabularySize(), tokenizer.endOfDocument());
+    }
+
+    /** After a failure, whose reason counts: what is whole stays, for the next one to go on. */
     private static void clearIfPossible(Path output) {
         try {
-            clear(output);
+            if (!Files.exists(output.resolve(PreparationJournal.FILE))) {
+                clear(output, null);
+            }
         } catch (IOException | UserException e) {
             // Left to the next preparation.
             return;
         }
     }
 
-    private static void clear(Path output) throws IOException {
+    private static List<Path> requireLeftovers(Path output) throws IOException {
         try (Stream<Path> children = Files.list(output)) {
             List<Path> files =
                     children.filter(child -> !child.endsWith(FolderLock.NAME)).toList();
@@ -184,7 +258,17 @@ public final class Preparation {
             if (!leftovers) {
                 throw new UserException(output + " is not empty: name another output folder, or empty it first");
             }
-            for (Path file : files) {
+            return files;
+        }
+    }
+
+    /** @param kept what it goes on behind; null for nothing */
+    private static void clear(Path output, PreparationJournal kept) throws IOException {
+        boolean any = kept != null
+                && !(kept.train().checksums().isEmpty()
+                        && kept.valid().checksums().isEmpty());
+        for (Path file : requireLeftovers(output)) {
+            if (!any || !kept.has(file)) {
                 Storage.delete(file);
             }
         }
@@ -194,16 +278,27 @@ public final class Preparation {
     private final class Scan implements Corpus.Sink {
         final HeldOut heldOut = new HeldOut(options.heldOut, options.seed);
         final TokenDocuments tokens = new TokenDocuments(tokenizer, this::ids);
+        final HashSet64 hashes = new HashSet64();
+        final BitSet leftOut = new BitSet();
+        final Map<Integer, Integer> copies = new HashMap<>();
+        int documents;
         long hash = Hash.EMPTY;
         long characters;
         long bytes;
+
+        /** Of all that was read, in its order. */
+        long everything;
+
+        long bytesLeftOut;
         long bytesBefore;
 
         @Override
         public void text(String document, String piece, boolean last) {
             characters += piece.length();
+            everything = Hash.mix(everything ^ piece.hashCode() ^ ((long) piece.length() << 32));
             bytes += Text.utf8Length(piece);
             hash = Hash.add(hash, piece);
+            progress.counted(bytes);
             end(last);
         }
 
@@ -215,13 +310,25 @@ public final class Preparation {
         private void ids(String document, int[] ids, long more, boolean last) {
             characters += ids.length;
             bytes += more;
+            everything = Hash.mix(everything ^ Arrays.hashCode(ids));
             hash = Hash.add(hash, ids);
             end(last);
         }
 
         private void end(boolean last) {
             if (last) {
-                heldOut.observe(hash, bytes - bytesBefore);
+                long length = bytes - bytesBefore;
+                int first = options.deduplication == Deduplication.EXACT
+                        ? hashes.firstOf(Hash.mix(hash), documents)
+                        : documents;
+                if (first == documents) {
+                    heldOut.observe(hash, length);
+                } else {
+                    leftOut.set(documents);
+                    copies.put(documents, first);
+                    bytesLeftOut += length;
+                }
+                documents++;
                 bytesBefore = bytes;
                 hash = Hash.EMPTY;
                 findings.document();
@@ -251,13 +358,17 @@ public final class Preparation {
         }
     }
 
-    private DatasetSummary write(Path output, Scan scan) throws IOException {
-        try (ShardWriter train = new ShardWriter(output, TokenDataset.TRAIN, tokenizer, options.shardTokens);
-                ShardWriter valid = new ShardWriter(output, TokenDataset.VALID, tokenizer, options.shardTokens)) {
-            Encoding encoding = new Encoding(scan, train, valid);
+    private DatasetSummary write(Path output, Scan scan, PreparationJournal before) throws IOException {
+        try (ShardWriter train =
+                        new ShardWriter(output, TokenDataset.TRAIN, tokenizer, options.shardTokens, before.train());
+                ShardWriter valid =
+                        new ShardWriter(output, TokenDataset.VALID, tokenizer, options.shardTokens, before.valid());
+                LeftOut leftOut = new LeftOut(output)) {
+            Encoding encoding = new Encoding(output, scan, before, train, valid, leftOut);
             encoding.run();
             train.complete();
             valid.complete();
+            leftOut.complete();
             DatasetSummary summary = new DatasetSummary(
                     HexFormat.of().formatHex(tokenizer.fingerprint()),
                     tokenizer.vocabularySize(),
@@ -273,15 +384,28 @@ public final class Preparation {
                     encoding.valid.summary(),
                     findings.files(),
                     findings.rows(),
-                    findings.reasons());
+                    findings.reasons(),
+                    new DatasetSummary.LeftOut(scan.copies.size(), scan.bytesLeftOut),
+                    options.specialTokens.name().toLowerCase(Locale.ROOT),
+                    null);
+            summary = summary.with(statistics(output, summary));
             Storage.replace(output.resolve(DatasetSummary.FILE), summary.json());
+            Storage.delete(output.resolve(PreparationJournal.FILE));
             return summary;
         }
     }
 
     /** The second reading: hands pieces to the workers and writes what comes back, in order. */
     private final class Encoding implements Corpus.Sink {
+        final Path output;
         final Scan scan;
+        final PreparationJournal before;
+        final LeftOut leftOut;
+
+        /** Names of documents that have copies, by their numbers. */
+        final Map<Integer, String> originals = new HashMap<>();
+
+        final BitSet haveCopies = new BitSet();
         final Side train;
         final Side valid;
         final boolean byPosition;
@@ -289,22 +413,40 @@ public final class Preparation {
         final Queue<Pending> pending = new ArrayDeque<>();
         final TokenDocuments tokens = new TokenDocuments(tokenizer, this::ids);
         boolean first = true;
+
+        /** Whether a document could not be read, which no journal tells of. */
+        boolean anyBad;
+
         int document;
+
+        /** Of those that are not left out. */
+        int kept;
+
         long characters;
         long bytes;
         long written;
 
-        Encoding(Scan scan, ShardWriter train, ShardWriter valid) {
+        Encoding(
+                Path output,
+                Scan scan,
+                PreparationJournal before,
+                ShardWriter train,
+                ShardWriter valid,
+                LeftOut leftOut) {
+            this.output = output;
             this.scan = scan;
-            this.train = new Side(train, this::encode);
-            this.valid = new Side(valid, this::encode);
+            this.before = before;
+            this.leftOut = leftOut;
+            scan.copies.values().forEach(haveCopies::set);
+            this.train = new Side(train, before.train(), this::encode);
+            this.valid = new Side(valid, before.valid(), this::encode);
             byPosition = scan.heldOut.documents() == 1 && options.heldOut > 0;
         }
 
         void run() throws IOException {
             try {
                 corpus.read(this);
-                if (document != scan.heldOut.documents() || characters != scan.characters) {
+                if (document != scan.documents || characters != scan.characters) {
                     throw new UserException(corpus.name()
                             + " changed while it was being read: prepare it again when nothing writes to it");
                 }
@@ -321,13 +463,33 @@ public final class Preparation {
         @Override
         public void text(String name, String piece, boolean last) {
             characters += piece.length();
-            if (byPosition) {
+            if (scan.leftOut.get(document)) {
+                leaveOut(name, last);
+            } else if (byPosition) {
                 split(name, piece, last);
             } else {
-                (scan.heldOut.contains(document) ? valid : train).pieces.add(name, piece, last);
+                (scan.heldOut.contains(kept) ? valid : train).pieces.add(name, piece, last);
             }
+            end(name, last);
+        }
+
+        private void end(String name, boolean last) {
             if (last) {
+                if (haveCopies.get(document)) {
+                    originals.put(document, name);
+                }
+                kept += scan.leftOut.get(document) ? 0 : 1;
                 document++;
+            }
+        }
+
+        private void leaveOut(String name, boolean last) {
+            if (last) {
+                try {
+                    leftOut.add(name, "copy of " + originals.get(scan.copies.get(document)));
+                } catch (IOException e) {
+                    throw new WriteFailure(e);
+                }
             }
         }
 
@@ -355,12 +517,14 @@ public final class Preparation {
 
         private void ids(String name, int[] ids, long more, boolean last) {
             characters += ids.length;
-            if (byPosition) {
+            if (scan.leftOut.get(document)) {
+                leaveOut(name, last);
+            } else if (byPosition) {
                 split(name, ids, more, last);
             } else {
-                give(scan.heldOut.contains(document) ? valid : train, name, ids, more, last);
+                give(scan.heldOut.contains(kept) ? valid : train, name, ids, more, last);
             }
-            document += last ? 1 : 0;
+            end(name, last);
         }
 
         private void split(String name, int[] ids, long more, boolean last) {
@@ -384,11 +548,19 @@ public final class Preparation {
             Piece piece = new Piece(name, "", first, last);
             side.documents += first ? 1 : 0;
             first = last;
+            if (side.isDone()) {
+                progress(bytes);
+                return;
+            }
             queue(new Pending(CompletableFuture.completedFuture(piece.around(tokenizer, ids)), bytes, piece, side));
         }
 
         private void encode(Side side, Piece piece) {
             side.documents += piece.first() ? 1 : 0;
+            if (side.isDone()) {
+                progress(Text.utf8Length(piece.text()));
+                return;
+            }
             queue(new Pending(
                     workers.submit(() -> piece.tokens(tokenizer, options.specialTokens)),
                     Text.utf8Length(piece.text()),
@@ -410,7 +582,7 @@ public final class Preparation {
         private void writeNext() throws IOException {
             Pending next = pending.remove();
             try {
-                next.side.writer.write(next.ids.get(), next.bytes);
+                next.side.write(next.ids.get(), next.bytes, _ -> journal());
             } catch (ExecutionException e) {
                 switch (e.getCause()) {
                     case BadText bad -> leaveOut(next, bad);
@@ -421,8 +593,18 @@ public final class Preparation {
                 Thread.currentThread().interrupt();
                 throw new UserException("preparation was interrupted: run it again", e);
             }
-            written += next.bytes;
-            progress.update(written, scan.bytes, train.writer.tokens() + valid.writer.tokens());
+            progress(next.bytes);
+        }
+
+        private void progress(long more) {
+            written += more;
+            progress.update(written, scan.bytes - scan.bytesLeftOut, train.writer.tokens() + valid.writer.tokens());
+        }
+
+        private void journal() throws IOException {
+            if (!anyBad) {
+                new PreparationJournal(before.of(), train.done, valid.done).write(output);
+            }
         }
 
         /** Of a long document only the piece is left out, and what stands before or after a document stays. */
@@ -434,10 +616,13 @@ public final class Preparation {
                                 + "; remove it, or leave such texts out with prepare --on-bad-text skip",
                         reason);
             }
+            anyBad = true;
+            Storage.delete(output.resolve(PreparationJournal.FILE));
             if (bad.piece.isWhole()) {
                 bad.side.documents--;
+                bad.side.piecesOut++;
             } else {
-                bad.side.writer.write(bad.piece.around(tokenizer, new int[0]), 0);
+                bad.side.write(bad.piece.around(tokenizer, new int[0]), 0, _ -> {});
             }
             findings.passedOver(new Corpus.PassedOver(
                     Corpus.PassedOver.Unit.DOCUMENT, bad.piece.document(), place, reason.getMessage()));

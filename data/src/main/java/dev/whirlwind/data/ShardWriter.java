@@ -41,6 +41,24 @@ final class ShardWriter implements AutoCloseable {
     private long tokensInShard;
     private long sourceBytesInShard;
 
+    /** Hears of shards that are done. */
+    interface Listener {
+        /** A shard is done; so many of the tokens that are being written are in shards now. */
+        void done(int tokens) throws IOException;
+    }
+
+    /**
+     * Goes on behind shards that there are.
+     *
+     * @param shardTokens the most tokens in one file
+     */
+    ShardWriter(Path folder, String split, Tokenizer tokenizer, long shardTokens, PreparationJournal.Side before) {
+        this(folder, split, tokenizer, shardTokens);
+        checksums.addAll(before.checksums());
+        tokens = before.allTokens();
+        sourceBytes = before.bytes();
+    }
+
     /** @param shardTokens the most tokens in one file */
     ShardWriter(Path folder, String split, Tokenizer tokenizer, long shardTokens) {
         this.folder = folder;
@@ -54,9 +72,8 @@ final class ShardWriter implements AutoCloseable {
     }
 
     /** Appends tokens; their source bytes count for the shard that the first of them lands in. */
-    void write(int[] ids, long bytes) throws IOException {
+    void write(int[] ids, long bytes, Listener listener) throws IOException {
         sourceBytes += bytes;
-        tokens += ids.length;
         boolean wide = ShardHeader.bytesPerToken(tokenizer.vocabularySize()) == Integer.BYTES;
         for (int i = 0; i < ids.length; i++) {
             if (channel == null) {
@@ -73,8 +90,10 @@ final class ShardWriter implements AutoCloseable {
             } else {
                 buffer.putShort((short) ids[i]);
             }
+            tokens++;
             if (++tokensInShard == shardTokens) {
                 finish();
+                listener.done(i + 1);
             }
         }
     }

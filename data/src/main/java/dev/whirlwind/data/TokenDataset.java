@@ -95,7 +95,11 @@ public final class TokenDataset implements TokenSource {
      * @param texts what errors call the text instead
      */
     public static TokenDataset open(Path folder, String split, int vocabulary, String texts) {
-        DatasetSummary summary = DatasetSummary.read(folder);
+        return open(DatasetSummary.read(folder), folder, split, vocabulary, texts);
+    }
+
+    /** Opens a folder whose summary may not have been written yet. */
+    static TokenDataset open(DatasetSummary summary, Path folder, String split, int vocabulary, String texts) {
         DatasetSummary.Split expected = split.equals(VALID) ? summary.valid() : summary.train();
         if (expected.tokens() == 0) {
             throw new UserException(texts + " has no " + split
@@ -116,6 +120,17 @@ public final class TokenDataset implements TokenSource {
                     + " says " + expected.tokens() + ": prepare the data again");
         }
         return new TokenDataset(texts + " (" + split + ")", shards, vocabulary);
+    }
+
+    /** Whether there is a whole shard with this checksum, as far as its length, header and table of checksums tell. */
+    static boolean isShard(Path file, String checksum) {
+        try {
+            Shard shard = open(file, checksum, 0L);
+            close(shard.channel, file);
+            return true;
+        } catch (UserException e) {
+            return false;
+        }
     }
 
     /** @param checksum what dataset.json says of it; null where it says nothing */

@@ -3,6 +3,7 @@ package dev.whirlwind.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.whirlwind.data.Preparation.Deduplication;
 import dev.whirlwind.data.sources.Collected;
 import dev.whirlwind.data.sources.Corpus;
 import dev.whirlwind.data.sources.Hash;
@@ -197,6 +198,105 @@ class PreparationTest {
         return contents;
     }
 
+    @Test
+    void copiesAreLeftOutAndNamed() throws IOException {
+        Path corpus = Files.createDirectories(folder.resolve("corpus"));
+        Files.writeString(corpus.resolve("a.txt"), "the same text");
+        Files.writeString(corpus.resolve("b.txt"), "another one");
+        Files.writeString(corpus.resolve("c.txt"), "the  same\ntext\n");
+        Files.writeString(corpus.resolve("d.txt"), "another one");
+        Path out = folder.resolve("out");
+        DatasetSummary summary =
+                new Preparation(Corpus.of(List.of(corpus)), bytes, options(0, 1000, 2), SILENT).run(out);
+        assertThat(bytes.decode(all(out, "train"))).isEqualTo("the same text<|endoftext|>another one<|endoftext|>");
+        assertThat(summary.leftOut()).isEqualTo(new DatasetSummary.LeftOut(2, 26));
+        assertThat(Files.readAllLines(out.resolve("left-out.jsonl")))
+                .containsExactlyInAnyOrder(
+                        "{\"document\":\"c.txt\",\"reason\":\"copy of a.txt\"}",
+                        "{\"document\":\"d.txt\",\"reason\":\"copy of b.txt\"}");
+        Path all = folder.resolve("all");
+        new Preparation(Corpus.of(List.of(corpus)), bytes, options(0, 1000, 2).with(Deduplication.NONE), SILENT)
+                .run(all);
+        assertThat(all(all, "train")).hasSize(13 + 11 + 15 + 11 + 4);
+        assertThat(all.resolve("left-out.jsonl")).doesNotExist();
+    }
+
+    @Test
+    void statisticsAreThoseOfTheTokens() throws IOException {
+        Path corpus = Files.createDirectories(folder.resolve("corpus"));
+        Files.writeString(corpus.resolve("a.txt"), "aaa");
+        Files.writeString(corpus.resolve("b.txt"), "abcdefgh");
+        Files.writeString(corpus.resolve("c.txt"), "xyz".repeat(40_000));
+        DatasetSummary summary = new Preparation(Corpus.of(List.of(corpus)), bytes, options(0, 50_000, 2), SILENT)
+                .run(folder.resolve("out"));
+        TokenStatistics statistics = summary.statistics();
+        assertThat(statistics.used()).isEqualTo(8 + 3 + 1);
+        assertThat(statistics.unused()).isEqualTo(1 - 12 / 256.0);
+        assertThat(statistics.bytesPerToken()).isEqualTo(120_011 / 120_014.0);
+        assertThat(statistics.longest()).isEqualTo(120_001);
+        assertThat(statistics.lengths())
+                .hasSize(17)
+                .startsWith(0L, 0L, 1L, 1L, 0L)
+                .endsWith(1L);
+    }
+
+    /** Whatever call to the disk is the last: the next preparation makes what one that is not ended makes. */
+    @ParameterizedTest
+    @ValueSource(strings = {"bytes", "gpt2"})
+    void whatWasEndedGoesOnToTheSameBytes(String name) throws IOException {
+        Tokenizer tokenizer = name.equals("bytes") ? bytes : Tokenizer.load(Cases.TOKENIZERS.resolve(name));
+        Path texts = corpus(25);
+        Files.writeString(texts.resolve("long.txt"), words(8_000));
+        Files.copy(texts.resolve("f0003.txt"), texts.resolve("copy.txt"));
+        Corpus corpus = Corpus.of(List.of(texts));
+        Path whole = folder.resolve("whole");
+        new Preparation(corpus, tokenizer, options(0.2, 8_000, 2), SILENT).run(whole);
+        int calls;
+        try (WatchedDisk disk = new WatchedDisk()) {
+            new Preparation(corpus, tokenizer, options(0.2, 8_000, 2), SILENT).run(folder.resolve("counted"));
+            calls = disk.calls().size();
+        }
+        int goneOn = 0;
+        for (int i = 0; i < 20; i++) {
+            Path out = folder.resolve("out" + i);
+            for (int threads = 1; !TokenDataset.isPrepared(out); threads++) {
+                int finished = shards(out);
+                try (WatchedDisk disk = new WatchedDisk()) {
+                    // The last try is left alone.
+                    if (threads < 4) {
+                        disk.failingAfter(random.nextInt(calls));
+                    }
+                    new Preparation(corpus, tokenizer, options(0.2, 8_000, threads), SILENT).run(out);
+                    long made = disk.calls().stream()
+                            .filter(call -> call.action() == WatchedDisk.Action.RENAME
+                                    && call.target().toString().endsWith(".tokens"))
+                            .count();
+                    goneOn += made < shards(whole) && finished > 0 ? 1 : 0;
+                } catch (UserException e) {
+                    assertThat(e).as("seed %d", seed).hasMessageContaining(WatchedDisk.FULL);
+                }
+            }
+            Files.deleteIfExists(out.resolve("progress.json"));
+            List<byte[]> expected = contents(whole);
+            List<byte[]> found = contents(out);
+            assertThat(found).as("seed %d", seed).hasSameSizeAs(expected);
+            for (int file = 0; file < expected.size(); file++) {
+                assertThat(found.get(file)).as("seed %d, file %d", seed, file).isEqualTo(expected.get(file));
+            }
+        }
+        assertThat(goneOn).as("seed %d", seed).isPositive();
+    }
+
+    private static int shards(Path folder) throws IOException {
+        if (!Files.isDirectory(folder)) {
+            return 0;
+        }
+        try (Stream<Path> files = Files.list(folder)) {
+            return (int)
+                    files.filter(file -> file.toString().endsWith(".tokens")).count();
+        }
+    }
+
     /** One long document, several pieces long: its end is held out. */
     @Test
     void aSingleDocumentIsSplitByPosition() throws IOException {
@@ -234,11 +334,12 @@ class PreparationTest {
             Files.writeString(corpus.resolve(i + ".txt"), "the same" + "\n".repeat(i));
         }
         Corpus texts = Corpus.of(List.of(corpus));
-        assertThatThrownBy(
-                        () -> new Preparation(texts, bytes, options(0.1, 1000, 2), SILENT).run(folder.resolve("out")))
+        assertThatThrownBy(() -> new Preparation(
+                                texts, bytes, options(0.1, 1000, 2).with(Deduplication.NONE), SILENT)
+                        .run(folder.resolve("out")))
                 .isInstanceOf(UserException.class)
                 .hasMessageContaining("holds the same text 3 times");
-        assertThat(new Preparation(texts, bytes, options(0, 1000, 2), SILENT)
+        assertThat(new Preparation(texts, bytes, options(0, 1000, 2).with(Deduplication.NONE), SILENT)
                         .run(folder.resolve("out"))
                         .train()
                         .documents())

@@ -77,7 +77,7 @@ final class TestShards {
     static void write(Path folder, Tokenizer tokenizer, long shardTokens, int[]... documents) throws IOException {
         try (ShardWriter writer = new ShardWriter(folder, TokenDataset.TRAIN, tokenizer, shardTokens)) {
             for (int[] document : documents) {
-                writer.write(document, 3L * document.length);
+                writer.write(document, 3L * document.length, _ -> {});
             }
             writer.complete();
             DatasetSummary summary = new DatasetSummary(
@@ -100,7 +100,10 @@ final class TestShards {
                     new DatasetSummary.Split(0, 0, 0, 0, List.of()),
                     0,
                     0,
-                    Map.of());
+                    Map.of(),
+                    null,
+                    null,
+                    null);
             Files.write(folder.resolve(DatasetSummary.FILE), summary.json());
         }
     }

@@ -351,7 +351,7 @@ public final class Run implements AutoCloseable {
     /** Makes the tokens of those texts that have none yet; whether there were any. */
     private boolean prepare(PrintWriter err) {
         try (Interruption _ =
-                Interruption.ending(err, "interrupted while texts were prepared, which begins anew with: " + goOn())) {
+                Interruption.ending(err, "interrupted while texts were prepared, which goes on with: " + goOn())) {
             return texts.prepare(err);
         }
     }

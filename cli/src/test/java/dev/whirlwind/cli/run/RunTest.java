@@ -134,7 +134,8 @@ class RunTest {
         assertThat(process.waitFor()).isEqualTo(Interruption.EXIT_CODE);
         assertThat(out)
                 .content()
-                .endsWith("interrupted; nothing is prepared yet; the same command begins anew in " + prepared + "\n");
+                .endsWith("interrupted; shards that are whole stay, and the same command goes on behind them in "
+                        + prepared + "\n");
 
         Path run = temp.resolve("run");
         process = Child.start(Child.program(List.of(), train(model, texts, run, 2)), out);
@@ -144,7 +145,7 @@ class RunTest {
         assertThat(process.waitFor()).isEqualTo(Interruption.EXIT_CODE);
         assertThat(out)
                 .content()
-                .endsWith("interrupted while texts were prepared, which begins anew with: whirlwind" + " resume " + run
+                .endsWith("interrupted while texts were prepared, which goes on with: whirlwind" + " resume " + run
                         + "\n");
 
         Files.delete(large);
