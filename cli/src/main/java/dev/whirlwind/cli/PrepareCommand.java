@@ -89,10 +89,12 @@ public final class PrepareCommand implements Callable<Integer> {
 
     @Option(
             names = "--dedup",
-            paramLabel = "exact|none",
+            paramLabel = "exact|near|none",
             defaultValue = "exact",
-            description = "Documents that are left out: those that say the same as one before but for white space (the"
-                    + " default; left-out.jsonl in DIR names them), or none.")
+            description =
+                    "Documents that are left out: those that say the same as one before but for white space (exact, the"
+                            + " default), also those that share four fifths of their runs of five words with one (near), or none."
+                            + " left-out.jsonl in DIR names them.")
     private Deduplication dedup;
 
     @Option(
@@ -182,16 +184,18 @@ public final class PrepareCommand implements Callable<Integer> {
         Preparation preparation = new Preparation(corpus, tokenizer, options, new Lines(corpus.name(), err));
         DatasetSummary summary = preparation.run(out);
         preparation.findings().lines(corpus.name()).forEach(err::println);
-        if (summary.leftOut().copies() > 0) {
-            err.println("%s: left out %,d copies of documents before them (%,d of %,d bytes): %s names them"
-                    .formatted(
-                            corpus.name(),
-                            summary.leftOut().copies(),
-                            summary.leftOut().bytes(),
-                            summary.leftOut().bytes()
-                                    + summary.train().bytes()
-                                    + summary.valid().bytes(),
-                            out.resolve("left-out.jsonl")));
+        if (summary.leftOut().bytes() > 0) {
+            err.println(
+                    "%s: left out %,d copies and %,d near copies of documents before them (%,d of %,d bytes): %s names them"
+                            .formatted(
+                                    corpus.name(),
+                                    summary.leftOut().copies(),
+                                    summary.leftOut().nearCopies(),
+                                    summary.leftOut().bytes(),
+                                    summary.leftOut().bytes()
+                                            + summary.train().bytes()
+                                            + summary.valid().bytes(),
+                                    out.resolve("left-out.jsonl")));
         }
         return summary;
     }

@@ -64,7 +64,7 @@ public record DatasetSummary(
             JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
     /** Documents that were left out, and their bytes; {@code left-out.jsonl} names them. */
-    public record LeftOut(long copies, long bytes) {}
+    public record LeftOut(long copies, long nearCopies, long bytes) {}
 
     /** The same with statistics. */
     DatasetSummary with(TokenStatistics found) {

@@ -103,9 +103,13 @@ public final class Preparation {
         SKIP
     }
 
-    /** Which copies of documents are left out: those that are the same but for white space, or none. */
+    /**
+     * Which copies of documents are left out: those that are the same but for white space, those and such as share most of
+     * their words' sequence, or none.
+     */
     public enum Deduplication {
         EXACT,
+        NEAR,
         NONE
     }
 
@@ -279,8 +283,13 @@ public final class Preparation {
         final HeldOut heldOut = new HeldOut(options.heldOut, options.seed);
         final TokenDocuments tokens = new TokenDocuments(tokenizer, this::ids);
         final HashSet64 hashes = new HashSet64();
+        final NearDuplicates near = options.deduplication == Deduplication.NEAR ? new NearDuplicates() : null;
         final BitSet leftOut = new BitSet();
+
+        /** The documents that copies are of. */
         final Map<Integer, Integer> copies = new HashMap<>();
+
+        final BitSet nearCopies = new BitSet();
         int documents;
         long hash = Hash.EMPTY;
         long characters;
@@ -298,6 +307,9 @@ public final class Preparation {
             everything = Hash.mix(everything ^ piece.hashCode() ^ ((long) piece.length() << 32));
             bytes += Text.utf8Length(piece);
             hash = Hash.add(hash, piece);
+            if (near != null) {
+                near.add(piece);
+            }
             progress.counted(bytes);
             end(last);
         }
@@ -318,9 +330,14 @@ public final class Preparation {
         private void end(boolean last) {
             if (last) {
                 long length = bytes - bytesBefore;
-                int first = options.deduplication == Deduplication.EXACT
-                        ? hashes.firstOf(Hash.mix(hash), documents)
-                        : documents;
+                int first = options.deduplication == Deduplication.NONE
+                        ? documents
+                        : hashes.firstOf(Hash.mix(hash), documents);
+                int alike = near == null ? documents : near.end(documents);
+                if (first == documents && alike != documents) {
+                    first = alike;
+                    nearCopies.set(documents);
+                }
                 if (first == documents) {
                     heldOut.observe(hash, length);
                 } else {
@@ -385,7 +402,10 @@ public final class Preparation {
                     findings.files(),
                     findings.rows(),
                     findings.reasons(),
-                    new DatasetSummary.LeftOut(scan.copies.size(), scan.bytesLeftOut),
+                    new DatasetSummary.LeftOut(
+                            scan.copies.size() - scan.nearCopies.cardinality(),
+                            scan.nearCopies.cardinality(),
+                            scan.bytesLeftOut),
                     options.specialTokens.name().toLowerCase(Locale.ROOT),
                     null);
             summary = summary.with(statistics(output, summary));
@@ -486,7 +506,10 @@ public final class Preparation {
         private void leaveOut(String name, boolean last) {
             if (last) {
                 try {
-                    leftOut.add(name, "copy of " + originals.get(scan.copies.get(document)));
+                    leftOut.add(
+                            name,
+                            (scan.nearCopies.get(document) ? "near copy of " : "copy of ")
+                                    + originals.get(scan.copies.get(document)));
                 } catch (IOException e) {
                     throw new WriteFailure(e);
                 }

@@ -24,6 +24,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
@@ -209,7 +210,7 @@ class PreparationTest {
         DatasetSummary summary =
                 new Preparation(Corpus.of(List.of(corpus)), bytes, options(0, 1000, 2), SILENT).run(out);
         assertThat(bytes.decode(all(out, "train"))).isEqualTo("the same text<|endoftext|>another one<|endoftext|>");
-        assertThat(summary.leftOut()).isEqualTo(new DatasetSummary.LeftOut(2, 26));
+        assertThat(summary.leftOut()).isEqualTo(new DatasetSummary.LeftOut(2, 0, 26));
         assertThat(Files.readAllLines(out.resolve("left-out.jsonl")))
                 .containsExactlyInAnyOrder(
                         "{\"document\":\"c.txt\",\"reason\":\"copy of a.txt\"}",
@@ -219,6 +220,28 @@ class PreparationTest {
                 .run(all);
         assertThat(all(all, "train")).hasSize(13 + 11 + 15 + 11 + 4);
         assertThat(all.resolve("left-out.jsonl")).doesNotExist();
+    }
+
+    /** So none that is held out is a near copy of one that is trained on. */
+    @Test
+    void nearCopiesAreLeftOutIfAsked() throws IOException {
+        Path corpus = Files.createDirectories(folder.resolve("corpus"));
+        String text = words(300);
+        Files.writeString(corpus.resolve("a.txt"), text);
+        Files.writeString(corpus.resolve("b.txt"), words(300));
+        Files.writeString(corpus.resolve("c.txt"), "A heading. " + text.toUpperCase(Locale.ROOT) + " And an end!");
+        Files.writeString(corpus.resolve("d.txt"), text);
+        Corpus texts = Corpus.of(List.of(corpus));
+        Path out = folder.resolve("out");
+        DatasetSummary summary =
+                new Preparation(texts, bytes, options(0, 1000, 2).with(Deduplication.NEAR), SILENT).run(out);
+        assertThat(summary.train().documents()).isEqualTo(2);
+        assertThat(summary.leftOut().copies()).isEqualTo(1);
+        assertThat(summary.leftOut().nearCopies()).isEqualTo(1);
+        assertThat(Files.readAllLines(out.resolve("left-out.jsonl")))
+                .containsExactly(
+                        "{\"document\":\"c.txt\",\"reason\":\"near copy of a.txt\"}",
+                        "{\"document\":\"d.txt\",\"reason\":\"copy of a.txt\"}");
     }
 
     @Test

@@ -480,10 +480,17 @@ final class FileCorpus implements Corpus {
 
     /** What a library throws at a file that is damaged in a way that it did not think of. */
     private static RuntimeException damaged(Item item, RuntimeException e) {
-        return e instanceof UserException
-                ? e
-                : new UserException(
-                        "cannot read " + item.place + ": damaged (" + Reason.cited(e) + "): get it anew", e);
+        Throwable cause = e;
+        while (cause.getCause() != null) {
+            cause = cause.getCause();
+        }
+        if (e instanceof UserException) {
+            return e;
+        }
+        String words = Reason.cited(cause);
+        return cause instanceof OutOfMemoryError
+                ? new UserException("cannot read " + item.place + ": not enough memory (" + words + ")", e)
+                : new UserException("cannot read " + item.place + ": damaged (" + words + "): get it anew", e);
     }
 
     private String normalized(String text) {
