@@ -27,7 +27,7 @@ class OneWayToTheDiskTest {
 
     /** A temporary file, a cache that only saves time, and standard output: nobody misses them after a power cut. */
     private static final Set<String> EXCEPT = Set.of(
-            "dev/whirlwind/data/sources/Content",
+            "dev/whirlwind/data/sources/formats/Content",
             "dev/whirlwind/data/tokenizers/Trial",
             "dev/whirlwind/data/tokenizers/TokenizerHost");
 

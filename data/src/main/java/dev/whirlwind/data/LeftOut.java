@@ -4,7 +4,6 @@ import dev.whirlwind.model.files.Storage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -69,7 +68,7 @@ final class LeftOut implements AutoCloseable {
         if (channel != null) {
             channel.close();
             channel = null;
-            Files.deleteIfExists(partial());
+            Storage.delete(partial());
         }
     }
 }

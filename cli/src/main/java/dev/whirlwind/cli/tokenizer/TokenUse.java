@@ -28,7 +28,10 @@ final class TokenUse implements Corpus.Sink {
         unknown = tokenizer.description().unknown();
         pieces = new DocumentPieces(tokenizer, DocumentPieces.LENGTH, piece -> {
             try {
-                count(piece.first() ? tokenizer.encode(piece.text()) : tokenizer.encodeNext(piece.text()));
+                count(
+                        piece.first()
+                                ? tokenizer.encode(piece.text())
+                                : tokenizer.encode(tokenizer.continuation(piece.text())));
             } catch (BadText e) {
                 throw new UserException(
                         corpus.name() + ": " + piece.document() + ": " + e.getMessage() + "; remove it", e);
