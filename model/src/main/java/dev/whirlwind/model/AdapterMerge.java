@@ -1,10 +1,15 @@
 package dev.whirlwind.model;
 
+import dev.whirlwind.model.safetensors.DType;
+import dev.whirlwind.model.safetensors.FloatSource;
+import dev.whirlwind.model.safetensors.SafetensorsWriter;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 
 /**
@@ -21,6 +26,12 @@ public final class AdapterMerge {
     private record Part(LowRank lowRank, int number, Program multiply) {
         LowRank.Part of() {
             return lowRank.parts().get(number);
+        }
+
+        /** Where the module's weight lies. */
+        long place(Parameters weights, int layer) {
+            return weights.layout().parameter(lowRank.kind()).offset(layer)
+                    + (long) of().firstRow() * lowRank.inWidth();
         }
     }
 
@@ -69,37 +80,103 @@ public final class AdapterMerge {
 
     private void all(int sign) {
         weights.download();
-        parts.forEach(part -> merge(part, sign));
+        for (Part part : parts) {
+            int in = part.lowRank().inWidth();
+            for (int layer : part.lowRank().layers()) {
+                MemorySegment merged = merged(part, layer, sign);
+                weights.buffer()
+                        .put(
+                                part.place(weights, layer),
+                                merged,
+                                (long) part.of().rows() * in);
+            }
+        }
         weights.upload();
     }
 
-    private void merge(Part part, int sign) {
+    /** The tensors that {@link #add} and the training of the adapters change. */
+    public List<CheckpointTensor> changed() {
+        ParameterLayout layout = weights.layout();
+        return layout.checkpointTensors().stream()
+                .filter(tensor -> layout.adapter().has(tensor)
+                        || layout.adapter().modules().containsKey(Adapter.module(tensor.name())))
+                .toList();
+    }
+
+    /** The model's tensors as {@link #add} would make them, to be written one after the other; the weights stay as they are. */
+    public List<SafetensorsWriter.Entry> entries(DType dtype) {
+        weights.download();
+        Map<Long, FloatSource> merged = new HashMap<>();
+        for (Part part : parts) {
+            for (int layer : part.lowRank().layers()) {
+                merged.put(part.place(weights, layer), source(part, layer));
+            }
+        }
+        return weights.layout().modelTensors().stream()
+                .map(tensor -> {
+                    FloatSource source = merged.get(tensor.offset());
+                    return source == null
+                            ? HuggingFace.entries(List.of(tensor), weights.buffer(), "", dtype)
+                                    .getFirst()
+                            : new SafetensorsWriter.Entry(
+                                    tensor.name(), dtype, tensor.shape(), checked(tensor, source, dtype));
+                })
+                .toList();
+    }
+
+    /** A module's numbers as the arena would have them. */
+    private FloatSource source(Part part, int layer) {
+        return new FloatSource() {
+            private MemorySegment merged;
+
+            @Override
+            public void read(long first, int count, MemorySegment chunk) {
+                if (first == 0 || merged == null) {
+                    merged = merged(part, layer, 1);
+                }
+                MemorySegment.copy(merged, Float.BYTES * first, chunk, 0, (long) Float.BYTES * count);
+            }
+        };
+    }
+
+    private FloatSource checked(CheckpointTensor tensor, FloatSource source, DType dtype) {
+        return (first, count, chunk) -> {
+            if (tensor.transposed()) {
+                for (int k = 0; k < count; k++) {
+                    source.read(tensor.place(first + k) - tensor.offset(), 1, chunk.asSlice((long) Float.BYTES * k));
+                }
+            } else {
+                source.read(first, count, chunk);
+            }
+            Finite seen = new Finite();
+            seen.add(chunk, count);
+            seen.problem(tensor.name(), dtype.largest(), dtype.name()).ifPresent(problem -> {
+                throw new UserException("not saved as " + dtype + ": " + problem + "; save as F32");
+            });
+        };
+    }
+
+    /** A module's weight with its product added or taken away, [rows, in] floats that are valid until the next. */
+    private MemorySegment merged(Part part, int layer, int sign) {
         LowRank r = part.lowRank();
         LowRank.Part p = part.of();
         int in = r.inWidth();
-        ParameterLayout layout = weights.layout();
         Buffer arena = weights.buffer();
-        for (int layer : r.layers()) {
-            engine.run(part.multiply(), inputs, layer);
-            MemorySegment ba = engine.host(product, (long) p.rows() * in);
-            long weight = layout.parameter(r.kind()).offset(layer) + (long) p.firstRow() * in;
-            boolean scaled = p.lora().magnitudes() && sign > 0;
-            long magnitudes =
-                    scaled ? layout.parameter(r.magnitudes(part.number())).offset(layer) : -1;
-            IntStream.range(0, p.rows()).parallel().forEach(row -> {
-                double magnitude = scaled ? arena.at(magnitudes + row) : Double.NaN;
-                merge(
-                        arena,
-                        weight + (long) row * in,
-                        ba.asSlice(4L * row * in),
-                        in,
-                        sign * p.lora().scale(),
-                        magnitude);
-            });
-        }
+        engine.run(part.multiply(), inputs, layer);
+        MemorySegment ba = engine.host(product, (long) p.rows() * in);
+        long weight = part.place(weights, layer);
+        boolean scaled = p.lora().magnitudes() && sign > 0;
+        long magnitudes =
+                scaled ? weights.layout().parameter(r.magnitudes(part.number())).offset(layer) : -1;
+        IntStream.range(0, p.rows()).parallel().forEach(row -> {
+            double magnitude = scaled ? arena.at(magnitudes + row) : Double.NaN;
+            MemorySegment ofRow = ba.asSlice((long) Float.BYTES * row * in, (long) Float.BYTES * in);
+            merge(arena, weight + (long) row * in, ofRow, in, sign * p.lora().scale(), magnitude);
+        });
+        return ba;
     }
 
-    /** Adds to a row of a weight; a magnitude that is not a number stands for none. */
+    /** Makes a row of the product one of a weight with it; a magnitude that is not a number stands for none. */
     private static void merge(Buffer arena, long row, MemorySegment ba, int in, float scale, double magnitude) {
         try (Arena scratch = Arena.ofConfined()) {
             MemorySegment w = scratch.allocate(4L * in, 64);
@@ -108,15 +185,14 @@ public final class AdapterMerge {
             for (int i = 0; i < in; i++) {
                 float value =
                         w.getAtIndex(ValueLayout.JAVA_FLOAT, i) + scale * ba.getAtIndex(ValueLayout.JAVA_FLOAT, i);
-                w.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
+                ba.setAtIndex(ValueLayout.JAVA_FLOAT, i, value);
                 squares += (double) value * value;
             }
             double factor = magnitude / Math.sqrt(squares);
             for (int i = 0; !Double.isNaN(magnitude) && i < in; i++) {
-                float value = w.getAtIndex(ValueLayout.JAVA_FLOAT, i);
-                w.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) (value * factor));
+                float value = ba.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+                ba.setAtIndex(ValueLayout.JAVA_FLOAT, i, (float) (value * factor));
             }
-            arena.put(row, w, in);
         }
     }
 }

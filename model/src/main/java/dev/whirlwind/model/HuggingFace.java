@@ -228,12 +228,19 @@ public final class HuggingFace {
         misfit(parameters, dtype).ifPresent(problem -> {
             throw new UserException(folder + ": not saved as " + dtype + ": " + problem + "; save as F32");
         });
-        saveConfig(folder, parameters.config(), dtype);
-        SafetensorsWriter.writeModel(
+        save(
                 folder,
+                parameters.config(),
                 entries(parameters.layout().modelTensors(), parameters.buffer(), "", dtype),
-                SafetensorsWriter.PYTORCH,
+                dtype,
                 largestShard);
+    }
+
+    /** The same of tensors that are ready to be written in a type. */
+    public static void save(
+            Path folder, ModelConfig config, List<SafetensorsWriter.Entry> tensors, DType dtype, long largestShard) {
+        saveConfig(folder, config, dtype);
+        SafetensorsWriter.writeModel(folder, tensors, SafetensorsWriter.PYTORCH, largestShard);
     }
 
     /** An arena's tensors, ready to be written; {@code prefix} is put before each name. */

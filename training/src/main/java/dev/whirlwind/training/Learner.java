@@ -1,5 +1,6 @@
 package dev.whirlwind.training;
 
+import dev.whirlwind.model.AdapterMerge;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.HuggingFace;
 import dev.whirlwind.model.HuggingFace.Loaded;
@@ -26,11 +27,20 @@ import java.util.function.Predicate;
  * What a run trains: a model, or an adapter of one.
  *
  * @param dtype of the model's files; F32 for a new adapter
- * @param adapter empty for a model
+ * @param adapter that is saved alone; empty where a model is
  * @param principal what an adapter began as that began as a part of the weights
+ * @param merge makes the adapter part of the model, which is saved, now and then
  */
-record Learner(Parameters weights, DType dtype, Optional<AdapterConfig> adapter, Optional<Pissa> principal) {
+record Learner(
+        Parameters weights,
+        DType dtype,
+        Optional<AdapterConfig> adapter,
+        Optional<Pissa> principal,
+        Optional<AdapterMerge> merge) {
     private static final String START = "start.";
+
+    /** Adapters that follow each other are drawn from seeds that have nothing in common. */
+    private static final long NEXT_SEED = 0x9E3779B97F4A7C15L;
 
     /**
      * Loads it.
@@ -48,16 +58,30 @@ record Learner(Parameters weights, DType dtype, Optional<AdapterConfig> adapter,
         }
         if (ModelFolder.isAdapter(source)) {
             Loaded loaded = ModelFolder.load(engine, source, model, format, changed, notes);
-            return new Learner(
-                    loaded.weights(), dtype(source), Optional.of(AdapterConfig.read(source)), Optional.empty());
+            return of(loaded.weights(), dtype(source), Optional.of(AdapterConfig.read(source)));
         }
         if (adapter.isEmpty()) {
             Loaded loaded = ModelFolder.load(engine, source, model, format, changed, notes);
-            return new Learner(loaded.weights(), loaded.dtype(), adapter, Optional.empty());
+            return of(loaded.weights(), loaded.dtype(), adapter);
         }
         Loaded loaded = HuggingFace.load(engine, source, model, adapter.get()::of, format, changed, notes);
         Initializer.initializeAdapters(loaded.weights(), config.data().seed());
-        return new Learner(loaded.weights(), DType.F32, adapter, Optional.empty());
+        if (config.adapter().restarts()) {
+            AdapterMerge merge = new AdapterMerge(engine, loaded.weights(), loaded.weights());
+            return new Learner(
+                    loaded.weights(), loaded.dtype(), Optional.empty(), Optional.empty(), Optional.of(merge));
+        }
+        return of(loaded.weights(), DType.F32, adapter);
+    }
+
+    private static Learner of(Parameters weights, DType dtype, Optional<AdapterConfig> adapter) {
+        return new Learner(weights, dtype, adapter, Optional.empty(), Optional.empty());
+    }
+
+    /** Makes the adapter part of the model, and draws another one (ReLoRA, arXiv 2307.05695). */
+    void restart(long seed, long step) {
+        merge.orElseThrow().add();
+        Initializer.initializeAdapters(weights, seed + step * NEXT_SEED);
     }
 
     /** An adapter that begins, or began, as the principal part of the weights. */
@@ -86,7 +110,7 @@ record Learner(Parameters weights, DType dtype, Optional<AdapterConfig> adapter,
                 AdapterFiles.load(source, adapter, weights);
             }
         }
-        return new Learner(weights, dtype(source), Optional.of(adapter), Optional.of(principal));
+        return new Learner(weights, dtype(source), Optional.of(adapter), Optional.of(principal), Optional.empty());
     }
 
     /** An adapter is saved as floats, unless it was to be otherwise and goes on. */

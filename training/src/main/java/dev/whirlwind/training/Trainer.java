@@ -110,6 +110,7 @@ public final class Trainer implements AutoCloseable {
     private final RunFolder folder;
     private final Checkpoints checkpoints;
     private final Transformer transformer;
+    private final Learner learner;
     private final Optimizer optimizer;
     private final List<Follower> followers = new ArrayList<>();
 
@@ -155,7 +156,8 @@ public final class Trainer implements AutoCloseable {
             Path source =
                     folder.newest().orElseGet(() -> Path.of(given(config.data().model(), "model")));
             TrainerState start = TrainerState.start(config, corpus.training());
-            if (ModelFolder.isAdapter(source) || config.adapter().lora() != null) {
+            boolean onBase = ModelFolder.isAdapter(source) || config.adapter().lora() != null;
+            if (onBase && !config.adapter().restarts()) {
                 start.companions.put("base", Companions.base(ModelFolder.base(source)));
             }
             totalSteps = start.totalSteps;
@@ -171,7 +173,7 @@ public final class Trainer implements AutoCloseable {
             }
             corpus.tokenizer().requireFits(model.vocabularySize());
             int sequence = corpus.training().sequence();
-            Learner learner = Learner.load(engine, source, model, config, listener::note);
+            learner = Learner.load(engine, source, model, config, listener::note);
             Parameters weights = learner.weights();
             corpus.heldOut()
                     .forEach((name, text) -> heldOut.put(
@@ -230,6 +232,7 @@ public final class Trainer implements AutoCloseable {
                     weights,
                     learner.adapter().orElse(null),
                     learner.principal().map(Pissa::start).orElse(null),
+                    learner.merge().orElse(null),
                     engine,
                     states,
                     corpus.tokenizer(),
@@ -447,7 +450,7 @@ public final class Trainer implements AutoCloseable {
         for (long position = state.position; position < state.position + sequences; position++) {
             tokens += corpus.training().predicted(position);
         }
-        double lr = schedule.at(state.step);
+        double lr = schedule.at(state.step) * config.adapter().rewarming(state.step);
         Optional<Found> done = config.memory().updateInBackward() ? inBackward(tokens, lr) : afterBackward(tokens, lr);
         if (done.isEmpty()) {
             transformer.zeroGradients();
@@ -461,8 +464,12 @@ public final class Trainer implements AutoCloseable {
         } else {
             transformer.zeroGradients();
         }
-        state.updates = optimizer.updates();
         state.step++;
+        if (config.adapter().restartsAfter(state.step)) {
+            learner.restart(config.data().seed(), state.step);
+            optimizer.restart();
+        }
+        state.updates = optimizer.updates();
         saved = false;
         state.tokens += tokens;
         state.position += sequences;

@@ -3,6 +3,7 @@ package dev.whirlwind.training;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.whirlwind.model.AdapterMerge;
 import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Parameters;
@@ -19,6 +20,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -114,6 +116,86 @@ class AdapterRunTest {
         assertThat(Math.abs(firstLoss("again") - end)).isLessThan(1e-5);
         assertThat(Math.abs(end - firstLoss("pissa"))).isGreaterThan(1e-3);
         refuses(model, Map.of("lora", 2, "lora_init", "pissa", "weights", "bf16"), "lora_init", "fp32");
+    }
+
+    /** Adapters of rank 2 that become part of the model change it by more than that; what is saved is a model. */
+    @Test
+    void restartsAddUp() throws IOException {
+        Path model = TinyRun.gpt2(folder.resolve("model"), DType.F32);
+        Map<String, Object> options = Map.of("lora", 2, "lora_target", List.of("c_attn"), "lora_restart_every", 3);
+        TinyRun.train(config(model, "run", options));
+        TinyRun.train(config(model, "once", Map.of("lora", 2, "lora_target", List.of("c_attn"), "steps", 3)));
+        try (Engine engine = TinyRun.engine()) {
+            Parameters before = load(engine, model);
+            Parameters third = load(engine, folder.resolve("run/checkpoints/step-00000003"));
+            Parameters last = load(engine, folder.resolve("run/final"));
+            Parameters once = load(engine, folder.resolve("once/final"));
+            AdapterMerge.merge(engine, once);
+            for (CheckpointTensor tensor : before.layout().checkpointTensors()) {
+                float[] begun = floats(before, tensor);
+                float[] ended = floats(last, tensor);
+                if (!tensor.name().contains("c_attn.weight")) {
+                    assertThat(ended).containsExactly(begun);
+                    continue;
+                }
+                // Before the first restart all is as without.
+                assertThat(floats(third, tensor)).containsExactly(floats(once, tensor));
+                int columns = tensor.shape().getFirst().intValue();
+                assertThat(rank(floats(third, tensor), begun, columns)).isEqualTo(2);
+                assertThat(rank(ended, begun, columns)).isEqualTo(6);
+            }
+        }
+        assertThat(Files.exists(folder.resolve("run/final").resolve(AdapterConfig.NAME)))
+                .isFalse();
+        List<String> steps = Files.readAllLines(folder.resolve("run/metrics.jsonl")).stream()
+                .filter(line -> line.contains("\"event\":\"step\""))
+                .toList();
+        assertThat(steps).hasSize(TinyRun.STEPS);
+        refuses(model, Map.of("lora", 2, "lora_restart_every", 3, "ema", 0.9), "ema", "lora_restart_every");
+        refuses(model, Map.of("lora", 2, "lora_restart_every", 3, "weights", "bf16"), "weights is bf16", "restart");
+        refuses(model, Map.of("lora", 2, "lora_restart_every", 3, "anchor", 0.1), "anchor", "lora_restart_every");
+        refuses(model, Map.of("lora", 2, "lora_restart_every", 3, "lora_init", "pissa"), "lora_init", "restart");
+    }
+
+    /** Of a matrix of differences, by elimination; what is left of floats' rounding counts as nothing. */
+    private static int rank(float[] x, float[] y, int columns) {
+        double[][] rows = new double[x.length / columns][columns];
+        for (int i = 0; i < x.length; i++) {
+            rows[i / columns][i % columns] = (double) x[i] - y[i];
+        }
+        int rank = 0;
+        while (true) {
+            int row = 0;
+            int column = 0;
+            for (int i = 0; i < x.length; i++) {
+                if (Math.abs(rows[i / columns][i % columns]) > Math.abs(rows[row][column])) {
+                    row = i / columns;
+                    column = i % columns;
+                }
+            }
+            double[] pivot = rows[row].clone();
+            if (Math.abs(pivot[column]) < 1e-5) {
+                return rank;
+            }
+            rank++;
+            for (double[] other : rows) {
+                double factor = other[column] / pivot[column];
+                for (int i = 0; i < columns; i++) {
+                    other[i] -= factor * pivot[i];
+                }
+            }
+        }
+    }
+
+    /** The learning rate rises again after a restart. */
+    @Test
+    void restartsWarmUp() {
+        TrainConfig config =
+                TrainConfig.of(Map.of("lora", 2, "lora_restart_every", 10, "lora_restart_warmup", 4), "test");
+        assertThat(IntStream.of(0, 9, 10, 11, 13, 14, 20)
+                        .mapToDouble(config.adapter()::rewarming)
+                        .boxed())
+                .containsExactly(1.0, 1.0, 0.25, 0.5, 1.0, 1.0, 0.25);
     }
 
     /** A base model that another one took the place of is noticed when the adapter's run goes on. */

@@ -182,6 +182,19 @@ class ResumeTest {
         goesOn(options);
     }
 
+    /** Adapters that become part of the model every second step. */
+    @ParameterizedTest
+    @ValueSource(strings = {"adamw", "adafactor"})
+    void withRestarts(String optimizer) throws IOException {
+        Map<String, Object> options =
+                new HashMap<>(Map.of("lora", 2, "lora_restart_every", 2, "lora_restart_warmup", 2));
+        options.putAll(Map.of("optimizer", optimizer, "lora_save", List.of("wte", "ln_f"), "lora_dropout", 0.1));
+        if (optimizer.equals("adamw")) {
+            options.putAll(Map.of("dora", true, "moments", "int8"));
+        }
+        goesOn(options);
+    }
+
     @Test
     void withThePrincipalPart() throws IOException {
         goesOn(Map.of("lora", 3, "lora_init", "pissa", "lora_dropout", 0.1, "ema", 0.9, "save_dtype", "BF16"));

@@ -1,6 +1,7 @@
 package dev.whirlwind.training.checkpoints;
 
 import dev.whirlwind.data.tokenizers.Tokenizer;
+import dev.whirlwind.model.AdapterMerge;
 import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Format;
@@ -10,6 +11,7 @@ import dev.whirlwind.model.Reason;
 import dev.whirlwind.model.UserException;
 import dev.whirlwind.model.adapters.AdapterConfig;
 import dev.whirlwind.model.adapters.AdapterFiles;
+import dev.whirlwind.model.adapters.ModelFolder;
 import dev.whirlwind.model.files.Storage;
 import dev.whirlwind.model.files.WholeFile;
 import dev.whirlwind.model.safetensors.DType;
@@ -29,7 +31,7 @@ import java.util.stream.Stream;
 /**
  * What a checkpoint's folder holds: a Hugging Face model, and in {@code optimizer.safetensors} what the optimizer
  * remembers, such as AdamW's moments as {@code m.NAME} and {@code v.NAME}, with the weights as {@code master.NAME} where
- * the model's own dtype is not F32 and so does not hold all their bits.
+ * the model's own dtype is not F32 and so does not hold all their bits, or they are only saved as a part of the model.
  */
 public final class CheckpointFiles {
     private static final String MASTER = "master.";
@@ -56,6 +58,9 @@ public final class CheckpointFiles {
     /** Null where it was no part of the weights. */
     private final Parameters start;
 
+    /** Null where what is trained is not a part that becomes one of the model. */
+    private final AdapterMerge merge;
+
     private final Tokenizer tokenizer;
     private final Consumer<String> notes;
     private DType dtype;
@@ -69,6 +74,7 @@ public final class CheckpointFiles {
      *
      * @param adapter that is trained in the model's place, and saved alone; null for none
      * @param start what an adapter began as that began as a part of the weights; null for any other
+     * @param merge where a model is saved of which an adapter is trained that becomes part of it; else null
      * @param states all that a run depends on beside weights and {@link TrainerState}
      * @param notes told when weights are saved in another type than {@code dtype}, which has no room for them
      */
@@ -77,6 +83,7 @@ public final class CheckpointFiles {
             Parameters weights,
             AdapterConfig adapter,
             Parameters start,
+            AdapterMerge merge,
             Engine engine,
             List<State> states,
             Tokenizer tokenizer,
@@ -86,10 +93,13 @@ public final class CheckpointFiles {
         this.notes = notes;
         this.adapter = adapter;
         this.start = start;
+        this.merge = merge;
         this.weights = weights;
         this.states = states;
         this.engine = engine;
-        trained = adapter == null ? weights.layout().checkpointTensors() : AdapterFiles.tensors(weights.layout());
+        trained = merge != null
+                ? merge.changed()
+                : adapter == null ? weights.layout().checkpointTensors() : AdapterFiles.tensors(weights.layout());
         this.tokenizer = tokenizer;
         this.dtype = dtype;
         this.shardBytes = shardBytes;
@@ -125,7 +135,9 @@ public final class CheckpointFiles {
     /** Other weights of the same model. */
     public void writeModel(Path folder, Parameters parameters) throws IOException {
         widenIfNeeded(parameters);
-        if (adapter == null) {
+        if (merge != null) {
+            HuggingFace.save(folder, parameters.config(), merge.entries(dtype), dtype, shardBytes);
+        } else if (adapter == null) {
             HuggingFace.save(folder, parameters, dtype, shardBytes);
         } else {
             AdapterFiles.save(folder, adapter, parameters, start, dtype);
@@ -153,6 +165,11 @@ public final class CheckpointFiles {
      * @param perhaps states that the run may not have had until now; then they stay as they are
      */
     public void restore(Path folder, List<State> perhaps) {
+        if (ModelFolder.isAdapter(folder) != (adapter != null)) {
+            throw new UserException(folder + ": is of a run that saves " + (adapter == null ? "an adapter" : "a model")
+                    + ", and this one saves " + (adapter == null ? "a model" : "an adapter")
+                    + "; give lora and lora_restart_every as they were");
+        }
         try (SafetensorsFile file = SafetensorsFile.open(folder.resolve(OPTIMIZER))) {
             Stream<CheckpointTensor> saved =
                     trained.stream().filter(tensor -> file.tensors().containsKey(MASTER + tensor.name()));
@@ -191,6 +208,9 @@ public final class CheckpointFiles {
 
     /** Of the weights those that the model's own type does not hold all bits of. */
     private List<CheckpointTensor> inexact() {
+        if (merge != null) {
+            return trained; // The model's files have what the adapter adds to it.
+        }
         return trained.stream()
                 .filter(tensor -> switch (dtype) {
                     case F32 -> false;

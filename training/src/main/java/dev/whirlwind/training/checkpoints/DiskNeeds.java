@@ -27,14 +27,18 @@ public record DiskNeeds(long model, long checkpoint, long run) {
      * @param steps of the run; 0 where they are not known
      */
     public static DiskNeeds of(TrainConfig config, ParameterLayout layout, DType stored, MemoryUse use, long steps) {
-        boolean adapter = !layout.adapter().isNone();
+        // Of adapters that become part of it the model is saved, and in a checkpoint what it would be without the last.
+        boolean merges = config.adapter().restarts();
+        boolean adapter = !merges && !layout.adapter().isNone();
         long parameters = layout.checkpointTensors().stream()
-                .filter(tensor -> !adapter || layout.adapter().has(tensor))
+                .filter(tensor -> merges
+                        ? !tensor.isOfAdapter()
+                        : !adapter || layout.adapter().has(tensor))
                 .mapToLong(CheckpointTensor::size)
                 .sum();
         DType type = config.saving().saveDtype() != null ? config.saving().saveDtype() : adapter ? DType.F32 : stored;
         long model = parameters * type.bits() / 8;
-        long master = type == DType.F32 ? 0 : Float.BYTES * parameters;
+        long master = type == DType.F32 && !merges ? 0 : Float.BYTES * parameters;
         boolean averages = config.optimizer().ema() != null;
         long state =
                 use.of(Purpose.MOMENTS) + use.of(Purpose.ANCHOR) + (averages ? Float.BYTES * parameters : 0) + master;

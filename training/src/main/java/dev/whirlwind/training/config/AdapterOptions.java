@@ -65,6 +65,23 @@ public record AdapterOptions(
         Init loraInit,
 
         @Option(
+                needs = "lora",
+                label = "N",
+                range = Range.POSITIVE,
+                help =
+                        "Every N steps the adapter becomes part of the model and another one begins (ReLoRA), so that the whole"
+                                + " run's change is of a higher rank; what is saved is a whole model.")
+        Integer loraRestartEvery,
+
+        @Option(
+                needs = "lora_restart_every",
+                label = "N",
+                range = Range.NOT_NEGATIVE,
+                help =
+                        "Steps over which the learning rate rises again after such a restart. Default: a tenth of those between.")
+        Integer loraRestartWarmup,
+
+        @Option(
                 value = "1",
                 range = Range.ONE_OR_MORE,
                 help = "How much faster the adapter's B learns than its A (LoRA+); 16 is usual.")
@@ -74,6 +91,25 @@ public record AdapterOptions(
     public enum Init {
         UNIFORM,
         PISSA
+    }
+
+    /** Whether adapters become part of the model in the run (ReLoRA, arXiv 2307.05695). */
+    public boolean restarts() {
+        return loraRestartEvery != null;
+    }
+
+    /** Whether one does after this many steps. */
+    public boolean restartsAfter(long steps) {
+        return restarts() && steps % loraRestartEvery == 0;
+    }
+
+    /** What the learning rate of step {@code s}, from 0, is multiplied by: it rises again after a restart. */
+    public double rewarming(long s) {
+        if (!restarts() || s < loraRestartEvery) {
+            return 1;
+        }
+        int warmup = loraRestartWarmup == null ? loraRestartEvery / 10 : loraRestartWarmup;
+        return Math.min(1, (s % loraRestartEvery + 1.0) / Math.max(1, warmup));
     }
 
     /**

@@ -73,6 +73,29 @@ public record TrainConfig(
                 "packing",
                 "other than blocks",
                 "left out with teacher_cache, which is of blocks");
+        if (adapter.restarts()) {
+            String why = "left out with lora_restart_every, ";
+            Range.require(
+                    memory.weights() == WeightFormat.FP32,
+                    "weights",
+                    memory.weights().name().toLowerCase(Locale.ROOT),
+                    why + "as the model's weights change, and less than floats would lose what adapters learnt");
+            Range.require(
+                    adapter.loraInit() == AdapterOptions.Init.UNIFORM,
+                    "lora_init",
+                    "pissa",
+                    why + "whose adapters begin as nothing");
+            Range.require(
+                    optimizer.ema() == null,
+                    "ema",
+                    optimizer.ema(),
+                    why + "as factors before and after a restart have no mean");
+            Range.require(
+                    regularisation.anchor() == 0,
+                    "anchor",
+                    regularisation.anchor(),
+                    why + "as factors before and after a restart have nothing in common");
+        }
         double pull = schedule.lr() * regularisation.anchor();
         Range.require(pull < 1, "lr times anchor", pull, "below 1, where a step would put the starting weights back");
     }

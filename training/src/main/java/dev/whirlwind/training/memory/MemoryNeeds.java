@@ -1,5 +1,6 @@
 package dev.whirlwind.training.memory;
 
+import dev.whirlwind.model.AdapterMerge;
 import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.Generator;
 import dev.whirlwind.model.ModelConfig;
@@ -87,6 +88,9 @@ public final class MemoryNeeds {
                     engine.now(Purpose.SCRATCH);
                     if (options.adapter().loraInit() == AdapterOptions.Init.PISSA) {
                         new Pissa(engine, weights);
+                    }
+                    if (options.adapter().restarts()) {
+                        new AdapterMerge(engine, weights, weights);
                     }
                     engine.now(Purpose.MOMENTS);
                     new Optimizer(engine, transformer, options.optimizer().rule(), factors, 0);

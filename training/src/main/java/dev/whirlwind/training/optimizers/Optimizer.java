@@ -178,6 +178,12 @@ public final class Optimizer {
         return updates;
     }
 
+    /** Forgets all that the rule remembers, for other parameters than they were. */
+    public void restart() {
+        updates = 0;
+        rule.state().forEach(State::clear);
+    }
+
     public void resumeAfter(long updates) {
         this.updates = updates;
     }

@@ -5,6 +5,7 @@ import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.Engine;
 import dev.whirlwind.model.Format;
 import dev.whirlwind.model.Parameters;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.List;
@@ -58,6 +59,21 @@ public record State(String prefix, Engine engine, Buffer buffer, List<Checkpoint
         for (long place = 0; place < segment.byteSize(); place += PAGE) {
             segment.set(ValueLayout.JAVA_BYTE, place, segment.get(ValueLayout.JAVA_BYTE, place));
         }
+    }
+
+    /** Sets it to zero. */
+    void clear() {
+        download();
+        try (Arena arena = Arena.ofConfined()) {
+            MemorySegment zeros = arena.allocate(PAGE);
+            long page = PAGE / Float.BYTES;
+            for (CheckpointTensor tensor : tensors) {
+                for (long first = 0; first < tensor.size(); first += page) {
+                    buffer.put(tensor.offset() + first, zeros, Math.min(page, tensor.size() - first));
+                }
+            }
+        }
+        upload();
     }
 
     /** Makes what the host wrote into the buffer visible to the engine. */
