@@ -7,7 +7,6 @@ import dev.whirlwind.model.ModelConfig;
 import dev.whirlwind.model.ParameterLayout;
 import dev.whirlwind.training.config.LengthOptions;
 import dev.whirlwind.training.config.TrainConfig;
-import dev.whirlwind.training.memory.AvailableMemory;
 import dev.whirlwind.training.memory.MemoryPlan;
 import java.util.ArrayList;
 import java.util.List;
@@ -22,6 +21,7 @@ import java.util.function.Predicate;
  * @param texts by the option that names them: data, valid, replay
  * @param perEpoch training sequences in a pass over data, replayed ones included
  * @param memory that the run needs
+ * @param available bytes of memory before anything of the run was loaded
  */
 record Regime(
         TrainConfig config,
@@ -31,7 +31,8 @@ record Regime(
         List<String> evaluated,
         long perEpoch,
         long totalSteps,
-        MemoryPlan memory) {
+        MemoryPlan memory,
+        long available) {
 
     List<String> lines() {
         List<String> lines = new ArrayList<>();
@@ -64,7 +65,7 @@ record Regime(
                         sequences * sequence,
                         (double) sequences / perEpoch));
         lines.add("memory: about %.1f GB, and %.1f GB can be had"
-                .formatted(1e-9 * memory.host().total(), 1e-9 * AvailableMemory.bytes()));
+                .formatted(1e-9 * memory.host().total(), 1e-9 * available));
         return lines;
     }
 

@@ -32,6 +32,7 @@ import dev.whirlwind.training.evaluation.Prompt;
 import dev.whirlwind.training.evaluation.Samples;
 import dev.whirlwind.training.log.CsvLog;
 import dev.whirlwind.training.log.TensorBoard;
+import dev.whirlwind.training.memory.AvailableMemory;
 import dev.whirlwind.training.optimizers.Fisher;
 import dev.whirlwind.training.report.LiveReport;
 import dev.whirlwind.training.report.RunHistory;
@@ -56,6 +57,10 @@ public final class Run implements AutoCloseable {
     public static final String CONFIG = "config.yaml";
 
     private final Path folder;
+
+    /** Bytes of memory that could be had before anything was loaded. */
+    private final long available;
+
     private final TrainConfig config;
     private final DataOptions data;
     private final ModelConfig model;
@@ -71,6 +76,7 @@ public final class Run implements AutoCloseable {
         this.progress = progress;
         this.resumed = resumed;
         folder = Path.of(data.out());
+        available = AvailableMemory.bytes();
         model = config.modelIn(source);
         tokenizer = Models.tokenizer(source, model, progress::note);
         texts = new RunTexts(data, tokenizer, model.vocabularySize(), progress::note);
@@ -453,7 +459,8 @@ public final class Run implements AutoCloseable {
                         texts.evaluated(),
                         trainer.sequencesPerEpoch(),
                         trainer.totalSteps(),
-                        memory(stored).plan(config));
+                        memory(stored).plan(config),
+                        available);
                 regime.lines().forEach(progress::note);
                 checkDisk(memory(stored), trainer.totalSteps() - trainer.step());
                 progress.begin(

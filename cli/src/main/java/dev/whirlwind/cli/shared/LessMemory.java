@@ -66,8 +66,8 @@ public record LessMemory(
     private static final Step RECOMPUTED =
             new Step(Map.of(RECOMPUTE, true), "the same result; a step takes about a third longer");
 
-    private static final Step RECOMPUTED_TWICE = new Step(
-            Map.of(RECOMPUTE, true, "recompute_every", 4), "the same result; a step takes about two thirds longer");
+    private static final Step RECOMPUTED_TWICE = new Step(Map.of(RECOMPUTE, true), "")
+            .and(new Step(Map.of("recompute_every", 4), "the same result; a step takes about two thirds longer"));
 
     /** Those that make it fit or, where it does already, those that make it smaller. */
     public List<Change> changes() {
@@ -148,7 +148,8 @@ public record LessMemory(
     }
 
     private Optional<Change> optimizer(String name, String cost) {
-        return changeable.contains("optimizer") && config.adapter().lora() == null
+        boolean another = !config.optimizer().optimizer().toString().equals(name);
+        return another && changeable.contains("optimizer") && config.adapter().lora() == null
                 ? best(new Step(Map.of("optimizer", name), cost))
                 : Optional.empty();
     }

@@ -2,6 +2,7 @@ package dev.whirlwind.training.checkpoints;
 
 import dev.whirlwind.model.CheckpointTensor;
 import dev.whirlwind.model.ParameterLayout;
+import dev.whirlwind.model.WeightFormat;
 import dev.whirlwind.model.safetensors.DType;
 import dev.whirlwind.training.config.TrainConfig;
 import dev.whirlwind.training.memory.MemoryUse;
@@ -38,7 +39,7 @@ public record DiskNeeds(long model, long checkpoint, long run) {
                 .sum();
         DType type = config.saving().saveDtype() != null ? config.saving().saveDtype() : adapter ? DType.F32 : stored;
         long model = parameters * type.bits() / 8;
-        long master = type == DType.F32 && !merges ? 0 : Float.BYTES * parameters;
+        long master = type == DType.F32 && !merges ? 0 : Float.BYTES * inexact(config, layout, type, parameters);
         boolean averages = config.optimizer().ema() != null;
         long state =
                 use.of(Purpose.MOMENTS) + use.of(Purpose.ANCHOR) + (averages ? Float.BYTES * parameters : 0) + master;
@@ -52,6 +53,12 @@ public record DiskNeeds(long model, long checkpoint, long run) {
         // The best, while it is replaced, the last, and the mean.
         long models = averages ? 4 : 3;
         return new DiskNeeds(model, checkpoint, kept * checkpoint + models * model);
+    }
+
+    /** How many parameters are not what they are saved as: of weights that are kept so themselves, the vectors. */
+    private static long inexact(TrainConfig config, ParameterLayout layout, DType type, long parameters) {
+        boolean same = type == DType.BF16 && config.memory().weights() == WeightFormat.BF16;
+        return same && layout.adapter().isNone() ? layout.length() - layout.decayedLength() : parameters;
     }
 
     /** Bytes that can still be written where a folder is, or will be; empty where nobody knows. */
