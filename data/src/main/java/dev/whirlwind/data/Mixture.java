@@ -98,8 +98,17 @@ public final class Mixture implements TrainingSequences {
      *
      * @param sources with weights that are not all 0
      * @param changes of the weights, in the order of their positions; none with {@link Exhausted#RENORMALISE}
+     * @throws IllegalArgumentException if sequences of sources differ in length, or all weights are 0
      */
     public Mixture(List<Source> sources, List<Change> changes, Exhausted exhausted) {
+        if (sources.stream()
+                                .mapToInt(source -> source.sequences().sequence())
+                                .distinct()
+                                .count()
+                        != 1
+                || sources.stream().noneMatch(source -> source.weight() > 0)) {
+            throw new IllegalArgumentException("sources " + sources);
+        }
         this.sources = List.copyOf(sources);
         this.exhausted = exhausted;
         long all = sources.stream()

@@ -548,7 +548,11 @@ public final class Trainer implements AutoCloseable {
     private boolean isSound(double loss, double norm) {
         OptimizerOptions guards = config.optimizer();
         if (!Double.isFinite(loss) || !Double.isFinite(norm)) {
-            return remedy(guards.onNan(), loss, norm, "the loss is " + loss + " and the gradient's norm " + norm);
+            return remedy(
+                    guards.onNan(),
+                    loss,
+                    norm,
+                    Double.isFinite(loss) ? "the gradient's norm is " + norm : "the loss is " + loss);
         }
         if (guards.onSpike() != Remedy.IGNORE && state.lossGuard.isJump(loss, guards.spikeSigma())) {
             String reason = "the loss jumped from about %.3f to %.3f".formatted(state.lossGuard.mean, loss);
@@ -561,7 +565,9 @@ public final class Trainer implements AutoCloseable {
         long step = state.step + 1;
         report(new Event.Anomaly(step, loss, norm, reason, remedy.name().toLowerCase(Locale.ROOT)));
         if (remedy == Remedy.STOP || (remedy == Remedy.SKIP && ++skips > MOST_SKIPS)) {
-            throw new UserException(config.data().out() + ": stopped at step " + step + " before its update: " + reason
+            throw new UserException(config.data().out() + ": stopped at step " + step
+                    + (config.memory().updateInBackward() && !Double.isFinite(norm) ? " amid" : " before")
+                    + " its update: " + reason
                     + (skips > MOST_SKIPS ? " (after " + MOST_SKIPS + " skipped steps)" : "") + "; "
                     + checkpoints.last()
                     + "; look at the data, or lower lr in config.yaml and resume with --accept-config");

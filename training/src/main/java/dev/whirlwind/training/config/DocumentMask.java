@@ -6,7 +6,7 @@ import dev.whirlwind.model.UserException;
 
 /**
  * Whether documents of a training sequence are read apart: attention does not reach from one into another, and positions start
- * anew. It helps models that see many short texts at once (arXiv 2402.13991); a cost it has not, as nothing is computed between
+ * anew. It helps models that see many short texts at once (arXiv 2402.13991), and costs nothing, as nothing is computed between
  * documents.
  */
 public enum DocumentMask {
